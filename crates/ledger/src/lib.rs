@@ -1,0 +1,1 @@
+//! Decide what a checkpoint says: the pure state transition of rollups, heads and lanes.
