@@ -172,13 +172,13 @@ impl<'a> Reader<'a> {
 }
 
 /// Append a four-byte length and the bytes.
-pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&length_u32(bytes.len()).to_be_bytes());
     out.extend_from_slice(bytes);
 }
 
 /// Append a four-byte count and the values.
-pub(crate) fn put_list<T: Encode>(out: &mut Vec<u8>, values: &[T]) {
+pub fn put_list<T: Encode>(out: &mut Vec<u8>, values: &[T]) {
     out.extend_from_slice(&length_u32(values.len()).to_be_bytes());
     for value in values {
         value.encode_to(out);

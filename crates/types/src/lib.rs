@@ -32,7 +32,7 @@ pub use claim::{
     AuthenticClaim, AuthenticRetraction, ClaimError, HeadClaim, Retraction, SequencerKey, SequencerSignature,
     SignedClaim, SignedRetraction,
 };
-pub use codec::{Decode, DecodeError, Encode, Reader};
+pub use codec::{Decode, DecodeError, Encode, Reader, put_bytes, put_list};
 pub use domain::{Domain, Kind, SignedSubject};
 pub use evidence::{Evidence, InvalidReason};
 pub use header::{Checkpoint, HEADER_BYTES, Header, L1Origin};
