@@ -1,1 +1,31 @@
-//! Decide what a checkpoint says: the pure state transition of rollups, heads and lanes.
+//! Decide what a checkpoint says: the pure state transition of rollups, heads and lanes, and the proofs under it.
+//!
+//! The ledger judges no block. It checks what every reader of the operators' chain can check from bytes alone: that
+//! claims are signed, that heads advance without gaps, that lanes and roots are what the bodies make them. Whether a
+//! block is valid is `verify`'s business; who voted is `consensus`'s.
+//!
+//! ```text
+//! Genesis ─▶ State ──seal(body)──▶ (Header, State)      the proposer
+//!              └──check(checkpoint)──▶ State            everyone else, and every replay
+//!                                        └─▶ Archive    finalised checkpoints only: lane trees and proofs
+//! ```
+//!
+//! Invariants: `seal` and `check` agree on every body; a [`State`] is cheap to clone, so a proposal that dies costs
+//! nothing; the roots of an [`Archive`] are those of the states it was fed.
+
+mod archive;
+mod lanes;
+mod refusal;
+mod rollup;
+mod state;
+
+pub use archive::{Archive, ArchiveError, HeadProof, LaneProof, PendingMessage, RunProof};
+pub use refusal::Refusal;
+pub use rollup::{BlockRecord, Rollup, RollupParams};
+pub use state::{Genesis, State};
+
+/// Blocks below `Latest` that a retraction can still cut back to, while `Safe` is not derived.
+pub const HISTORY_BLOCKS_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests;

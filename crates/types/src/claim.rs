@@ -39,7 +39,14 @@ pub struct Retraction {
     pub kept: BlockRef,
 }
 
-fn digest(label: &[u8], domain: Domain, chain: ChainId, registration: RegistrationId, rest: &impl Encode, generation: Generation) -> B256 {
+fn digest(
+    label: &[u8],
+    domain: Domain,
+    chain: ChainId,
+    registration: RegistrationId,
+    rest: &impl Encode,
+    generation: Generation,
+) -> B256 {
     let mut bytes = label.to_vec();
     bytes.extend_from_slice(domain.0.as_slice());
     chain.encode_to(&mut bytes);
@@ -131,7 +138,10 @@ impl Decode for SequencerSignature {
         }
         let signature = Signature::from_bytes_and_parity(&bytes[..64], v == 1);
         if signature.normalize_s().is_some() {
-            return Err(DecodeError::Value { field: "signature s above half the group order, v", value: v.into() });
+            return Err(DecodeError::Value {
+                field: "signature s above half the group order, v",
+                value: v.into(),
+            });
         }
         Ok(Self(signature))
     }
@@ -226,13 +236,23 @@ macro_rules! signed {
 }
 
 impl HeadClaim {
-    const fn new_parts(chain_id: ChainId, registration: RegistrationId, generation: Generation, block: BlockRef) -> Self {
+    const fn new_parts(
+        chain_id: ChainId,
+        registration: RegistrationId,
+        generation: Generation,
+        block: BlockRef,
+    ) -> Self {
         Self { chain_id, registration, generation, block }
     }
 }
 
 impl Retraction {
-    const fn new_parts(chain_id: ChainId, registration: RegistrationId, generation: Generation, kept: BlockRef) -> Self {
+    const fn new_parts(
+        chain_id: ChainId,
+        registration: RegistrationId,
+        generation: Generation,
+        kept: BlockRef,
+    ) -> Self {
         Self { chain_id, registration, generation, kept }
     }
 }

@@ -25,7 +25,7 @@ mod rollup;
 pub mod tree;
 
 pub use body::{
-    AdvancedBlock, Advance, BLOCKS_PER_ADVANCE_MAX, BODY_BYTES_MAX, Body, Change, MESSAGES_PER_BLOCK_MAX,
+    Advance, AdvancedBlock, BLOCKS_PER_ADVANCE_MAX, BODY_BYTES_MAX, Body, Change, MESSAGES_PER_BLOCK_MAX,
     ROLLUPS_MAX,
 };
 pub use claim::{
@@ -42,7 +42,7 @@ pub use ids::{
 };
 pub use interop_address::{InteropAddress, InteropAddressError};
 pub use message::{
-    GAS_LIMIT_DEFAULT, LaneMessage, LaneId, LaneSlot, Message, PAYLOAD_BYTES_MAX, Rolling, message_leaf,
+    GAS_LIMIT_DEFAULT, LaneId, LaneMessage, LaneSlot, Message, PAYLOAD_BYTES_MAX, Rolling, message_leaf,
 };
 pub use rollup::{HeadPart, LaneLeaf, RollupLeaf};
 

@@ -105,8 +105,7 @@ impl Decode for LaneMessage {
     const WHAT: &'static str = "lane message";
 
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let lane =
-            LaneId { facade: reader.address("facade")?, destination: ChainId::decode_from(reader)? };
+        let lane = LaneId { facade: reader.address("facade")?, destination: ChainId::decode_from(reader)? };
         Ok(Self { lane, message: Message::decode_from(reader)? })
     }
 }

@@ -69,7 +69,13 @@ pub enum ProofError {
 }
 
 /// Check that `leaves` stand at `start ..` in the tree of `count` leaves with this `root`.
-pub fn verify(root: B256, count: u64, start: u64, leaves: &[B256], siblings: &[B256]) -> Result<(), ProofError> {
+pub fn verify(
+    root: B256,
+    count: u64,
+    start: u64,
+    leaves: &[B256],
+    siblings: &[B256],
+) -> Result<(), ProofError> {
     let length = leaves.len() as u64;
     let end = start.checked_add(length).filter(|end| length > 0 && *end <= count);
     let Some(end) = end else { return Err(ProofError::OutOfRange { start, length, count }) };
@@ -220,7 +226,8 @@ impl Tree {
 
     /// Siblings for the leaves `start .. start + length` in the tree as it was with `count` leaves.
     pub fn prove(&self, count: u64, start: u64, length: u64) -> Result<Vec<B256>, ProofError> {
-        let end = start.checked_add(length).filter(|end| length > 0 && *end <= count && count <= self.count());
+        let end =
+            start.checked_add(length).filter(|end| length > 0 && *end <= count && count <= self.count());
         let Some(end) = end else { return Err(ProofError::OutOfRange { start, length, count }) };
         let mut siblings = Vec::new();
         let (mut first, mut last) = (start, end - 1);

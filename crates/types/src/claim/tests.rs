@@ -45,7 +45,12 @@ fn each_changed_field_unsigns_the_claim() {
 #[test]
 fn a_retraction_is_no_claim() {
     let c = claim();
-    let r = Retraction { chain_id: c.chain_id, registration: c.registration, generation: c.generation, kept: c.block };
+    let r = Retraction {
+        chain_id: c.chain_id,
+        registration: c.registration,
+        generation: c.generation,
+        kept: c.block,
+    };
     let signed = r.sign(DOMAIN, &key());
     signed.authenticate(DOMAIN, key().address()).unwrap();
     let as_claim = SignedClaim { claim: c, signature: signed.signature };

@@ -53,7 +53,10 @@ fn every_corruption_is_refused() {
     let proof = tree.prove(11, 3, 3).unwrap();
     verify(root, 11, 3, &run, &proof).unwrap();
 
-    assert!(matches!(verify(root, 11, 4, &run, &proof), Err(ProofError::Siblings { .. } | ProofError::Root { .. })));
+    assert!(matches!(
+        verify(root, 11, 4, &run, &proof),
+        Err(ProofError::Siblings { .. } | ProofError::Root { .. })
+    ));
     assert!(matches!(verify(root, 5, 3, &run, &proof), Err(ProofError::OutOfRange { .. })));
     assert!(matches!(verify(root, 11, u64::MAX, &run, &proof), Err(ProofError::OutOfRange { .. })));
     assert!(matches!(verify(root, 11, 3, &[], &proof), Err(ProofError::OutOfRange { .. })));

@@ -1,0 +1,196 @@
+//! Why a checkpoint does not follow from its parent.
+
+use hum_types::{
+    Address, B256, BlockRef, ChainId, ClaimError, Domain, Epoch, Generation, Height, LaneId, TimeMs,
+};
+
+/// Why a body or a header cannot follow its parent. Every variant is the proposer's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The header is for another deployment.
+    #[error("header has domain {declared:?}, this deployment is {expected:?}")]
+    Domain {
+        /// What it declares.
+        declared: Domain,
+        /// What it should.
+        expected: Domain,
+    },
+    /// The header is for another epoch.
+    #[error("header has epoch {declared}, the committee's is {expected}")]
+    Epoch {
+        /// What it declares.
+        declared: Epoch,
+        /// What it should.
+        expected: Epoch,
+    },
+    /// The header does not have the next height.
+    #[error("header has height {declared}, {expected} follows")]
+    Height {
+        /// What it declares.
+        declared: Height,
+        /// What it should.
+        expected: Height,
+    },
+    /// The header does not stand on its parent.
+    #[error("header stands on {declared}, the parent is {computed}")]
+    Parent {
+        /// What it declares.
+        declared: B256,
+        /// The parent's hash.
+        computed: B256,
+    },
+    /// Time does not rise.
+    #[error("header is of {declared} ms, its parent of {parent} ms")]
+    Time {
+        /// What it declares.
+        declared: TimeMs,
+        /// The parent's.
+        parent: TimeMs,
+    },
+    /// The L1 origin is not the one this epoch was read at.
+    #[error("header names L1 block {declared}, the epoch was read at {expected}")]
+    L1Origin {
+        /// What it declares.
+        declared: u64,
+        /// What it should.
+        expected: u64,
+    },
+    /// The body is another one.
+    #[error("header commits to body {declared}, the body hashes to {computed}")]
+    BodyHash {
+        /// What it declares.
+        declared: B256,
+        /// The body's hash.
+        computed: B256,
+    },
+    /// The body does not lead to the declared rollups.
+    #[error("header commits to rollups {declared}, the body leads to {computed}")]
+    RollupsRoot {
+        /// What it declares.
+        declared: B256,
+        /// Where the body leads.
+        computed: B256,
+    },
+    /// The header closes an epoch although the committee is fixed.
+    #[error("header announces table {declared}, no next committee is known")]
+    NextTable {
+        /// What it declares.
+        declared: B256,
+    },
+    /// Advances are not in ascending order of chain id, one a rollup.
+    #[error("advance of chain {next} follows that of chain {previous}")]
+    Order {
+        /// The earlier one.
+        previous: ChainId,
+        /// The later one.
+        next: ChainId,
+    },
+    /// The chain is no member.
+    #[error("chain {chain_id} is no member")]
+    Unknown {
+        /// The chain.
+        chain_id: ChainId,
+    },
+    /// The rollup is set aside.
+    #[error("chain {chain_id} is not active")]
+    NotActive {
+        /// The chain.
+        chain_id: ChainId,
+    },
+    /// An advance without blocks.
+    #[error("advance of chain {chain_id} has no block")]
+    Empty {
+        /// The chain.
+        chain_id: ChainId,
+    },
+    /// A gap, or a block that was passed.
+    #[error("chain {chain_id} advances to block {declared}, {expected} follows")]
+    Number {
+        /// The chain.
+        chain_id: ChainId,
+        /// The number given.
+        declared: u64,
+        /// The number that follows.
+        expected: u64,
+    },
+    /// The sequencer did not sign that.
+    #[error("chain {chain_id}: {source}")]
+    Claim {
+        /// The chain.
+        chain_id: ChainId,
+        /// Why.
+        source: ClaimError,
+    },
+    /// The claim or retraction names another registration of that chain.
+    #[error("chain {chain_id} is registered as {expected}, the signed one is {declared}")]
+    Registration {
+        /// The chain.
+        chain_id: ChainId,
+        /// What was signed.
+        declared: B256,
+        /// What it should be.
+        expected: B256,
+    },
+    /// A message of a façade that is not the rollup's.
+    #[error("chain {chain_id}: {facade} is no gateway of ours")]
+    Facade {
+        /// The chain.
+        chain_id: ChainId,
+        /// The façade.
+        facade: Address,
+    },
+    /// A lane cannot take more messages.
+    #[error("chain {chain_id}: lane {lane:?} is full")]
+    LaneFull {
+        /// The chain.
+        chain_id: ChainId,
+        /// The lane.
+        lane: LaneId,
+    },
+    /// A rollup is set aside twice.
+    #[error("chain {chain_id} is quarantined already")]
+    QuarantinedAlready {
+        /// The chain.
+        chain_id: ChainId,
+    },
+    /// The two claims are compatible.
+    #[error("claims of chain {chain_id} for blocks {one:?} and {other:?} do not contradict each other")]
+    NoEquivocation {
+        /// The chain.
+        chain_id: ChainId,
+        /// One block.
+        one: BlockRef,
+        /// The other.
+        other: BlockRef,
+    },
+    /// The signed thing belongs to a generation that is not the rollup's.
+    #[error("chain {chain_id} is in generation {expected}, the signed one is {declared}")]
+    Generation {
+        /// The chain.
+        chain_id: ChainId,
+        /// What was signed.
+        declared: Generation,
+        /// What it should be.
+        expected: Generation,
+    },
+    /// A retraction to a block that the ledger does not hold.
+    #[error("chain {chain_id} cannot go back to block {number} {hash}: not on its verified chain above Safe")]
+    Kept {
+        /// The chain.
+        chain_id: ChainId,
+        /// The block's number.
+        number: u64,
+        /// The block's hash.
+        hash: B256,
+    },
+    /// An invalid block that this chain could not build on anyway.
+    #[error("chain {chain_id}: evidence is about block {number}, the head is {head}")]
+    EvidenceBlock {
+        /// The chain.
+        chain_id: ChainId,
+        /// The block's number.
+        number: u64,
+        /// The head's number.
+        head: u64,
+    },
+}

@@ -1,0 +1,300 @@
+//! One rollup: its head, its recent blocks, its lanes, its standing.
+
+use crate::{
+    HISTORY_BLOCKS_MAX, Refusal,
+    lanes::{Entry, Lanes},
+};
+use hum_types::{
+    Address, AdvancedBlock, B256, BlockRef, ChainId, Class, Domain, Evidence, Generation, HeadClaim,
+    HeadPart, Height, LaneId, LaneIndex, LaneLeaf, RegistrationId, RollupLeaf, RollupStatus, SignedClaim,
+    SignedRetraction, TimeMs,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+/// What the network file or the registry says of a rollup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollupParams {
+    /// Its chain id.
+    pub chain_id: ChainId,
+    /// Its entry in the registry.
+    pub registration: RegistrationId,
+    /// Whose claims count.
+    pub sequencer: Address,
+    /// Its gateways, in the order of [`hum_types::Confidence::ALL`].
+    pub facades: [Address; 3],
+    /// How operators know its heads.
+    pub class: Class,
+    /// The block that verification starts from.
+    pub anchor: BlockRef,
+    /// The anchor's state root.
+    pub anchor_state_root: B256,
+}
+
+/// A certified block that the sequencer could still retract, or the anchor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockRecord {
+    /// Number and hash.
+    pub block: BlockRef,
+    /// Its state root.
+    pub state_root: B256,
+    /// Its timestamp; zero for the anchor.
+    pub time_ms: TimeMs,
+    lanes: Lanes,
+    entries: Arc<[Entry]>,
+}
+
+/// A rollup's state after some checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollup {
+    params: Arc<RollupParams>,
+    generation: Generation,
+    status: RollupStatus,
+    advanced_at: Height,
+    /// The oldest retractable block first, the head last; never empty.
+    history: VecDeque<Arc<BlockRecord>>,
+    /// Messages that retractions dropped, with their first generation: one that comes back unchanged keeps it.
+    /// Forgotten once what stands at their place cannot be retracted any more.
+    dropped: Arc<BTreeMap<(LaneId, LaneIndex, B256), Generation>>,
+}
+
+impl Rollup {
+    pub(crate) fn at_anchor(params: RollupParams) -> Self {
+        let anchor = BlockRecord {
+            block: params.anchor,
+            state_root: params.anchor_state_root,
+            time_ms: TimeMs(0),
+            lanes: Lanes::default(),
+            entries: Arc::new([]),
+        };
+        Self {
+            params: Arc::new(params),
+            generation: Generation(0),
+            status: RollupStatus::Active,
+            advanced_at: Height(0),
+            history: VecDeque::from([Arc::new(anchor)]),
+            dropped: Arc::default(),
+        }
+    }
+
+    /// What is fixed about it.
+    #[must_use]
+    pub fn params(&self) -> &RollupParams {
+        &self.params
+    }
+
+    /// The generation of its `Latest` head.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Whether its messages are accepted at `Latest`.
+    #[must_use]
+    pub const fn status(&self) -> RollupStatus {
+        self.status
+    }
+
+    /// The newest certified block.
+    #[must_use]
+    pub fn head(&self) -> &BlockRecord {
+        self.history.back().expect("the history holds at least the anchor")
+    }
+
+    /// A certified block that is still retractable, or the anchor while it is.
+    #[must_use]
+    pub fn block_at(&self, number: u64) -> Option<&BlockRecord> {
+        let first = self.history.front()?.block.number;
+        self.history.get(usize::try_from(number.checked_sub(first)?).ok()?).map(Arc::as_ref)
+    }
+
+    /// The `Latest` head part.
+    #[must_use]
+    pub fn latest(&self) -> HeadPart {
+        let head = self.head();
+        HeadPart {
+            block: head.block,
+            state_root: head.state_root,
+            advanced_at: self.advanced_at,
+            lanes_root: head.lanes.root(self.params.facades[0], self.generation),
+        }
+    }
+
+    /// The lanes of the `Latest` façade, by destination.
+    #[must_use]
+    pub fn latest_lanes(&self) -> Vec<LaneLeaf> {
+        self.head().lanes.leaves(self.params.facades[0], self.generation)
+    }
+
+    /// Messages in a lane so far, whichever façade it belongs to.
+    #[must_use]
+    pub fn lane_count(&self, lane: &LaneId) -> u64 {
+        self.head().lanes.get(lane).map_or(0, |lane| lane.slot.count)
+    }
+
+    /// The leaf that a header commits to. `Safe` and `Finalized` are zero until they can be derived.
+    #[must_use]
+    pub fn leaf(&self) -> RollupLeaf {
+        RollupLeaf {
+            chain_id: self.params.chain_id,
+            registration: self.params.registration,
+            generation: self.generation,
+            status: self.status,
+            class: self.params.class,
+            heads: [self.latest(), HeadPart::default(), HeadPart::default()],
+        }
+    }
+
+    /// Where the messages of a retractable block stand: lane, index, generation, hash; in log order.
+    pub(crate) fn entries_of(&self, number: u64) -> &[Entry] {
+        self.block_at(number).map_or(&[], |record| &record.entries)
+    }
+
+    /// Put one more block on the head.
+    pub(crate) fn advance(
+        &mut self,
+        domain: Domain,
+        height: Height,
+        block: &AdvancedBlock,
+    ) -> Result<(), Refusal> {
+        let chain_id = self.params.chain_id;
+        let head = self.head();
+        let expected = head.block.number + 1;
+        if block.block.number != expected {
+            return Err(Refusal::Number { chain_id, declared: block.block.number, expected });
+        }
+        let claim = HeadClaim {
+            chain_id,
+            registration: self.params.registration,
+            generation: self.generation,
+            block: block.block,
+        };
+        SignedClaim { claim, signature: block.signature }
+            .authenticate(domain, self.params.sequencer)
+            .map_err(|source| Refusal::Claim { chain_id, source })?;
+        let mut lanes = head.lanes.clone();
+        let mut entries = Vec::with_capacity(block.messages.len());
+        for sent in &block.messages {
+            if !self.params.facades.contains(&sent.lane.facade) {
+                return Err(Refusal::Facade { chain_id, facade: sent.lane.facade });
+            }
+            let hash = sent.message.hash();
+            let place = (sent.lane, lanes.next_index(&sent.lane), hash);
+            let generation = self.dropped.get(&place).copied().unwrap_or(self.generation);
+            let entry = lanes
+                .push(sent.lane, hash, generation)
+                .ok_or(Refusal::LaneFull { chain_id, lane: sent.lane })?;
+            entries.push(entry);
+        }
+        self.history.push_back(Arc::new(BlockRecord {
+            block: block.block,
+            state_root: block.state_root,
+            time_ms: block.time_ms,
+            lanes,
+            entries: entries.into(),
+        }));
+        if self.history.len() > HISTORY_BLOCKS_MAX
+            && let Some(settled) = self.history.pop_front()
+        {
+            self.forget_dropped(&settled.entries);
+        }
+        self.advanced_at = height;
+        Ok(())
+    }
+
+    fn forget_dropped(&mut self, settled: &[Entry]) {
+        if !self.dropped.is_empty() && !settled.is_empty() {
+            let places: BTreeSet<_> = settled.iter().map(|entry| (entry.lane, entry.index)).collect();
+            Arc::make_mut(&mut self.dropped).retain(|(lane, index, _), _| !places.contains(&(*lane, *index)));
+        }
+    }
+
+    /// Set the rollup aside.
+    pub(crate) fn quarantine(&mut self, domain: Domain, evidence: &Evidence) -> Result<(), Refusal> {
+        let chain_id = self.params.chain_id;
+        if self.status != RollupStatus::Active {
+            return Err(Refusal::QuarantinedAlready { chain_id });
+        }
+        match evidence {
+            Evidence::Equivocation { one, other } => {
+                self.authenticate(domain, one)?;
+                self.authenticate(domain, other)?;
+                let (a, b) = (one.claim, other.claim);
+                if a.block.number != b.block.number || a.block.hash == b.block.hash {
+                    return Err(Refusal::NoEquivocation { chain_id, one: a.block, other: b.block });
+                }
+            }
+            Evidence::InvalidBlock { claim, .. } => {
+                self.authenticate(domain, claim)?;
+                let (number, head) = (claim.claim.block.number, self.head().block.number);
+                if number != head + 1 {
+                    return Err(Refusal::EvidenceBlock { chain_id, number, head });
+                }
+            }
+        }
+        self.status = RollupStatus::Quarantined;
+        Ok(())
+    }
+
+    fn authenticate(&self, domain: Domain, signed: &SignedClaim) -> Result<(), Refusal> {
+        let (chain_id, claim) = (self.params.chain_id, signed.claim);
+        self.registered(claim.registration)?;
+        if claim.generation != self.generation {
+            return Err(Refusal::Generation {
+                chain_id,
+                declared: claim.generation,
+                expected: self.generation,
+            });
+        }
+        signed
+            .authenticate(domain, self.params.sequencer)
+            .map_err(|source| Refusal::Claim { chain_id, source })?;
+        Ok(())
+    }
+
+    fn registered(&self, declared: RegistrationId) -> Result<(), Refusal> {
+        let (chain_id, expected) = (self.params.chain_id, self.params.registration);
+        if declared == expected {
+            Ok(())
+        } else {
+            Err(Refusal::Registration { chain_id, declared: declared.0, expected: expected.0 })
+        }
+    }
+
+    /// Cut the chain back and open the next generation.
+    pub(crate) fn retract(
+        &mut self,
+        domain: Domain,
+        height: Height,
+        signed: &SignedRetraction,
+    ) -> Result<(), Refusal> {
+        let (chain_id, retraction) = (self.params.chain_id, signed.retraction);
+        self.registered(retraction.registration)?;
+        let expected = Generation(self.generation.0.saturating_add(1));
+        if retraction.generation != expected {
+            return Err(Refusal::Generation { chain_id, declared: retraction.generation, expected });
+        }
+        signed
+            .authenticate(domain, self.params.sequencer)
+            .map_err(|source| Refusal::Claim { chain_id, source })?;
+        let kept = retraction.kept;
+        if self.block_at(kept.number).is_none_or(|record| record.block != kept) {
+            return Err(Refusal::Kept { chain_id, number: kept.number, hash: kept.hash });
+        }
+        while self.head().block.number > kept.number {
+            let record = self.history.pop_back().expect("the kept block stands below");
+            if !record.entries.is_empty() {
+                let dropped = Arc::make_mut(&mut self.dropped);
+                for entry in record.entries.iter() {
+                    dropped.insert((entry.lane, entry.index, entry.hash), entry.generation);
+                }
+            }
+        }
+        self.generation = expected;
+        self.status = RollupStatus::Active;
+        self.advanced_at = height;
+        Ok(())
+    }
+}

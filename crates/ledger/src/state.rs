@@ -1,0 +1,189 @@
+//! The state after a checkpoint, and the two ways to the next one.
+
+use crate::{Refusal, Rollup, RollupParams};
+use hum_types::{
+    B256, Body, ChainId, Change, Checkpoint, Domain, Epoch, Evidence, Header, Height, L1Origin, RollupLeaf,
+    TimeMs, tree,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What everyone agrees on before the first checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Genesis {
+    /// The deployment.
+    pub domain: Domain,
+    /// The first committee's epoch.
+    pub epoch: Epoch,
+    /// When the network starts.
+    pub time_ms: TimeMs,
+    /// The L1 block that committee and members were read at.
+    pub l1_origin: L1Origin,
+    /// The members.
+    pub rollups: Vec<RollupParams>,
+}
+
+/// Everything that a header commits to. Cheap to clone: a clone shares each rollup until it changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    header: Header,
+    rollups: BTreeMap<ChainId, Arc<Rollup>>,
+}
+
+impl State {
+    /// The state that every replay starts from; its header has height 0 and is never certified.
+    #[must_use]
+    pub fn genesis(genesis: &Genesis) -> Self {
+        let rollups: BTreeMap<_, _> =
+            genesis.rollups.iter().map(|p| (p.chain_id, Arc::new(Rollup::at_anchor(p.clone())))).collect();
+        let header = Header {
+            domain: genesis.domain,
+            epoch: genesis.epoch,
+            height: Height(0),
+            time_ms: genesis.time_ms,
+            l1_origin: genesis.l1_origin,
+            parent: B256::ZERO,
+            rollups_root: B256::ZERO,
+            body_hash: Body::default().hash(),
+            next_table_hash: B256::ZERO,
+        };
+        let mut state = Self { header, rollups };
+        state.header.rollups_root = state.rollups_root();
+        state
+    }
+
+    /// The header that this is the state after.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// A member.
+    #[must_use]
+    pub fn rollup(&self, chain_id: ChainId) -> Option<&Rollup> {
+        self.rollups.get(&chain_id).map(Arc::as_ref)
+    }
+
+    /// All members, by chain id.
+    pub fn rollups(&self) -> impl Iterator<Item = &Rollup> {
+        self.rollups.values().map(Arc::as_ref)
+    }
+
+    /// All leaves, by chain id.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<RollupLeaf> {
+        self.rollups().map(Rollup::leaf).collect()
+    }
+
+    /// Root over all rollup leaves.
+    #[must_use]
+    pub fn rollups_root(&self) -> B256 {
+        tree::root(self.leaves().iter().map(RollupLeaf::hash))
+    }
+
+    /// The next checkpoint's header and state, made from a body. `time_ms` must be above the parent's.
+    pub fn seal(&self, body: &Body, time_ms: TimeMs, l1_origin: L1Origin) -> Result<(Header, Self), Refusal> {
+        let height = Height(self.header.height.0 + 1);
+        let mut header = Header {
+            height,
+            time_ms,
+            l1_origin,
+            parent: self.header.hash(),
+            body_hash: body.hash(),
+            ..self.header
+        };
+        self.follows(&header)?;
+        let mut next = self.apply(height, body)?;
+        header.rollups_root = next.rollups_root();
+        next.header = header;
+        Ok((header, next))
+    }
+
+    /// The state after `checkpoint`, if it follows from this one.
+    pub fn check(&self, checkpoint: &Checkpoint) -> Result<Self, Refusal> {
+        let (header, body) = (checkpoint.header, &checkpoint.body);
+        self.follows(&header)?;
+        let computed = body.hash();
+        if header.body_hash != computed {
+            return Err(Refusal::BodyHash { declared: header.body_hash, computed });
+        }
+        let mut next = self.apply(header.height, body)?;
+        let computed = next.rollups_root();
+        if header.rollups_root != computed {
+            return Err(Refusal::RollupsRoot { declared: header.rollups_root, computed });
+        }
+        next.header = header;
+        Ok(next)
+    }
+
+    /// The rules that need the two headers only.
+    fn follows(&self, header: &Header) -> Result<(), Refusal> {
+        let parent = &self.header;
+        if header.domain != parent.domain {
+            return Err(Refusal::Domain { declared: header.domain, expected: parent.domain });
+        }
+        if header.epoch != parent.epoch {
+            return Err(Refusal::Epoch { declared: header.epoch, expected: parent.epoch });
+        }
+        let expected = Height(parent.height.0 + 1);
+        if header.height != expected {
+            return Err(Refusal::Height { declared: header.height, expected });
+        }
+        let computed = parent.hash();
+        if header.parent != computed {
+            return Err(Refusal::Parent { declared: header.parent, computed });
+        }
+        if header.time_ms <= parent.time_ms {
+            return Err(Refusal::Time { declared: header.time_ms, parent: parent.time_ms });
+        }
+        if header.l1_origin != parent.l1_origin {
+            let (declared, expected) = (header.l1_origin.number, parent.l1_origin.number);
+            return Err(Refusal::L1Origin { declared, expected });
+        }
+        if header.next_table_hash != B256::ZERO {
+            return Err(Refusal::NextTable { declared: header.next_table_hash });
+        }
+        Ok(())
+    }
+
+    fn apply(&self, height: Height, body: &Body) -> Result<Self, Refusal> {
+        let domain = self.header.domain;
+        let mut next = self.clone();
+        for change in &body.changes {
+            match change {
+                Change::Quarantine { evidence } => {
+                    let chain_id = match evidence {
+                        Evidence::Equivocation { one, .. } => one.claim.chain_id,
+                        Evidence::InvalidBlock { claim, .. } => claim.claim.chain_id,
+                    };
+                    next.rollup_mut(chain_id)?.quarantine(domain, evidence)?;
+                }
+                Change::Retract { retraction } => {
+                    next.rollup_mut(retraction.retraction.chain_id)?.retract(domain, height, retraction)?;
+                }
+            }
+        }
+        let mut previous = None;
+        for advance in &body.advances {
+            let chain_id = advance.chain_id;
+            if let Some(previous) = previous.filter(|previous| *previous >= chain_id) {
+                return Err(Refusal::Order { previous, next: chain_id });
+            }
+            previous = Some(chain_id);
+            let rollup = next.rollup_mut(chain_id)?;
+            if rollup.status() != hum_types::RollupStatus::Active {
+                return Err(Refusal::NotActive { chain_id });
+            }
+            if advance.blocks.is_empty() {
+                return Err(Refusal::Empty { chain_id });
+            }
+            for block in &advance.blocks {
+                rollup.advance(domain, height, block)?;
+            }
+        }
+        Ok(next)
+    }
+
+    fn rollup_mut(&mut self, chain_id: ChainId) -> Result<&mut Rollup, Refusal> {
+        self.rollups.get_mut(&chain_id).map(Arc::make_mut).ok_or(Refusal::Unknown { chain_id })
+    }
+}
