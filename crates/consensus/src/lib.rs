@@ -1,1 +1,61 @@
+//! Orders checkpoints with Commonware Simplex and carries bytes between authenticated peers.
+//!
+//! This crate does not know what a checkpoint is: a payload is opaque bytes, its meaning belongs to the
+//! [`Application`]. It holds no operator logic, makes no BLS signature and trusts no stake: Simplex counts heads, and
+//! nothing outside this crate acts on that count alone. It is the one place where Commonware's generic engines are
+//! given their types, so that the crates above stay free of type parameters and rebuild fast.
+//!
+//! ```text
+//!             ┌──────────── Application (trait object, crates/node) ───────────┐
+//!             │ propose / verify / known               finalized / fault       │
+//!             ▼                                                      ▲         │
+//!   adapter: ancestors, bounds                         delivery: in order, one at a time
+//!             │                                                      │
+//!   Simplex (ed25519, round robin) ──── marshal (archives, backfill, catch-up)
+//!             │                                                      │
+//!   seats: the five engine channels reach operators only             │
+//!             │                                                      │
+//!   authenticated network (`real`) or simulated links (`simulated`) ─┘
+//!             └── wires: the node's own channels, operators and publishers alike
+//! ```
+//!
+//! Invariants
+//! - One finalised payload per height, the same on every honest operator while fewer than a third misbehave.
+//! - [`Application::finalized`] sees heights in order, without gaps, each at least once; after a restart the first one
+//!   it sees is at most the one after the last that it finished.
+//! - Peers outside the committee can neither put a byte into an engine channel nor receive one from it.
+//! - Under [`simulated`] the same seed gives the same run.
+#![deny(missing_docs)]
 
+mod adapter;
+mod application;
+mod archive;
+mod block;
+mod committee;
+mod delivery;
+mod engine;
+pub mod real;
+mod seats;
+pub mod simulated;
+mod tuning;
+mod wire;
+
+pub use application::{Application, Fault, FaultKind, Ordered, Slot};
+pub use archive::Archive;
+pub use block::MAX_PAYLOAD;
+pub use committee::{Committee, CommitteeError};
+pub use engine::Running;
+pub use futures::future::BoxFuture;
+pub use tuning::Tuning;
+pub use wire::{MAX_MESSAGE, Recipients, Wire, WireReceiver, WireSender};
+
+pub use commonware_cryptography::Signer;
+/// A peer's identity: its name on the network and its voting key in Simplex.
+pub type PublicKey = commonware_cryptography::ed25519::PublicKey;
+/// The secret behind a [`PublicKey`].
+pub type PrivateKey = commonware_cryptography::ed25519::PrivateKey;
+/// keccak256 of an encoded consensus block (not the checkpoint's header hash).
+pub type Digest = commonware_cryptography::keccak256::Digest;
+
+#[cfg(test)]
+mod tests;

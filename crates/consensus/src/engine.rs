@@ -1,0 +1,282 @@
+//! The whole stack, generic over the runtime: Simplex, marshal, broadcast, backfill, archives.
+
+use crate::{
+    Application, Archive, Committee, Digest, PrivateKey, PublicKey, Signer as _, Tuning, Wire,
+    adapter::Adapter,
+    block::Block,
+    delivery::{Delivery, Evidence},
+    seats::Seats,
+};
+use commonware_broadcast::buffered;
+use commonware_consensus::{
+    Reporters,
+    marshal::{
+        self,
+        core::Actor as Marshal,
+        resolver::p2p as backfill,
+        standard::{Deferred, Standard},
+    },
+    simplex::{
+        self, SkipBudget,
+        config::{Floor, ForwardPolicy, SkipPolicy},
+        elector::RoundRobin,
+        scheme::ed25519::Scheme,
+    },
+    types::{Epoch, FixedEpocher, ViewDelta},
+};
+use commonware_cryptography::{
+    Digested, Digestible as _, Sha256,
+    certificate::{ConstantProvider, Verifier as _},
+};
+use commonware_p2p::{Blocker, Receiver, Sender};
+use commonware_parallel::Sequential;
+use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
+use commonware_storage::{archive::prunable, translator::EightCap};
+use commonware_utils::{NZU16, NZU64, NZUsize, NonZeroDuration};
+use rand_core::CryptoRng;
+use std::{
+    num::NonZeroU64,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+/// Channels of the engine, in the order of [`Channels`]' fields.
+pub(crate) const CHANNELS: [u64; 5] = [0, 1, 2, 3, 4];
+
+/// Messages per second and peer on each of them. Mailboxes are allocated for a burst from every peer at once, so this
+/// is a few times what a view needs, not more.
+pub(crate) const ENGINE_QUOTA: u32 = 256;
+
+/// Heights in one file of the archive: about five hours at three blocks a second. Files stay open, so not fewer.
+pub(crate) const ARCHIVE_SECTION: NonZeroU64 = NZU64!(65_536);
+
+/// Views in one file of the short-lived caches.
+const CACHE_SECTION: NonZeroU64 = NZU64!(256);
+
+/// Blocks handed to the application before it has acknowledged the first of them.
+const PENDING_ACKNOWLEDGEMENTS: usize = 16;
+
+const MAILBOX: usize = 1_024;
+
+/// The five channels of the engine.
+pub(crate) struct Channels<S, R> {
+    pub(crate) votes: (S, R),
+    pub(crate) certificates: (S, R),
+    pub(crate) resolver: (S, R),
+    pub(crate) backfill: (S, R),
+    pub(crate) broadcast: (S, R),
+}
+
+/// What an engine needs besides its network.
+pub(crate) struct Setup {
+    pub(crate) committee: Committee,
+    pub(crate) key: PrivateKey,
+    pub(crate) scheme: Scheme,
+    pub(crate) partition: String,
+    pub(crate) tuning: Tuning,
+    pub(crate) application: Arc<dyn Application>,
+}
+
+/// A running operator. Dropping it leaves the tasks alive; [`Running::abort`] ends them all.
+pub struct Running {
+    /// Finalised blocks.
+    pub archive: Archive,
+    /// The node's own channels, in the order of the quotas it gave.
+    pub wires: Vec<Wire>,
+    pub(crate) handle: Handle<()>,
+}
+
+impl Running {
+    /// Ends every task of this operator at its next `await`, as a crash would; what was not synced may be lost.
+    pub fn abort(&self) {
+        self.handle.abort();
+    }
+
+    /// Splits into archive, wires and a future that resolves when the engine has stopped, which in a healthy operator
+    /// is never: a caller should then exit and start anew.
+    pub fn split(self) -> (Archive, Vec<Wire>, Handle<()>) {
+        (self.archive, self.wires, self.handle)
+    }
+}
+
+/// Largest message that the network must carry.
+pub(crate) fn max_message(seats: usize) -> u32 {
+    let seats = u32::try_from(seats).unwrap_or(u32::MAX);
+    commonware_p2p::max_message_size(&[
+        simplex::max_payload_size::<Scheme, Digest>(seats),
+        marshal::max_payload_size::<Standard<Block>, Scheme>(seats, &()),
+        crate::MAX_MESSAGE,
+    ])
+}
+
+fn milliseconds(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// At least one millisecond: a zero would be a configuration that asks for the impossible.
+fn positive(ms: u64) -> NonZeroDuration {
+    NonZeroDuration::new_panic(milliseconds(ms.max(1)))
+}
+
+fn archive_config<C>(
+    prefix: &str,
+    name: &str,
+    cache: CacheRef,
+    codec_config: C,
+) -> prunable::Config<EightCap, C> {
+    prunable::Config {
+        translator: EightCap,
+        metadata_partition: format!("{prefix}-{name}-metadata"),
+        key_partition: format!("{prefix}-{name}-key"),
+        key_page_cache: cache,
+        value_partition: format!("{prefix}-{name}-value"),
+        compression: None,
+        codec_config,
+        items_per_section: ARCHIVE_SECTION,
+        key_write_buffer: NZUsize!(1 << 16),
+        value_write_buffer: NZUsize!(1 << 18),
+        replay_buffer: NZUsize!(1 << 16),
+    }
+}
+
+/// Starts everything as children of `context`; returns the archive and the engine's handle.
+///
+/// # Panics
+/// When the storage cannot be opened: an operator without its disk must not vote.
+pub(crate) async fn start<E, B, S, R>(
+    context: &E,
+    setup: Setup,
+    blocker: B,
+    channels: Channels<S, R>,
+) -> (Archive, Handle<()>)
+where
+    E: Clock + CryptoRng + Spawner + Storage + Metrics + Send + Sync + 'static,
+    B: Blocker<PublicKey = PublicKey>,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+{
+    let Setup { committee, key, scheme, partition, tuning, application } = setup;
+    let me = key.public_key();
+    let seats = Seats::new(&committee);
+    let pages = CacheRef::new(NZU16!(4_096), NZUsize!(1_024));
+
+    let resolver = backfill::init(
+        context.child("backfill"),
+        backfill::Config {
+            public_key: me.clone(),
+            peer_provider: seats.clone(),
+            blocker: blocker.clone(),
+            mailbox_size: NZUsize!(MAILBOX),
+            fetch_timeout: positive(tuning.fetch_timeout_ms),
+            fetch_retry_delay: milliseconds(tuning.fetch_retry_ms),
+            priority_requests: false,
+            priority_responses: false,
+        },
+        seats.narrow(&me, channels.backfill),
+    );
+    let (broadcast, buffer) = buffered::Engine::new(
+        context.child("broadcast"),
+        buffered::Config {
+            public_key: me.clone(),
+            mailbox_size: NZUsize!(MAILBOX),
+            deque_size: 16,
+            // Consensus must not queue behind a publisher's witness.
+            priority: true,
+            codec_config: (),
+            peer_provider: seats.clone(),
+            strategy: Sequential,
+        },
+    );
+    broadcast.start(seats.narrow(&me, channels.broadcast));
+
+    let finalizations = prunable::Archive::init(
+        context.child("finalizations"),
+        archive_config(
+            &partition,
+            "finalizations",
+            pages.clone(),
+            Scheme::certificate_codec_config_unbounded(),
+        ),
+    )
+    .await
+    .expect("the archive of finalizations opens");
+    let blocks = prunable::Archive::init(
+        context.child("blocks"),
+        archive_config(&partition, "blocks", pages.clone(), ()),
+    )
+    .await
+    .expect("the archive of blocks opens");
+
+    let genesis = committee.genesis_block();
+    let genesis_digest = genesis.digest();
+    let epocher = FixedEpocher::new(NZU64!(u64::MAX));
+    let (marshal, mailbox, _) = Marshal::<_, Standard<Block>, _, _, _, _, _>::init(
+        context.child("marshal"),
+        finalizations,
+        blocks,
+        marshal::Config {
+            provider: ConstantProvider::new(scheme.clone()),
+            epocher: epocher.clone(),
+            start: marshal::Start::Genesis(Digested::precomputed(genesis, genesis_digest)),
+            partition_prefix: partition.clone(),
+            mailbox_size: NZUsize!(MAILBOX),
+            view_retention: ViewDelta::new(tuning.retained_views),
+            prunable_items_per_section: CACHE_SECTION,
+            page_cache: pages.clone(),
+            replay_buffer: NZUsize!(1 << 16),
+            key_write_buffer: NZUsize!(1 << 16),
+            value_write_buffer: NZUsize!(1 << 18),
+            block_codec_config: (),
+            max_repair: NZUsize!(32),
+            max_pending_acks: NZUsize!(PENDING_ACKNOWLEDGEMENTS),
+            strategy: Sequential,
+        },
+    )
+    .await;
+    let (tip, delivered) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let archive = Archive::new(mailbox.clone(), tip.clone(), delivered.clone());
+    let (delivery, _) = Delivery::start(context.child("delivery"), application.clone(), tip, delivered);
+    let deferred = Deferred::new(context.child("deferred"), Adapter(application.clone()), mailbox, epocher);
+    marshal.start(delivery, buffer, resolver);
+
+    let evidence = Evidence::new(context.child("evidence"), scheme.clone(), application);
+    let engine = simplex::Engine::new(
+        context.child("engine"),
+        simplex::Config {
+            scheme,
+            elector: RoundRobin::<Sha256>::default(),
+            blocker,
+            automaton: deferred.clone(),
+            relay: deferred.clone(),
+            reporter: Reporters::from((deferred, evidence)),
+            // Without them evidence is lost as soon as a view has its certificate.
+            track_historical_votes: true,
+            strategy: Sequential,
+            partition: format!("{partition}-simplex"),
+            mailbox_size: NZUsize!(MAILBOX),
+            epoch: Epoch::zero(),
+            floor: Floor::Genesis(genesis_digest),
+            replay_buffer: NZUsize!(1 << 16),
+            write_buffer: NZUsize!(1 << 16),
+            page_cache: pages,
+            leader_timeout: milliseconds(tuning.leader_timeout_ms),
+            certification_timeout: milliseconds(tuning.certification_timeout_ms),
+            timeout_retry: milliseconds(tuning.retry_ms),
+            view_retention: ViewDelta::new(tuning.retained_views),
+            skip: SkipPolicy::Enabled {
+                timeout: milliseconds(tuning.skip_after_ms),
+                budget: SkipBudget::Participants,
+            },
+            fetch_timeout: positive(tuning.fetch_timeout_ms),
+            fetch_retry_delay: milliseconds(tuning.fetch_retry_ms),
+            // An operator that missed the block gets it with the next view instead of having to ask.
+            forward: ForwardPolicy::SilentVoters,
+        },
+    );
+    let handle = engine.start(
+        seats.narrow(&me, channels.votes),
+        seats.narrow(&me, channels.certificates),
+        seats.narrow(&me, channels.resolver),
+    );
+    (archive, handle)
+}
