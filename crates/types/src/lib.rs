@@ -47,3 +47,6 @@ pub use message::{
 pub use rollup::{HeadPart, LaneLeaf, RollupLeaf};
 
 pub use alloy_primitives::{Address, B256, Bytes, keccak256};
+
+#[cfg(test)]
+mod tests;

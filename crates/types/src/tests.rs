@@ -1,0 +1,179 @@
+//! Every encoding: round trip, each truncation, trailing bytes, bounds.
+
+use crate::*;
+use proptest::{collection::vec, prelude::*};
+
+fn hash() -> impl Strategy<Value = B256> {
+    any::<[u8; 32]>().prop_map(B256::new)
+}
+
+fn block_ref() -> impl Strategy<Value = BlockRef> {
+    (any::<u64>(), hash()).prop_map(|(number, hash)| BlockRef { number, hash })
+}
+
+fn claim() -> impl Strategy<Value = SignedClaim> {
+    (any::<u64>(), hash(), any::<u32>(), block_ref()).prop_map(|(chain, registration, generation, block)| {
+        HeadClaim {
+            chain_id: ChainId(chain),
+            registration: RegistrationId(registration),
+            generation: Generation(generation),
+            block,
+        }
+        .sign(Domain(B256::ZERO), &SequencerKey::from_secret(B256::repeat_byte(9)).unwrap())
+    })
+}
+
+fn lane_message() -> impl Strategy<Value = LaneMessage> {
+    (any::<[u8; 20]>(), any::<u64>(), any::<u32>(), vec(any::<u8>(), 0..80)).prop_map(
+        |(address, to, gas, payload)| LaneMessage {
+            lane: LaneId { facade: address.into(), destination: ChainId(to) },
+            message: Message {
+                sender: address.into(),
+                recipient: Address::ZERO,
+                min_gas_limit: gas,
+                payload: payload.into(),
+            },
+        },
+    )
+}
+
+fn checkpoint() -> impl Strategy<Value = Checkpoint> {
+    let block = (block_ref(), hash(), any::<u64>(), claim(), vec(lane_message(), 0..3)).prop_map(
+        |(block, state_root, time, signed, messages)| AdvancedBlock {
+            block,
+            state_root,
+            time_ms: TimeMs(time),
+            signature: signed.signature,
+            messages,
+        },
+    );
+    let advance = (any::<u64>(), vec(block, 0..3))
+        .prop_map(|(chain, blocks)| Advance { chain_id: ChainId(chain), blocks });
+    let change = prop_oneof![
+        (claim(), claim())
+            .prop_map(|(one, other)| Change::Quarantine { evidence: Evidence::Equivocation { one, other } }),
+        (claim(), 1_u8..=8).prop_map(|(claim, reason)| Change::Quarantine {
+            evidence: Evidence::InvalidBlock { claim, reason: reason.try_into().unwrap() }
+        }),
+        claim().prop_map(|c| {
+            let c = c.claim;
+            let retraction = Retraction {
+                chain_id: c.chain_id,
+                registration: c.registration,
+                generation: c.generation,
+                kept: c.block,
+            };
+            let key = SequencerKey::from_secret(B256::repeat_byte(9)).unwrap();
+            Change::Retract { retraction: retraction.sign(Domain(B256::ZERO), &key) }
+        }),
+    ];
+    let body =
+        (vec(change, 0..3), vec(advance, 0..3)).prop_map(|(changes, advances)| Body { changes, advances });
+    (hash(), any::<u64>(), any::<u64>(), any::<u64>(), body).prop_map(|(word, epoch, height, time, body)| {
+        let header = Header {
+            domain: Domain(word),
+            epoch: Epoch(epoch),
+            height: Height(height),
+            time_ms: TimeMs(time),
+            l1_origin: L1Origin { number: time, hash: word },
+            parent: word,
+            rollups_root: word,
+            body_hash: body.hash(),
+            next_table_hash: word,
+        };
+        Checkpoint { header, body }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_checkpoint_is_what_its_bytes_say(checkpoint in checkpoint()) {
+        let bytes = checkpoint.encode();
+        prop_assert_eq!(Checkpoint::decode(&bytes).unwrap(), checkpoint.clone());
+        prop_assert_eq!(checkpoint.header.encode().len(), HEADER_BYTES);
+        for end in (0..bytes.len()).step_by(7) {
+            prop_assert!(Checkpoint::decode(&bytes[..end]).is_err(), "cut at {}", end);
+        }
+        let mut longer = bytes;
+        longer.push(0);
+        let trailing = matches!(Checkpoint::decode(&longer), Err(DecodeError::Trailing { left: 1, .. }));
+        prop_assert!(trailing);
+    }
+
+    #[test]
+    fn any_bytes_decode_or_are_refused_without_panic(bytes in vec(any::<u8>(), 0..400)) {
+        if let Ok(value) = Checkpoint::decode(&bytes) {
+            prop_assert_eq!(value.encode(), bytes.clone());
+        }
+        if let Ok(value) = InteropAddress::try_from(&bytes[..]) {
+            prop_assert_eq!(value.encode(), bytes);
+        }
+    }
+
+    #[test]
+    fn an_interop_address_is_what_its_bytes_say(chain: u64, account: [u8; 20]) {
+        let address = InteropAddress { chain_id: ChainId(chain.max(1)), address: account.into() };
+        prop_assert_eq!(InteropAddress::try_from(&address.encode()[..]), Ok(address));
+    }
+}
+
+#[test]
+fn lengths_above_their_bound_are_refused_before_memory_is_taken() {
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&u32::MAX.to_be_bytes());
+    assert_eq!(
+        Body::decode(&bytes).unwrap_err(),
+        DecodeError::TooLong { field: "changes", declared: u32::MAX as usize, bound: ROLLUPS_MAX }
+    );
+    let long = Message {
+        sender: Address::ZERO,
+        recipient: Address::ZERO,
+        min_gas_limit: 1,
+        payload: vec![0; PAYLOAD_BYTES_MAX + 1].into(),
+    };
+    assert!(matches!(Message::decode(&long.encode()), Err(DecodeError::TooLong { field: "payload", .. })));
+}
+
+#[test]
+fn non_canonical_interop_addresses_are_refused_field_by_field() {
+    // The example of ERC-7930: vitalik.eth on Ethereum.
+    let good: Vec<u8> = hex("00010000010114d8da6bf26964af9d7eed9e03e53415d37aa96045");
+    let address = InteropAddress::try_from(&good[..]).unwrap();
+    assert_eq!(address.chain_id, ChainId(1));
+    assert_eq!(address.encode(), good);
+    use InteropAddressError as E;
+    let with = |index: usize, value: u8| {
+        let mut bad = good.clone();
+        bad[index] = value;
+        InteropAddress::try_from(&bad[..]).unwrap_err()
+    };
+    assert!(matches!(with(1, 2), E::Prefix { .. }), "version");
+    assert!(matches!(with(3, 2), E::Prefix { .. }), "chain type");
+    assert!(matches!(with(4, 0), E::ChainReference { .. }), "no reference");
+    assert!(matches!(with(5, 0), E::ChainReference { .. }), "leading zero");
+    assert!(matches!(with(6, 19), E::AddressLength { .. }), "address length");
+    assert!(matches!(InteropAddress::try_from(&good[..good.len() - 1]), Err(E::Length { .. })), "short");
+    let longer: Vec<u8> = good.iter().copied().chain([0]).collect();
+    assert!(matches!(InteropAddress::try_from(&longer[..]), Err(E::Length { .. })), "trailing");
+    let padded = hex("0001000002000114d8da6bf26964af9d7eed9e03e53415d37aa96045");
+    assert!(
+        matches!(InteropAddress::try_from(&padded[..]), Err(E::ChainReference { .. })),
+        "padded reference"
+    );
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    alloy_primitives::hex::decode(text).unwrap()
+}
+
+#[test]
+fn unknown_tags_are_refused() {
+    assert!(RollupStatus::try_from(4).is_err());
+    assert!(Class::try_from(2).is_err());
+    assert!(Confidence::try_from(3).is_err());
+    assert!(InvalidReason::try_from(0).is_err());
+    assert!(matches!(Evidence::decode(&[3]), Err(DecodeError::Value { field: "evidence tag", value: 3 })));
+    assert!(matches!(Change::decode(&[0]), Err(DecodeError::Value { field: "change tag", value: 0 })));
+}
