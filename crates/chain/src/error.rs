@@ -87,10 +87,12 @@ pub enum ReadError {
         what: String,
     },
     /// A call reverted.
-    #[error("call reverted with {data}")]
+    #[error("call reverted with {data}: {message}")]
     Reverted {
-        /// Revert data.
+        /// Revert data, empty when the node gives none.
         data: Bytes,
+        /// What the node says, shortened.
+        message: String,
     },
     /// The node answered with an error of its own.
     #[error("{method}: node says {code}: {message}")]

@@ -12,8 +12,13 @@
 //! Invariants: every answer is bounded in size and time; every failure says whether trying again can help
 //! ([`Disposition`]); no type of the RPC library leaves this crate.
 
+mod backoff;
+mod block;
 mod error;
+pub mod rpc;
 
+pub use backoff::Backoff;
+pub use block::BlockBytesError;
 pub use error::{Disposition, ReadError, SubmitError};
 
 use alloy_primitives::U256;
