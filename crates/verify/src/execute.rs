@@ -1,0 +1,155 @@
+//! Run a block's transactions and system operations, and see what comes out.
+
+use crate::block::Transaction;
+use crate::spec::ChainSpec;
+use crate::verdict::{Missing, Reason, Verdict};
+use alloy_consensus::{Eip2718EncodableReceipt, EthereumReceipt, Header, TxType, transaction::Recovered};
+use alloy_eips::{eip4895::Withdrawal, eip7685::Requests};
+use alloy_evm::{
+    Database, Evm, EvmEnv, EvmFactory,
+    block::{BlockExecutionError, BlockExecutor},
+    eth::{
+        EthBlockExecutionCtx, EthBlockExecutor, EthEvmFactory,
+        receipt_builder::{ReceiptBuilder, ReceiptBuilderCtx},
+    },
+};
+use alloy_primitives::{
+    Address, B256, Bloom, BloomInput, Log, keccak256,
+    map::{AddressMap, B256Map},
+};
+use alloy_trie::root::ordered_trie_root_encoded;
+use revm::database::State;
+use std::borrow::Cow;
+
+/// What a transaction leaves behind.
+pub(crate) type Receipt = EthereumReceipt<TxType, Log>;
+
+/// A block whose header rules hold and whose body is the header's.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) header: Header,
+    pub(crate) hash: B256,
+    pub(crate) transactions: Vec<Transaction>,
+    pub(crate) withdrawals: Option<Vec<Withdrawal>>,
+}
+
+/// What execution gives, apart from the state.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) requests: Requests,
+    pub(crate) gas_used: u64,
+    pub(crate) blob_gas_used: u64,
+}
+
+/// Receipts without their blooms: those are computed once, for the whole block.
+#[derive(Debug, Clone, Copy)]
+struct Receipts;
+
+impl ReceiptBuilder for Receipts {
+    type Transaction = Transaction;
+    type Receipt = Receipt;
+
+    fn build_receipt<E: Evm>(&self, ctx: ReceiptBuilderCtx<'_, TxType, E>) -> Receipt {
+        Receipt {
+            tx_type: ctx.tx_type,
+            success: ctx.result.is_success(),
+            cumulative_gas_used: ctx.cumulative_gas_used,
+            logs: ctx.result.into_logs(),
+        }
+    }
+}
+
+/// The EVM's view of a block.
+pub(crate) fn environment(spec: &ChainSpec, header: &Header) -> EvmEnv {
+    EvmEnv::for_eth_block(header, spec, spec.chain_id().0, spec.blob_params(header.timestamp))
+}
+
+/// Execute the block on `state`, whose changes stay in it.
+///
+/// An error is what the EVM says; whether the block or the state's source is to blame, the caller must ask the source.
+pub(crate) fn execute<D>(
+    spec: &ChainSpec,
+    block: &Checked,
+    senders: &[Address],
+    state: &mut State<D>,
+) -> Result<Outcome, Verdict>
+where
+    D: Database,
+{
+    let header = &block.header;
+    let context = EthBlockExecutionCtx {
+        parent_hash: header.parent_hash,
+        parent_beacon_block_root: header.parent_beacon_block_root,
+        ommers: &[],
+        withdrawals: block.withdrawals.as_deref().map(Cow::Borrowed),
+        extra_data: header.extra_data.clone(),
+        tx_count_hint: Some(block.transactions.len()),
+        slot_number: None,
+    };
+    let evm = EthEvmFactory::default().create_evm(state, environment(spec, header));
+    let mut executor = EthBlockExecutor::new(evm, context, spec, Receipts);
+    executor.apply_pre_execution_changes().map_err(system)?;
+    for (index, (transaction, sender)) in block.transactions.iter().zip(senders).enumerate() {
+        executor
+            .execute_transaction(Recovered::new_unchecked(transaction, *sender))
+            .map_err(|error| blame(error, |error| Reason::Transaction { index, error }))?;
+    }
+    let (_, result) = executor.finish().map_err(system)?;
+    Ok(Outcome {
+        receipts: result.receipts,
+        requests: result.requests,
+        gas_used: result.gas_used,
+        blob_gas_used: result.blob_gas_used,
+    })
+}
+
+fn system(error: BlockExecutionError) -> Verdict {
+    blame(error, Reason::System)
+}
+
+/// What the executor calls a validation error is the block's; anything else is ours.
+fn blame(error: BlockExecutionError, reason: impl FnOnce(String) -> Reason) -> Verdict {
+    match error {
+        BlockExecutionError::Validation(error) => Verdict::Invalid(reason(error.to_string())),
+        BlockExecutionError::Internal(error) => Verdict::Undecided(Missing::Verifier(error.to_string())),
+    }
+}
+
+/// The receipts root and the block's logs bloom.
+pub(crate) fn receipts_root(receipts: &[Receipt]) -> (B256, Bloom) {
+    let mut hashes = BloomHashes::default();
+    let mut block_bloom = Bloom::ZERO;
+    let encoded: Vec<Vec<u8>> = receipts
+        .iter()
+        .map(|receipt| {
+            let mut bloom = Bloom::ZERO;
+            for log in &receipt.logs {
+                hashes.accrue(&mut bloom, log);
+            }
+            block_bloom |= bloom;
+            let mut out = Vec::with_capacity(receipt.eip2718_encoded_length_with_bloom(&bloom));
+            receipt.eip2718_encode_with_bloom(&bloom, &mut out);
+            out
+        })
+        .collect();
+    (ordered_trie_root_encoded(&encoded), block_bloom)
+}
+
+/// Blooms take three bits from a hash of each address and topic; the same few come again and again.
+#[derive(Debug, Default)]
+struct BloomHashes {
+    addresses: AddressMap<B256>,
+    topics: B256Map<B256>,
+}
+
+impl BloomHashes {
+    fn accrue(&mut self, bloom: &mut Bloom, log: &Log) {
+        let address = *self.addresses.entry(log.address).or_insert_with(|| keccak256(log.address));
+        bloom.accrue(BloomInput::Hash(address));
+        for topic in log.topics() {
+            let hash = *self.topics.entry(*topic).or_insert_with(|| keccak256(topic));
+            bloom.accrue(BloomInput::Hash(hash));
+        }
+    }
+}

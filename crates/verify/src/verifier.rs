@@ -1,0 +1,191 @@
+//! The order of a judgement.
+
+use crate::block::{RawBlock, senders};
+use crate::execute::{Checked, execute, receipts_root};
+use crate::header;
+use crate::limits::{Limits, within};
+use crate::message;
+use crate::spec::ChainSpec;
+use crate::state::{StateDb, StateError};
+use crate::trie::TrieError;
+use crate::verdict::{CertifiedHeader, Missing, Reason, Summary, Verdict};
+use crate::witness::{Witness, WitnessIndex};
+use alloy_primitives::{Address, B256};
+use hum_types::MESSAGES_PER_BLOCK_MAX;
+use revm::database::State;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The least gas that a transaction ends up paying: 21,000, of which a fifth may be refunded.
+const TRANSACTION_GAS_MIN: u64 = 21_000 / 5 * 4;
+
+/// Judges the blocks of one rollup.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    spec: ChainSpec,
+    facades: Vec<Address>,
+    limits: Limits,
+}
+
+impl Verifier {
+    /// Judge by `spec`, take messages from the gateways at `facades`, refuse work above `limits`.
+    #[must_use]
+    pub const fn new(spec: ChainSpec, facades: Vec<Address>, limits: Limits) -> Self {
+        Self { spec, facades, limits }
+    }
+
+    /// The rules it judges by.
+    #[must_use]
+    pub const fn spec(&self) -> &ChainSpec {
+        &self.spec
+    }
+
+    /// Judge the block for whose hash someone signed.
+    ///
+    /// `parent` must be the block that the same signer had certified as the one before, in the same generation: a block
+    /// on another parent is the signer's fault.
+    #[must_use]
+    pub fn verify(
+        &self,
+        parent: &CertifiedHeader,
+        claimed: B256,
+        block: &[u8],
+        witness: &Witness,
+    ) -> Verdict {
+        // Below us are decoders and an EVM that strangers feed. If one of them panics, that is a fault of ours, and it
+        // must cost one rollup a block, not every operator its process.
+        catch_unwind(AssertUnwindSafe(|| self.judge(parent, claimed, block, witness)))
+            .unwrap_or_else(|_| Verdict::Undecided(Missing::Verifier("it panicked".to_owned())))
+    }
+
+    fn judge(&self, parent: &CertifiedHeader, claimed: B256, block: &[u8], witness: &Witness) -> Verdict {
+        match self.check(parent, claimed, block, witness) {
+            Ok(checked) => {
+                let (senders, index) =
+                    rayon::join(|| senders(&checked.transactions), || WitnessIndex::new(witness, parent));
+                match senders {
+                    Ok(senders) => self.run(parent, checked, &senders, index),
+                    Err(reason) => Verdict::Invalid(reason),
+                }
+            }
+            Err(verdict) => verdict,
+        }
+    }
+
+    /// All that needs no execution.
+    pub(crate) fn check(
+        &self,
+        parent: &CertifiedHeader,
+        claimed: B256,
+        block: &[u8],
+        witness: &Witness,
+    ) -> Result<Checked, Verdict> {
+        within("block bytes", block.len(), self.limits.block_bytes)?;
+        let raw = RawBlock::split(block)?;
+        let header = raw.header(claimed)??;
+        header::check(&self.spec, parent, &header, block.len())?;
+        if header.gas_limit > self.limits.block_gas {
+            let (declared, most) = (header.gas_limit, self.limits.block_gas);
+            return Err(Missing::OverLimit { what: "gas limit", declared, most }.into());
+        }
+        witness.check(&self.limits.witness)?;
+        raw.check_body(&header)?;
+        let most = header.gas_limit / TRANSACTION_GAS_MIN;
+        if raw.transactions.len() as u64 > most {
+            return Err(Reason::TransactionCount { declared: raw.transactions.len(), most }.into());
+        }
+        Ok(Checked {
+            transactions: raw.transactions()?,
+            withdrawals: raw.withdrawals()?,
+            hash: claimed,
+            header,
+        })
+    }
+
+    /// Execute, and hold the header against what comes out.
+    pub(crate) fn run(
+        &self,
+        parent: &CertifiedHeader,
+        block: Checked,
+        senders: &[Address],
+        index: WitnessIndex<'_>,
+    ) -> Verdict {
+        let database = StateDb::new(parent.header().state_root, index);
+        let mut state = State::builder().with_database(database).with_bundle_update().build();
+        let outcome = execute(&self.spec, &block, senders, &mut state);
+        // A read that failed makes whatever came after it meaningless, whatever the EVM made of it.
+        if let Some(fault) = state.database.fault() {
+            return Verdict::Undecided(fault.into());
+        }
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(verdict) => return verdict,
+        };
+        let changes = state.transition_state.take().unwrap_or_default();
+        let database = &mut state.database;
+        let (root, (receipts_root, bloom)) =
+            rayon::join(|| database.apply(changes, &mut |_, _| {}), || receipts_root(&outcome.receipts));
+        let state_root = match root {
+            Ok(root) => root,
+            Err(error) => return Verdict::Undecided((&error).into()),
+        };
+
+        let header = &block.header;
+        let quantity = |field, declared, computed| {
+            if declared == computed { Ok(()) } else { Err(Reason::Quantity { field, declared, computed }) }
+        };
+        let hash = |field, declared, computed| {
+            if declared == computed { Ok(()) } else { Err(Reason::Hash { field, declared, computed }) }
+        };
+        let compared = quantity("gas used", header.gas_used, outcome.gas_used)
+            .and_then(|()| {
+                quantity("blob gas used", header.blob_gas_used.unwrap_or(0), outcome.blob_gas_used)
+            })
+            .and_then(|()| hash("receipts root", header.receipts_root, receipts_root))
+            .and_then(|()| if header.logs_bloom == bloom { Ok(()) } else { Err(Reason::LogsBloom) })
+            .and_then(|()| match header.requests_hash {
+                Some(declared) => hash("requests hash", declared, outcome.requests.requests_hash()),
+                None => Ok(()),
+            })
+            .and_then(|()| hash("state root", header.state_root, state_root));
+        if let Err(reason) = compared {
+            return Verdict::Invalid(reason);
+        }
+
+        let (messages, malformed_gateway_logs) =
+            message::outgoing(&outcome.receipts, &self.facades, self.spec.chain_id());
+        if let Err(missing) = within("messages", messages.len(), MESSAGES_PER_BLOCK_MAX) {
+            return Verdict::Undecided(missing);
+        }
+        Verdict::Valid(Box::new(Summary {
+            transactions: block.transactions.len(),
+            header: CertifiedHeader::from_valid(block.header, block.hash),
+            messages,
+            malformed_gateway_logs,
+        }))
+    }
+}
+
+impl From<Missing> for Verdict {
+    fn from(missing: Missing) -> Self {
+        Self::Undecided(missing)
+    }
+}
+
+impl From<Reason> for Verdict {
+    fn from(reason: Reason) -> Self {
+        Self::Invalid(reason)
+    }
+}
+
+impl From<&StateError> for Missing {
+    fn from(error: &StateError) -> Self {
+        match error {
+            StateError::Trie(TrieError::Missing(hash)) => Self::Node(*hash),
+            StateError::Code(hash) => Self::Code(*hash),
+            StateError::Ancestor(number) => Self::Ancestor(*number),
+            StateError::Trie(TrieError::Malformed { .. }) | StateError::Value { .. } => {
+                Self::State(error.to_string())
+            }
+        }
+    }
+}
