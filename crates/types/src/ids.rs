@@ -1,7 +1,7 @@
 //! Ids and quantities, one type each, so that none can stand in for another.
 
 use crate::codec::{Decode, DecodeError, Encode, Reader};
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256, keccak256};
 use serde::{Deserialize, Serialize};
 
 macro_rules! quantity {
@@ -159,6 +159,19 @@ impl Confidence {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RegistrationId(pub B256);
+
+impl RegistrationId {
+    /// The id that a member has until the L1 registry issues one: it commits to all that the members agree on.
+    #[must_use]
+    pub fn derive(chain_id: ChainId, sequencer: Address, anchor_hash: B256, chain_spec_hash: B256) -> Self {
+        let mut bytes = b"hum/registration/1".to_vec();
+        bytes.extend_from_slice(&chain_id.0.to_be_bytes());
+        bytes.extend_from_slice(sequencer.as_slice());
+        bytes.extend_from_slice(anchor_hash.as_slice());
+        bytes.extend_from_slice(chain_spec_hash.as_slice());
+        Self(keccak256(bytes))
+    }
+}
 
 impl std::fmt::Display for RegistrationId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
