@@ -1,1 +1,18 @@
+//! The roles of the network, written once over the runtime and over `Chain` and `Submit`.
+//!
+//! This crate judges no block (`hum-verify`), decides no protocol rule (`hum-ledger`) and knows no engine
+//! (`hum-consensus`): it connects them, keeps what must survive on disk, and says what it does.
+//!
+//! ```text
+//! publisher ─claims, blocks, witnesses▶ operator ◀─consensus, attestations─▶ operators
+//!                                          │
+//!                                          └─checkpoints, certificates▶ relayer, API
+//! ```
+//!
+//! Invariants: roles use the runtime's clock, tasks, storage and randomness only, so that the same code runs on sockets
+//! and in virtual time; nothing that a peer sends is kept without a bound or believed without its proof.
 
+pub mod config;
+pub mod operator;
+pub mod status;
+pub mod wire;

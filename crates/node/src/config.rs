@@ -1,0 +1,23 @@
+//! What processes read at start: the network file, which all share, and one small file for each role.
+//!
+//! ```text
+//! network.json ─NetworkFile─check()─▶ Network      the only form that roles use
+//! DIR/role.json, DIR/keys/*.key, DIR/data/         a role's own
+//! ```
+//!
+//! Everything is checked here once, with a reason that names the field; what [`NetworkFile::check`] returns can be
+//! used without asking again.
+
+mod directory;
+mod network;
+mod roles;
+
+pub use directory::{DirectoryError, KeyName, RoleDirectory};
+pub use network::{
+    CommitteeEntry, Deployment, Gateways, L1Entry, Member, NETWORK_VERSION, Network, NetworkError, NetworkFile,
+    OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RollupEntry, RollupLimits,
+};
+pub use roles::{OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,527 @@
+//! The network file: who is in the network and what all of them agree on.
+
+use alloy_consensus::Header;
+use alloy_rlp::Decodable as _;
+use commonware_codec::DecodeExt as _;
+use hum_bls::{Committee, CommitteeError};
+use hum_consensus::PublicKey;
+use hum_ledger::{Genesis, RollupParams};
+use hum_types::{
+    Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Epoch, L1Origin, RegistrationId, TimeMs,
+};
+use hum_verify::{CertifiedHeader, ChainSpec};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, net::SocketAddr, path::Path};
+
+/// The version that this binary writes and reads.
+pub const NETWORK_VERSION: u32 = 1;
+
+/// The network file as it stands on disk. Believed only after [`NetworkFile::check`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkFile {
+    /// [`NETWORK_VERSION`].
+    pub version: u32,
+    /// What people call it.
+    pub name: String,
+    /// The contracts that make up the deployment on L1.
+    pub deployment: Deployment,
+    /// What keeps signatures of different deployments apart; follows from `l1` and `deployment`.
+    pub domain: Domain,
+    /// When the chain of checkpoints starts.
+    pub genesis_time_ms: TimeMs,
+    /// The L1.
+    pub l1: L1Entry,
+    /// The members, by ascending chain id.
+    pub rollups: Vec<RollupEntry>,
+    /// The operators, in any order.
+    pub operators: Vec<OperatorEntry>,
+    /// The committee that they form.
+    pub committee: CommitteeEntry,
+    /// Publishers, relayers and watchers that may connect.
+    pub peers: Vec<PeerEntry>,
+}
+
+/// Where Hum is deployed on L1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// The service manager.
+    pub service_manager: Address,
+    /// The operator set.
+    pub operator_set: u32,
+}
+
+/// The L1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct L1Entry {
+    /// Its chain id.
+    pub chain_id: ChainId,
+    /// JSON-RPC URL, for people and tools; roles use their own.
+    pub rpc: String,
+    /// The finalised block at which committee and members were read.
+    pub origin: L1Origin,
+}
+
+/// A rollup's gateways, at the same addresses on every member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateways {
+    /// Backed by the sequencer's bond and the operators.
+    pub latest: Address,
+    /// For messages whose data are on L1.
+    pub safe: Address,
+    /// For messages that are final.
+    pub finalized: Address,
+}
+
+impl Gateways {
+    /// In the order of [`hum_types::Confidence::ALL`].
+    #[must_use]
+    pub const fn facades(&self) -> [Address; 3] {
+        [self.latest, self.safe, self.finalized]
+    }
+}
+
+/// The work that one block of a rollup may cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RollupLimits {
+    /// Bytes of a block.
+    pub block_bytes: usize,
+    /// Bytes of its witness.
+    pub witness_bytes: usize,
+    /// A block's gas limit.
+    pub block_gas: u64,
+}
+
+impl Default for RollupLimits {
+    fn default() -> Self {
+        let limits = hum_verify::Limits::default();
+        Self {
+            block_bytes: crate::wire::SUBMISSION_BYTES_MAX,
+            witness_bytes: crate::wire::SUBMISSION_BYTES_MAX,
+            block_gas: limits.block_gas,
+        }
+    }
+}
+
+/// A member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollupEntry {
+    /// What people call it.
+    pub name: String,
+    /// Its chain id.
+    pub chain_id: ChainId,
+    /// JSON-RPC URL, for people and tools; roles use their own.
+    pub rpc: String,
+    /// Its gateways.
+    pub gateways: Gateways,
+    /// The light client under them.
+    pub light_client: Address,
+    /// Its entry in the registry.
+    pub registration: RegistrationId,
+    /// Whose claims count.
+    pub sequencer: Address,
+    /// How operators know its heads.
+    pub class: Class,
+    /// The rules that its blocks are judged by: a chain configuration.
+    pub spec: ChainSpec,
+    /// The header, RLP, of the block that verification starts from.
+    pub anchor: Bytes,
+    /// Bounds on the work that a block may cause.
+    #[serde(default)]
+    pub limits: RollupLimits,
+    /// Usual time between blocks, in milliseconds; for displays only.
+    pub block_time_ms: u64,
+}
+
+/// An operator as others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorEntry {
+    /// Hash of its BLS key in G1.
+    pub id: B256,
+    /// URL of its HTTP API.
+    pub api: String,
+    /// Its ed25519 key: identity on the network, vote in consensus.
+    pub key: B256,
+    /// Where it accepts connections.
+    pub address: SocketAddr,
+}
+
+/// The committee's table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitteeEntry {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// The table, as contracts store it.
+    pub table: Bytes,
+}
+
+/// What a process that is no operator does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerRole {
+    /// Signs claims and sends blocks.
+    Publisher,
+    /// Delivers messages.
+    Relayer,
+    /// Looks on.
+    Watcher,
+}
+
+/// A process that is no operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerEntry {
+    /// What people call it.
+    pub name: String,
+    /// What it does.
+    pub role: PeerRole,
+    /// Its ed25519 key.
+    pub key: B256,
+    /// Where it accepts connections.
+    pub address: SocketAddr,
+}
+
+/// A member, checked.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The entry it was made from.
+    pub entry: RollupEntry,
+    /// The header that verification starts from.
+    pub anchor: CertifiedHeader,
+}
+
+impl Member {
+    /// What the ledger needs to know.
+    #[must_use]
+    pub fn params(&self) -> RollupParams {
+        RollupParams {
+            chain_id: self.entry.chain_id,
+            registration: self.entry.registration,
+            sequencer: self.entry.sequencer,
+            facades: self.entry.gateways.facades(),
+            class: self.entry.class,
+            anchor: self.anchor.block(),
+            anchor_state_root: self.anchor.header().state_root,
+        }
+    }
+
+    /// Bounds on the work that a block may cause.
+    #[must_use]
+    pub fn limits(&self) -> hum_verify::Limits {
+        let RollupLimits { block_bytes, witness_bytes, block_gas } = self.entry.limits;
+        let witness = hum_verify::WitnessLimits { bytes: witness_bytes, ..Default::default() };
+        hum_verify::Limits { block_bytes, block_gas, witness }
+    }
+}
+
+/// An operator, checked.
+#[derive(Debug, Clone)]
+pub struct OperatorSeat {
+    /// The entry it was made from.
+    pub entry: OperatorEntry,
+    /// Its identity on the network.
+    pub key: PublicKey,
+    /// Its position in the committee's table.
+    pub position: usize,
+}
+
+/// The network, checked.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// What people call it.
+    pub name: String,
+    /// What keeps signatures of different deployments apart.
+    pub domain: Domain,
+    /// The state that every replay starts from.
+    pub genesis: Genesis,
+    /// The L1.
+    pub l1: L1Entry,
+    /// The members, by ascending chain id.
+    pub members: Vec<Member>,
+    /// The operators, by position in the committee's table.
+    pub operators: Vec<OperatorSeat>,
+    /// The committee.
+    pub committee: Committee,
+    /// Everyone else who may connect, with their keys.
+    pub peers: Vec<(PeerEntry, PublicKey)>,
+}
+
+impl Network {
+    /// A member.
+    #[must_use]
+    pub fn member(&self, chain_id: ChainId) -> Option<&Member> {
+        self.members.iter().find(|member| member.entry.chain_id == chain_id)
+    }
+}
+
+/// Why a network file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}; start a network with `hum up`, or name its file")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not a network file.
+    #[error("{path} is no network file: {source}")]
+    Json {
+        /// The file.
+        path: String,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// Written by another version.
+    #[error("network file has version {found}, this binary reads {expected}; use the binary that wrote it")]
+    Version {
+        /// In the file.
+        found: u32,
+        /// What this binary reads.
+        expected: u32,
+    },
+    /// The domain does not follow from the deployment.
+    #[error("domain is {declared}, the deployment gives {computed}")]
+    Domain {
+        /// In the file.
+        declared: B256,
+        /// From `l1` and `deployment`.
+        computed: B256,
+    },
+    /// A list that must not be empty is.
+    #[error("{what} is empty")]
+    Empty {
+        /// Which list.
+        what: &'static str,
+    },
+    /// More entries than the protocol allows.
+    #[error("{what} has {found} entries, at most {most} are allowed")]
+    TooMany {
+        /// Which list.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        most: usize,
+    },
+    /// Chain ids do not ascend.
+    #[error("rollup {next} comes after {previous}; list them by ascending chain id, each once")]
+    Order {
+        /// The earlier entry.
+        previous: ChainId,
+        /// The later entry.
+        next: ChainId,
+    },
+    /// The chain spec is another chain's.
+    #[error("rollup {chain_id} has the chain spec of {found}")]
+    Spec {
+        /// The rollup.
+        chain_id: ChainId,
+        /// The chain that the spec is for.
+        found: ChainId,
+    },
+    /// The anchor is no header.
+    #[error("anchor of rollup {chain_id} is no header: {source}")]
+    Anchor {
+        /// The rollup.
+        chain_id: ChainId,
+        /// What the decoder said.
+        source: alloy_rlp::Error,
+    },
+    /// The registration does not follow from what it stands for.
+    #[error("registration of rollup {chain_id} is {declared}, its entry gives {computed}")]
+    Registration {
+        /// The rollup.
+        chain_id: ChainId,
+        /// In the file.
+        declared: RegistrationId,
+        /// From chain id, sequencer, anchor and chain spec.
+        computed: RegistrationId,
+    },
+    /// Two gateways share an address, or one is zero.
+    #[error("gateways of rollup {chain_id} must be three different addresses, none zero")]
+    Gateways {
+        /// The rollup.
+        chain_id: ChainId,
+    },
+    /// A limit that lets nothing through, or more than a message carries.
+    #[error("{what} of rollup {chain_id} is {found}, it must be between 1 and {most}")]
+    Limit {
+        /// The rollup.
+        chain_id: ChainId,
+        /// Which limit.
+        what: &'static str,
+        /// In the file.
+        found: usize,
+        /// The most that can be.
+        most: usize,
+    },
+    /// The committee's table does not hold.
+    #[error("committee table: {0}")]
+    Committee(#[from] CommitteeError),
+    /// An operator is not in the table, or a seat has no operator.
+    #[error("operators and committee differ: {id} stands in one of them only")]
+    Seats {
+        /// The operator.
+        id: B256,
+    },
+    /// A key is no ed25519 key.
+    #[error("key {key} of {whose} is no ed25519 key")]
+    Key {
+        /// Whose it is.
+        whose: String,
+        /// The key.
+        key: B256,
+    },
+    /// Two processes share a key.
+    #[error("key {key} is used twice; every process needs its own")]
+    KeyTwice {
+        /// The key.
+        key: B256,
+    },
+}
+
+impl NetworkFile {
+    /// Read and check a network file.
+    pub fn load(path: &Path) -> Result<Network, NetworkError> {
+        Self::read(path)?.check()
+    }
+
+    /// Read a network file without checking it.
+    pub fn read(path: &Path) -> Result<Self, NetworkError> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| NetworkError::Read { path: shown.clone(), source })?;
+        serde_json::from_str(&text).map_err(|source| NetworkError::Json { path: shown, source })
+    }
+
+    /// Check all that can be checked without asking anyone.
+    pub fn check(self) -> Result<Network, NetworkError> {
+        if self.version != NETWORK_VERSION {
+            return Err(NetworkError::Version { found: self.version, expected: NETWORK_VERSION });
+        }
+        let Deployment { service_manager, operator_set } = self.deployment;
+        let computed = Domain::new(self.l1.chain_id, service_manager, operator_set);
+        if self.domain != computed {
+            return Err(NetworkError::Domain { declared: self.domain.0, computed: computed.0 });
+        }
+        let members = check_rollups(self.rollups)?;
+        let committee = Committee::from_table(self.committee.epoch, &self.committee.table)?;
+        let mut keys = BTreeSet::new();
+        let operators = check_operators(self.operators, &committee, &mut keys)?;
+        let peers = self
+            .peers
+            .into_iter()
+            .map(|peer| check_key(&peer.name, peer.key, &mut keys).map(|key| (peer, key)))
+            .collect::<Result<_, _>>()?;
+        let genesis = Genesis {
+            domain: self.domain,
+            epoch: self.committee.epoch,
+            time_ms: self.genesis_time_ms,
+            l1_origin: self.l1.origin,
+            rollups: members.iter().map(Member::params).collect(),
+        };
+        Ok(Network { name: self.name, domain: self.domain, genesis, l1: self.l1, members, operators, committee, peers })
+    }
+}
+
+fn check_rollups(entries: Vec<RollupEntry>) -> Result<Vec<Member>, NetworkError> {
+    if entries.is_empty() {
+        return Err(NetworkError::Empty { what: "rollups" });
+    }
+    if entries.len() > hum_types::ROLLUPS_MAX {
+        let (found, most) = (entries.len(), hum_types::ROLLUPS_MAX);
+        return Err(NetworkError::TooMany { what: "rollups", found, most });
+    }
+    let mut members: Vec<Member> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let chain_id = entry.chain_id;
+        if let Some(previous) = members.last().map(|member| member.entry.chain_id)
+            && previous >= chain_id
+        {
+            return Err(NetworkError::Order { previous, next: chain_id });
+        }
+        members.push(check_rollup(entry)?);
+    }
+    Ok(members)
+}
+
+fn check_rollup(entry: RollupEntry) -> Result<Member, NetworkError> {
+    let chain_id = entry.chain_id;
+    if entry.spec.chain_id() != chain_id {
+        return Err(NetworkError::Spec { chain_id, found: entry.spec.chain_id() });
+    }
+    let facades = entry.gateways.facades();
+    let different: BTreeSet<Address> = facades.into_iter().filter(|address| !address.is_zero()).collect();
+    if different.len() != facades.len() {
+        return Err(NetworkError::Gateways { chain_id });
+    }
+    let most = crate::wire::SUBMISSION_BYTES_MAX;
+    for (what, found) in
+        [("block_bytes", entry.limits.block_bytes), ("witness_bytes", entry.limits.witness_bytes)]
+    {
+        if found == 0 || found > most {
+            return Err(NetworkError::Limit { chain_id, what, found, most });
+        }
+    }
+    let mut rest = &entry.anchor[..];
+    let header = Header::decode(&mut rest).map_err(|source| NetworkError::Anchor { chain_id, source })?;
+    if !rest.is_empty() {
+        return Err(NetworkError::Anchor { chain_id, source: alloy_rlp::Error::UnexpectedLength });
+    }
+    let anchor = CertifiedHeader::from_anchor(header);
+    let computed = RegistrationId::derive(chain_id, entry.sequencer, anchor.hash(), entry.spec.hash());
+    if entry.registration != computed {
+        return Err(NetworkError::Registration { chain_id, declared: entry.registration, computed });
+    }
+    Ok(Member { entry, anchor })
+}
+
+fn check_operators(
+    entries: Vec<OperatorEntry>,
+    committee: &Committee,
+    keys: &mut BTreeSet<B256>,
+) -> Result<Vec<OperatorSeat>, NetworkError> {
+    let mut seats = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let id = entry.id;
+        let position = committee.position(id).ok_or(NetworkError::Seats { id })?;
+        let key = check_key(&entry.api, entry.key, keys)?;
+        seats.push(OperatorSeat { entry, key, position });
+    }
+    seats.sort_by_key(|seat| seat.position);
+    for (position, operator) in committee.operators().iter().enumerate() {
+        if seats.get(position).is_none_or(|seat| seat.position != position) {
+            return Err(NetworkError::Seats { id: operator.id() });
+        }
+    }
+    if let Some(surplus) = seats.get(committee.operators().len()) {
+        return Err(NetworkError::Seats { id: surplus.entry.id });
+    }
+    Ok(seats)
+}
+
+fn check_key(whose: &str, key: B256, keys: &mut BTreeSet<B256>) -> Result<PublicKey, NetworkError> {
+    let decoded = PublicKey::decode(key.as_slice())
+        .map_err(|_| NetworkError::Key { whose: whose.to_owned(), key })?;
+    if !keys.insert(key) {
+        return Err(NetworkError::KeyTwice { key });
+    }
+    Ok(decoded)
+}
+
+impl Network {
+    /// Number and hash of a member's anchor.
+    #[must_use]
+    pub fn anchor(&self, chain_id: ChainId) -> Option<BlockRef> {
+        self.member(chain_id).map(|member| member.anchor.block())
+    }
+}

@@ -1,0 +1,94 @@
+//! What each role is told beside the network file.
+
+use super::{DirectoryError, RoleDirectory};
+use hum_types::ChainId;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// The version of role files that this binary writes and reads.
+pub const ROLE_VERSION: u32 = 1;
+
+macro_rules! role {
+    ($name:ident) => {
+        impl $name {
+            /// Read the role's file and check its version.
+            pub fn load(directory: &RoleDirectory) -> Result<Self, DirectoryError> {
+                load(directory, |config: &Self| config.version)
+            }
+        }
+    };
+}
+
+fn load<T: DeserializeOwned>(directory: &RoleDirectory, version: fn(&T) -> u32) -> Result<T, DirectoryError> {
+    let config = directory.read()?;
+    let (found, expected) = (version(&config), ROLE_VERSION);
+    if found == expected {
+        Ok(config)
+    } else {
+        Err(DirectoryError::Version { path: directory.file(), found, expected })
+    }
+}
+
+/// An operator's file. Keys: `network`, `bls`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorConfig {
+    /// [`ROLE_VERSION`].
+    pub version: u32,
+    /// The network file.
+    pub network: PathBuf,
+    /// Where peers connect.
+    pub listen: SocketAddr,
+    /// Where the HTTP API and the metrics are served.
+    pub api: SocketAddr,
+    /// Threads of the runtime.
+    pub threads: usize,
+    /// Whether peers on private and loopback addresses are allowed.
+    #[serde(default)]
+    pub private_addresses: bool,
+}
+role!(OperatorConfig);
+
+/// A publisher's file. Keys: `network`, `sequencer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublisherConfig {
+    /// [`ROLE_VERSION`].
+    pub version: u32,
+    /// The network file.
+    pub network: PathBuf,
+    /// The rollup.
+    pub chain_id: ChainId,
+    /// JSON-RPC of the rollup's own node.
+    pub rpc: String,
+    /// Where peers connect.
+    pub listen: SocketAddr,
+    /// Where status and metrics are served.
+    pub api: SocketAddr,
+    /// Whether peers on private and loopback addresses are allowed.
+    #[serde(default)]
+    pub private_addresses: bool,
+}
+role!(PublisherConfig);
+
+/// A relayer's file. Keys: `network`, `account`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelayerConfig {
+    /// [`ROLE_VERSION`].
+    pub version: u32,
+    /// The network file.
+    pub network: PathBuf,
+    /// Where peers connect.
+    pub listen: SocketAddr,
+    /// Where status and metrics are served.
+    pub api: SocketAddr,
+    /// Wei that may be spent in one hour on one chain.
+    pub spend_cap_wei: u128,
+    /// Wei below which the relayer raises an alarm.
+    pub low_balance_wei: u128,
+    /// Whether peers on private and loopback addresses are allowed.
+    #[serde(default)]
+    pub private_addresses: bool,
+}
+role!(RelayerConfig);

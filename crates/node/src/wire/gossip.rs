@@ -1,0 +1,44 @@
+//! Among operators.
+
+use hum_bls::{Attestation, Certificate};
+use hum_types::{Decode, DecodeError, Encode, Reader, put_list};
+
+/// Attestations that one message can carry: an operator says one a height, and repeats the last few that are not
+/// certified.
+pub const GOSSIP_BATCH_MAX: usize = 16;
+
+/// What operators tell each other about finalised headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gossip {
+    /// The sender's own attestations.
+    Attestations(Vec<Attestation>),
+    /// A certificate, for one that keeps repeating an attestation of a certified height.
+    Certificate(Certificate),
+}
+
+impl Encode for Gossip {
+    fn encode_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Attestations(attestations) => {
+                out.push(1);
+                put_list(out, attestations);
+            }
+            Self::Certificate(certificate) => {
+                out.push(2);
+                certificate.encode_to(out);
+            }
+        }
+    }
+}
+
+impl Decode for Gossip {
+    const WHAT: &'static str = "gossip";
+
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match reader.u8("gossip tag")? {
+            1 => Self::Attestations(reader.list("attestations", GOSSIP_BATCH_MAX)?),
+            2 => Self::Certificate(Certificate::decode_from(reader)?),
+            value => return Err(DecodeError::Value { field: "gossip tag", value: value.into() }),
+        })
+    }
+}
