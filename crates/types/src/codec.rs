@@ -41,6 +41,14 @@ pub enum DecodeError {
         /// The value found.
         value: u64,
     },
+    /// A field has the right length but is not what it should be, such as a point off its curve.
+    #[error("{field} {reason}")]
+    Malformed {
+        /// The field being read.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
 /// Values with one canonical encoding.
