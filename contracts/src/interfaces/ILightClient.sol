@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title The operators' chain as another chain sees it
+/// @notice Holds the committee tables of the epochs and the newest checkpoints that a quorum has certified. Anyone may
+/// feed it; it believes signatures only. docs/protocol.md is the law for every byte here.
+///
+/// Certificate as `submit` takes it (integers big-endian, offsets in bytes, `a` = number of absentees):
+///
+/// | offset | field | bytes |
+/// |---|---|---|
+/// | 0 | scheme, 1 = BLS on BN254 | 1 |
+/// | 1 | header without its domain: bytes 32 to 224 of the protocol's header | 192 |
+/// | 193 | signature, sum over the signers, G1 `x ‖ y` | 64 |
+/// | 257 | root hint `w`: `w² = y` of the hashed point | 32 |
+/// | 289 | step `k`: the hashed point has `x = digest + k mod p` | 1 |
+/// | 290 | `a`, number of absentees | 1 |
+/// | 291 | absentees: indexes into the table (0 = first operator), strictly ascending | a |
+/// | 291 + a | only when `a > 0`: signers' G2 key sum `x.c1 ‖ x.c0 ‖ y.c1 ‖ y.c0` | 128 |
+interface ILightClient {
+    /// @notice A quorum's certificate on the checkpoint at `height` was accepted.
+    event CheckpointAccepted(uint64 indexed height, bytes32 rollupsRoot);
+    /// @notice The table of `epoch` is now readable by `submit`.
+    event TableInstalled(uint64 indexed epoch, address table);
+    /// @notice `epoch` accepts nothing above `lastHeight`; the next epoch's table hashes to `nextTableHash`.
+    event EpochClosed(uint64 indexed epoch, uint64 lastHeight, bytes32 nextTableHash);
+
+    /// @notice The certificate has `found` bytes where its own counts ask for `expected`.
+    error CertificateLength(uint256 found, uint256 expected);
+    /// @notice Only scheme 1 is known here.
+    error UnknownScheme(uint8 found);
+    /// @notice The place for `height` already holds `held`, which is newer, or the same height with other content.
+    error CheckpointNotNewer(uint64 height, uint64 held);
+    /// @notice `height` lies outside what `epoch` may certify: above `openedAbove` and, once closed, up to `closedAt`.
+    error HeightOutsideEpoch(uint64 epoch, uint64 height, uint64 openedAbove, uint64 closedAt);
+    /// @notice No table of `epoch` is installed.
+    error TableNotInstalled(uint64 epoch);
+    /// @notice The table of `epoch` is installed already.
+    error TableAlreadyInstalled(uint64 epoch);
+    /// @notice No certificate has named a table for `epoch`, or the one it named hashes to `known`, not to `computed`.
+    error TableHashMismatch(uint64 epoch, bytes32 known, bytes32 computed);
+    /// @notice A table is 208 + 80·n bytes, n from 1 to 256.
+    error TableLength(uint256 found);
+    /// @notice A table whose operators have no stake can certify nothing.
+    error TableWithoutStake();
+    /// @notice The contract that should hold the table could not be created.
+    error TableNotCreated();
+    /// @notice Absentees must ascend strictly, which also rules out naming one twice.
+    error AbsenteesNotAscending(uint256 previous, uint256 found);
+    /// @notice The absentee is not in a table of `operators`.
+    error AbsenteeOutOfRange(uint256 index, uint256 operators);
+    /// @notice Signed stake × 3 is below total stake × 2.
+    error QuorumNotReached(uint256 signedStake, uint256 totalStake);
+    /// @notice The signature is the identity of G1.
+    error IdentitySignature();
+    /// @notice The signers' G2 key sum is the identity of G2.
+    error IdentityKey();
+    /// @notice `hint² = y` and `y² = x³ + 3` do not both hold at `x = digest + step`.
+    error RootHintWrong(uint256 step, uint256 hint);
+    /// @notice The pairing does not hold: another message, other signers, or a G2 sum that is not theirs.
+    error SignatureInvalid();
+    /// @notice A precompile refused its input (a point off its curve) or this chain lacks it.
+    error PrecompileFailed(uint256 precompile);
+
+    /// @notice Checks a certificate and keeps its checkpoint.
+    /// @dev Callable by anyone. Checkpoints have `RING` places, chosen by height, so that a proof against one height
+    /// stays good when others certify the next. A place only ever moves to a greater height.
+    /// Emits {CheckpointAccepted}, and {EpochClosed} when the header names the next table for the first time.
+    /// Reverts with one of the errors above; nothing else changes state.
+    /// @param certificate packed as in the table above
+    /// @return accepted false when exactly this checkpoint was held already (nothing is checked or changed then)
+    function submit(bytes calldata certificate) external returns (bool accepted);
+
+    /// @notice Makes the committee table of an epoch readable. Callable by anyone; the bytes must hash to what genesis
+    /// or a certificate named. Emits {TableInstalled}.
+    /// @param epoch whose table it is
+    /// @param table `entry 0 ‖ entries` as in docs/protocol.md
+    function installTable(uint64 epoch, bytes calldata table) external;
+
+    /// @notice Whether a quorum certified exactly this and the place was not taken by a later height since.
+    /// @param height of the checkpoint
+    /// @param timeMs its header's time in ms since 1970
+    /// @param rollupsRoot its header's root over all rollups
+    function isKnown(uint64 height, uint64 timeMs, bytes32 rollupsRoot) external view returns (bool);
+
+    /// @notice The greatest height held; 0 when none is. Reads every place: meant for people, not for contracts.
+    function newestHeight() external view returns (uint64);
+
+    /// @notice What is held in the place of `height`.
+    /// @return held the height in that place, which may be another one
+    /// @return commitment first 24 bytes of `H(time 8 ‖ rollups root 32)`
+    function checkpointAt(uint64 height) external view returns (uint64 held, bytes24 commitment);
+
+    /// @notice The hash that the table of `epoch` must have; zero when nothing named one yet.
+    function tableHash(uint64 epoch) external view returns (bytes32);
+
+    /// @notice Where the table of `epoch` is kept, as code after one zero byte; without code until installed.
+    function tableAddress(uint64 epoch) external view returns (address);
+
+    /// @notice What `epoch` may certify: heights above `openedAbove`, up to `closedAt` (0 = still open).
+    function epochSpan(uint64 epoch) external view returns (uint64 openedAbove, uint64 closedAt);
+
+    /// @notice The domain of all digests, fixed at deployment and never taken from a caller.
+    function DOMAIN() external view returns (bytes32);
+
+    /// @notice Number of places for checkpoints.
+    function RING() external view returns (uint256);
+}
