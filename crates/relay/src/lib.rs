@@ -1,1 +1,32 @@
+//! Plan what to deliver next, with which proof, and when to stop.
+//!
+//! This crate sends nothing, reads no clock and trusts nobody: what it is told of the operators' chain was verified by
+//! the ledger and a certificate, and what it is told of a destination only decides what is tried, never what is true.
+//!
+//! ```text
+//! finalised checkpoints + certificate ─▶ Outbox ─┐
+//! destination: records, statuses ─▶ Observed ────┼─▶ Planner ─▶ Submit(Transaction) ─▶ calldata
+//! transaction: included, reverted, lost ─────────┘          └─▶ Observe, Forget, Alarm
+//! ```
+//!
+//! Invariants: a planner that starts anew learns all it needs from chains, so nothing is lost or doubled by a crash;
+//! what is reserved and spent in a period never exceeds the cap; a message that fails never holds up another one; a
+//! lane's memory is bounded by its window.
 
+mod destination;
+mod lane;
+mod outbox;
+mod pack;
+mod plan;
+mod planner;
+mod policy;
+mod spend;
+
+pub use destination::Counts;
+pub use outbox::{Certified, LaneKey, LaneView, MessageView, Outbox};
+pub use plan::{
+    Action, Alarm, Call, Input, LanePart, LaneQuery, LaneRecord, LaneSeen, MessageStatus, Observation, Outcome,
+    Query, Run, Transaction, TransactionId,
+};
+pub use planner::Planner;
+pub use policy::{GasCosts, Policy};

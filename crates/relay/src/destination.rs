@@ -1,0 +1,130 @@
+//! What the planner knows of one destination.
+
+use crate::{LaneKey, LaneRecord, Policy, Transaction, spend::SpendBook};
+use crate::TransactionId;
+use hum_types::Height;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Counters of one destination, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Messages that calls of ours executed.
+    pub delivered: u64,
+    /// Calls of ours that the recipient refused.
+    pub refused: u64,
+    /// Further calls of messages that were refused.
+    pub retries: u64,
+    /// Messages left to others.
+    pub left: u64,
+    /// Transactions asked for.
+    pub transactions: u64,
+    /// Transactions that reverted or would have.
+    pub reverted: u64,
+    /// Fees of all time, in wei.
+    pub spent_wei: u128,
+    /// The balance last seen, in wei.
+    pub balance_wei: u128,
+    /// Messages that are watched.
+    pub open: u64,
+    /// Transactions under way.
+    pub in_flight: u64,
+}
+
+/// A transaction that has not come to an end.
+#[derive(Debug, Clone)]
+pub(crate) struct InFlight {
+    pub(crate) transaction: Transaction,
+    /// Records that it leaves behind.
+    pub(crate) proven: Vec<(LaneKey, LaneRecord)>,
+    /// The spending period that it was reserved in.
+    pub(crate) period: u64,
+}
+
+/// One destination.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    pub(crate) in_flight: BTreeMap<TransactionId, InFlight>,
+    pub(crate) spend: SpendBook,
+    pub(crate) counts: Counts,
+    /// The newest checkpoint that its light client is known to hold.
+    pub(crate) known: Option<Height>,
+    pub(crate) known_changed: u64,
+    /// Gas price and balance; `None` before the first observation.
+    pub(crate) prices: Option<Prices>,
+    /// Its newest block that was looked at.
+    pub(crate) block: u64,
+    /// The query that waits for an answer.
+    pub(crate) asked: Option<u64>,
+    /// When the last answer came.
+    pub(crate) observed_ms: Option<u64>,
+    /// Queries in a row without an answer.
+    pub(crate) misses: u32,
+    /// No query before.
+    pub(crate) observe_from_ms: u64,
+    /// Transactions in a row that could not be sent or were not seen.
+    pub(crate) troubles: u32,
+    /// No transaction before.
+    pub(crate) send_from_ms: u64,
+    pub(crate) low_balance: bool,
+    /// The period in which the cap was reported.
+    pub(crate) capped: Option<u64>,
+    /// The lane that goes first next time.
+    pub(crate) turn: Option<LaneKey>,
+    /// Whether messages of reverted transactions go first next time.
+    pub(crate) suspects_first: bool,
+}
+
+/// What sending costs and what there is to pay with, in wei.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prices {
+    pub(crate) gas_wei: u128,
+    pub(crate) balance_wei: u128,
+}
+
+impl Destination {
+    pub(crate) fn new(policy: &Policy) -> Self {
+        Self {
+            in_flight: BTreeMap::new(),
+            spend: SpendBook::new(policy.spend_cap_wei, policy.spend_period_ms),
+            counts: Counts::default(),
+            known: None,
+            known_changed: 0,
+            prices: None,
+            block: 0,
+            asked: None,
+            observed_ms: None,
+            misses: 0,
+            observe_from_ms: 0,
+            troubles: 0,
+            send_from_ms: 0,
+            low_balance: false,
+            capped: None,
+            turn: None,
+            suspects_first: false,
+        }
+    }
+
+    /// Whether the light client holds `height`, or will when what is under way got there.
+    pub(crate) fn holds(&self, height: Height) -> bool {
+        self.known == Some(height)
+            || self.in_flight.values().any(|sent| sent.transaction.certificate && sent.transaction.checkpoint == height)
+    }
+
+    /// A lane's record, or what it will be when what is under way got there.
+    pub(crate) fn record(&self, key: &LaneKey, held: Option<LaneRecord>) -> Option<LaneRecord> {
+        self.in_flight
+            .values()
+            .flat_map(|sent| &sent.proven)
+            .filter(|(lane, _)| lane == key)
+            .map(|(_, record)| *record)
+            .chain(held)
+            .max_by_key(|record| (record.generation, record.time_ms, record.count))
+    }
+
+    /// What may still be promised from the balance.
+    pub(crate) fn unreserved_wei(&self, prices: Prices) -> u128 {
+        let reserved = self.in_flight.values().map(|sent| sent.transaction.reserved_wei).fold(0, u128::saturating_add);
+        prices.balance_wei.saturating_sub(reserved)
+    }
+}

@@ -1,0 +1,63 @@
+//! What there is to deliver, as the newest certified checkpoint says it.
+
+use hum_types::{ChainId, Confidence, Generation, Height, LaneId, LaneIndex, RollupStatus, TimeMs};
+use serde::{Deserialize, Serialize};
+
+/// A lane with the chain that it starts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LaneKey {
+    /// The chain it starts on.
+    pub source: ChainId,
+    /// Façade and destination.
+    pub lane: LaneId,
+}
+
+/// The newest checkpoint that has a certificate; everything here is as of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Certified {
+    /// Its height.
+    pub height: Height,
+    /// Its time.
+    pub time_ms: TimeMs,
+}
+
+/// A lane under the newest certified checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneView {
+    /// The lane.
+    pub key: LaneKey,
+    /// Its façade's confidence.
+    pub confidence: Confidence,
+    /// The generation in its leaf.
+    pub generation: Generation,
+    /// Messages in it.
+    pub count: u64,
+    /// Its source's standing.
+    pub status: RollupStatus,
+}
+
+/// What planning needs to know of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageView {
+    /// The generation in its leaf.
+    pub generation: Generation,
+    /// Gas that its recipient gets.
+    pub min_gas_limit: u32,
+    /// Length of its payload.
+    pub payload_bytes: usize,
+}
+
+/// Where the planner looks up what there is to deliver. Nothing in it is unverified.
+pub trait Outbox {
+    /// The newest certified checkpoint; `None` before the first.
+    fn certified(&self) -> Option<Certified>;
+
+    /// Every lane with a message in it, in order of [`LaneKey`].
+    fn lanes(&self) -> Vec<LaneView>;
+
+    /// A message of a lane; `None` when the lane has no such index or its content was forgotten.
+    fn message(&self, key: &LaneKey, index: LaneIndex) -> Option<MessageView>;
+
+    /// Messages at the front of the lane that no retraction touched which opened a generation after `since`.
+    fn kept(&self, key: &LaneKey, since: Generation) -> u64;
+}

@@ -1,0 +1,413 @@
+//! The state machine: told what is certified and what destinations hold, it says what to send next.
+
+use crate::{
+    Action, Alarm, Call, Counts, Input, LaneKey, LaneQuery, Observation, Outbox, Outcome, Policy, Query,
+    Transaction, TransactionId,
+    destination::{Destination, InFlight, Prices},
+    lane::{Change, Lane, State},
+    pack::{Choice, Packed, Packer},
+};
+use hum_types::{ChainId, LaneIndex};
+use std::collections::BTreeMap;
+
+/// Queries in a row without an answer after which a destination counts as unreachable.
+const MISSES_ALARM: u32 = 5;
+/// Reverts in a row of a message that is alone in its transaction after which an alarm is raised.
+const REVERTS_ALARM: u32 = 8;
+
+/// Plans deliveries to a set of destinations. Knows nothing that it cannot learn again: a new planner in place of one
+/// that died goes on where that one stopped.
+#[derive(Debug)]
+pub struct Planner {
+    policy: Policy,
+    destinations: BTreeMap<ChainId, Destination>,
+    lanes: BTreeMap<LaneKey, Lane>,
+    step: u64,
+    transactions: u64,
+}
+
+impl Planner {
+    /// A planner that delivers to these chains.
+    #[must_use]
+    pub fn new(policy: Policy, destinations: impl IntoIterator<Item = ChainId>) -> Self {
+        let destinations = destinations.into_iter().map(|id| (id, Destination::new(&policy))).collect();
+        Self { policy, destinations, lanes: BTreeMap::new(), step: 0, transactions: 0 }
+    }
+
+    /// Take note of `input` and say what to do. `now_ms` is wall time and does not fall.
+    pub fn step(&mut self, now_ms: u64, input: Input, outbox: &impl Outbox) -> Vec<Action> {
+        self.step += 1;
+        let mut actions = Vec::new();
+        match input {
+            Input::Advanced => self.advance(outbox),
+            Input::Observed(observation) => self.observed(now_ms, observation, &mut actions),
+            Input::NotObserved { destination, sequence } => {
+                self.not_observed(now_ms, destination, sequence, &mut actions);
+            }
+            Input::Finished { id, outcome } => self.finished(now_ms, id, outcome, &mut actions),
+            Input::Tick => {}
+        }
+        for lane in self.lanes.values_mut() {
+            lane.fill(outbox, now_ms, self.step, &self.policy);
+        }
+        let destinations: Vec<ChainId> = self.destinations.keys().copied().collect();
+        for destination in destinations {
+            while self.send(now_ms, destination, outbox, &mut actions) {}
+            self.observe(now_ms, destination, outbox, &mut actions);
+        }
+        for (key, lane) in &mut self.lanes {
+            let needed = lane.first_needed();
+            if needed > lane.forgotten {
+                lane.forgotten = needed;
+                actions.push(Action::Forget { key: *key, index: LaneIndex(needed) });
+            }
+        }
+        actions
+    }
+
+    /// When to [`Input::Tick`] at the latest if nothing else happens; `None` when only news can change anything.
+    #[must_use]
+    pub fn wake_ms(&self, now_ms: u64) -> Option<u64> {
+        let slots = self
+            .lanes
+            .values()
+            .flat_map(|lane| lane.open.values())
+            .filter(|slot| !matches!(slot.state, State::Sent(..) | State::Done { .. }))
+            .map(|slot| slot.due_ms);
+        let destinations = self.destinations.iter().flat_map(|(id, destination)| {
+            let observe = destination.asked.is_none().then(|| {
+                let interval_ms = self.observe_interval_ms(*id);
+                destination
+                    .observed_ms
+                    .map_or(0, |last| last.saturating_add(interval_ms))
+                    .max(destination.observe_from_ms)
+            });
+            [observe, Some(destination.send_from_ms), destination.capped.map(|_| destination.spend.period_end_ms())]
+        });
+        slots.chain(destinations.flatten()).filter(|due| *due > now_ms).min()
+    }
+
+    /// Counters by destination.
+    pub fn counts(&self) -> impl Iterator<Item = (ChainId, Counts)> + '_ {
+        self.destinations.iter().map(|(id, destination)| {
+            let open = self.lanes_to(*id).map(|(_, lane)| lane.open.len() as u64).sum();
+            let counts = Counts {
+                spent_wei: destination.spend.total_wei(),
+                balance_wei: destination.prices.map_or(0, |prices| prices.balance_wei),
+                in_flight: destination.in_flight.len() as u64,
+                open,
+                ..destination.counts
+            };
+            (*id, counts)
+        })
+    }
+
+    fn lanes_to(&self, destination: ChainId) -> impl Iterator<Item = (&LaneKey, &Lane)> {
+        self.lanes.iter().filter(move |(key, _)| key.lane.destination == destination)
+    }
+
+    fn advance(&mut self, outbox: &impl Outbox) {
+        for view in outbox.lanes() {
+            if !self.destinations.contains_key(&view.key.lane.destination) {
+                continue;
+            }
+            match self.lanes.get_mut(&view.key) {
+                Some(lane) => {
+                    let kept = outbox.kept(&view.key, lane.view.generation);
+                    lane.update(view, kept);
+                }
+                None => {
+                    self.lanes.insert(view.key, Lane::new(view));
+                }
+            }
+        }
+    }
+
+    fn observed(&mut self, now_ms: u64, seen: Observation, actions: &mut Vec<Action>) {
+        let Some(destination) = self.destinations.get_mut(&seen.destination) else { return };
+        if destination.asked != Some(seen.sequence) {
+            return;
+        }
+        destination.asked = None;
+        destination.misses = 0;
+        destination.observed_ms = Some(now_ms);
+        destination.block = seen.block;
+        destination.prices = Some(Prices { gas_wei: seen.gas_price_wei, balance_wei: seen.balance_wei });
+        if seen.sequence >= destination.known_changed {
+            destination.known = seen.checkpoint;
+        }
+        let low = seen.balance_wei < self.policy.low_balance_wei;
+        if low && !destination.low_balance {
+            let alarm = Alarm::LowBalance { destination: seen.destination, balance_wei: seen.balance_wei };
+            actions.push(Action::Alarm(alarm));
+        }
+        destination.low_balance = low;
+        for lane_seen in seen.lanes {
+            let Some(lane) = self.lanes.get_mut(&lane_seen.key) else { continue };
+            if seen.sequence >= lane.record_changed {
+                lane.record = Some(lane_seen.record);
+            }
+            for (generation, index, status) in lane_seen.statuses {
+                let Some(slot) = lane.open.get_mut(&index.0) else { continue };
+                let sent = matches!(slot.state, State::Sent(..));
+                if sent || slot.view.generation != generation || slot.changed > seen.sequence {
+                    continue;
+                }
+                let change = slot.learn(status, seen.block, now_ms, self.step, &self.policy);
+                note(change, lane, index, &mut destination.counts, actions);
+            }
+        }
+    }
+
+    fn not_observed(&mut self, now_ms: u64, id: ChainId, sequence: u64, actions: &mut Vec<Action>) {
+        let Some(destination) = self.destinations.get_mut(&id) else { return };
+        if destination.asked != Some(sequence) {
+            return;
+        }
+        destination.asked = None;
+        destination.misses += 1;
+        let wait_ms = self.policy.backoff_ms(destination.misses).min(self.policy.observe_idle_ms);
+        destination.observe_from_ms = now_ms.saturating_add(wait_ms);
+        if destination.misses == MISSES_ALARM {
+            actions.push(Action::Alarm(Alarm::Unreachable { destination: id, times: destination.misses }));
+        }
+    }
+
+    fn finished(&mut self, now_ms: u64, id: TransactionId, outcome: Outcome, actions: &mut Vec<Action>) {
+        let Some(destination) = self.destinations.values_mut().find(|d| d.in_flight.contains_key(&id)) else {
+            return;
+        };
+        let Some(InFlight { transaction, proven, period }) = destination.in_flight.remove(&id) else { return };
+        let (step, policy) = (self.step, &self.policy);
+        let success = matches!(outcome, Outcome::Included { success: true, .. });
+        match &outcome {
+            Outcome::Included { fee_wei, .. } => {
+                destination.spend.settle(period, transaction.reserved_wei, *fee_wei);
+                if let Some(prices) = &mut destination.prices {
+                    prices.balance_wei = prices.balance_wei.saturating_sub(*fee_wei);
+                }
+                destination.troubles = 0;
+            }
+            Outcome::WouldRevert => destination.spend.settle(period, transaction.reserved_wei, 0),
+            Outcome::NotSent => {
+                destination.spend.settle(period, transaction.reserved_wei, 0);
+                destination.trouble(now_ms, policy);
+            }
+            // What was set aside stays so: it may still be included.
+            Outcome::Unknown => destination.trouble(now_ms, policy),
+        }
+        if success {
+            if transaction.certificate {
+                destination.known = Some(transaction.checkpoint);
+                destination.known_changed = step;
+            }
+            for (key, record) in proven {
+                let Some(lane) = self.lanes.get_mut(&key) else { continue };
+                let held = lane.record.flatten().filter(|held| {
+                    (held.generation, held.time_ms, held.count) > (record.generation, record.time_ms, record.count)
+                });
+                lane.record = Some(Some(held.unwrap_or(record)));
+                lane.record_changed = step;
+            }
+        } else if matches!(outcome, Outcome::Included { .. } | Outcome::WouldRevert) {
+            destination.counts.reverted += 1;
+        }
+        let messages: Vec<_> = transaction.messages().collect();
+        for (key, index) in &messages {
+            let Some(slot) = self.lanes.get_mut(key).and_then(|lane| lane.open.get_mut(&index.0)) else { continue };
+            let State::Sent(sender, call) = slot.state else { continue };
+            if sender != id {
+                continue;
+            }
+            match &outcome {
+                Outcome::Included { success: true, .. } => {
+                    slot.reverts = 0;
+                    slot.doubt(now_ms, step);
+                }
+                Outcome::Included { .. } | Outcome::WouldRevert => {
+                    slot.called = None;
+                    slot.reverts = slot.reverts.saturating_add(1);
+                    // The first time is most often another relayer's doing.
+                    let wait_ms = if slot.reverts == 1 { 0 } else { policy.backoff_ms(slot.reverts - 1) };
+                    slot.doubt(now_ms.saturating_add(wait_ms), step);
+                    if messages.len() == 1 && slot.reverts == REVERTS_ALARM {
+                        let alarm = Alarm::MessageReverts { key: *key, index: *index, times: slot.reverts };
+                        actions.push(Action::Alarm(alarm));
+                    }
+                }
+                Outcome::NotSent => slot.unsend(call, now_ms, step),
+                Outcome::Unknown => slot.doubt(now_ms, step),
+            }
+        }
+        if let Outcome::Included { success: true, block, statuses, .. } = outcome {
+            for (key, index, status) in statuses {
+                let Some(lane) = self.lanes.get_mut(&key) else { continue };
+                let Some(slot) = lane.open.get_mut(&index.0) else { continue };
+                if slot.state != State::Unknown || slot.changed != step || !messages.contains(&(key, index)) {
+                    continue;
+                }
+                let change = slot.learn(status, block, now_ms, step, policy);
+                note(change, lane, index, &mut destination.counts, actions);
+            }
+        }
+    }
+
+    /// Send one transaction to a destination, if there is one to send.
+    fn send(&mut self, now_ms: u64, id: ChainId, outbox: &impl Outbox, actions: &mut Vec<Action>) -> bool {
+        let Some(certified) = outbox.certified() else { return false };
+        let Some(destination) = self.destinations.get_mut(&id) else { return false };
+        let Some(prices) = destination.prices else { return false };
+        if now_ms < destination.send_from_ms || destination.in_flight.len() >= self.policy.in_flight_max {
+            return false;
+        }
+        let cap_left_wei = destination.spend.left_wei(now_ms);
+        let budget_wei = cap_left_wei.min(destination.unreserved_wei(prices));
+        let affordable = u64::try_from(budget_wei / prices.gas_wei.max(1)).unwrap_or(u64::MAX);
+        let gas_max = affordable.min(self.policy.transaction_gas_max);
+        let choices = if destination.suspects_first {
+            [Choice::Suspect, Choice::Clean]
+        } else {
+            [Choice::Clean, Choice::Suspect]
+        };
+        for choice in choices {
+            let Some(destination) = self.destinations.get(&id) else { return false };
+            let packer = Packer { policy: &self.policy, destination, certified, now_ms, choice, gas_max };
+            let after = self.lanes_to(id).filter(|(key, _)| destination.turn.is_some_and(|turn| **key > turn));
+            let before = self.lanes_to(id).filter(|(key, _)| destination.turn.is_none_or(|turn| **key <= turn));
+            let mut packed = packer.pack(after.chain(before));
+            self.drop_too_large(&mut packed, actions);
+            let Some(destination) = self.destinations.get_mut(&id) else { return false };
+            if packed.lanes.is_empty() {
+                if packed.left_out.is_some() && affordable < self.policy.transaction_gas_max {
+                    let period = destination.spend.reserve(now_ms, 0);
+                    if cap_left_wei == budget_wei && destination.capped != Some(period) {
+                        destination.capped = Some(period);
+                        let alarm = Alarm::SpendCapReached { destination: id, cap_wei: self.policy.spend_cap_wei };
+                        actions.push(Action::Alarm(alarm));
+                    } else if cap_left_wei != budget_wei && !destination.low_balance {
+                        destination.low_balance = true;
+                        let alarm = Alarm::LowBalance { destination: id, balance_wei: prices.balance_wei };
+                        actions.push(Action::Alarm(alarm));
+                    }
+                }
+                continue;
+            }
+            destination.suspects_first = choice == Choice::Clean;
+            destination.turn = packed.lanes.last().map(|part| part.key);
+            self.transactions += 1;
+            let transaction = Transaction {
+                id: TransactionId(self.transactions),
+                destination: id,
+                checkpoint: certified.height,
+                certificate: packed.certificate,
+                lanes: packed.lanes,
+                gas_limit: packed.gas,
+                reserved_wei: u128::from(packed.gas).saturating_mul(prices.gas_wei),
+            };
+            let period = destination.spend.reserve(now_ms, transaction.reserved_wei);
+            destination.counts.transactions += 1;
+            for part in &transaction.lanes {
+                let Some(lane) = self.lanes.get_mut(&part.key) else { continue };
+                for run in &part.runs {
+                    for (_, slot) in lane.open.range_mut(run.start.0..run.start.0 + run.length) {
+                        slot.send(transaction.id, part.call, self.step);
+                        destination.counts.retries += u64::from(part.call == Call::Retry);
+                    }
+                }
+            }
+            actions.push(Action::Submit(transaction.clone()));
+            destination
+                .in_flight
+                .insert(transaction.id, InFlight { transaction, proven: packed.proven, period });
+            return true;
+        }
+        false
+    }
+
+    fn drop_too_large(&mut self, packed: &mut Packed, actions: &mut Vec<Action>) {
+        for (key, index, gas) in packed.too_large.drain(..) {
+            if let Some(lane) = self.lanes.get_mut(&key) {
+                lane.open.remove(&index.0);
+                actions.push(Action::Alarm(Alarm::MessageTooLarge { key, index, gas }));
+            }
+        }
+    }
+
+    fn observe_interval_ms(&self, id: ChainId) -> u64 {
+        let busy = self.lanes_to(id).any(|(_, lane)| !lane.open.is_empty());
+        if busy { self.policy.observe_busy_ms } else { self.policy.observe_idle_ms }
+    }
+
+    /// Look at a destination, if there is reason to.
+    fn observe(&mut self, now_ms: u64, id: ChainId, outbox: &impl Outbox, actions: &mut Vec<Action>) {
+        let Some(destination) = self.destinations.get(&id) else { return };
+        if destination.asked.is_some() || now_ms < destination.observe_from_ms {
+            return;
+        }
+        let interval_ms = self.observe_interval_ms(id);
+        let due = destination.observed_ms.is_none_or(|last| now_ms >= last.saturating_add(interval_ms));
+        let urgent = self.lanes_to(id).any(|(_, lane)| {
+            lane.record.is_none()
+                || lane.open.values().any(|slot| slot.state == State::Unknown && slot.due_ms <= now_ms)
+        });
+        if !due && !urgent {
+            return;
+        }
+        let block = destination.block;
+        let lanes = self.lanes_to(id).map(|(key, lane)| self.lane_query(*key, lane, block, now_ms)).collect();
+        let checkpoint = outbox.certified().map(|certified| certified.height);
+        let query = Query { destination: id, sequence: self.step, checkpoint, lanes };
+        if let Some(destination) = self.destinations.get_mut(&id) {
+            destination.asked = Some(query.sequence);
+        }
+        actions.push(Action::Observe(query));
+    }
+
+    /// The statuses that matter most: unknown ones, then deliveries to be confirmed, then what waits.
+    fn lane_query(&self, key: LaneKey, lane: &Lane, block: u64, now_ms: u64) -> LaneQuery {
+        let settle_blocks = self.policy.settle_blocks;
+        let rank = |state: State, due_ms: u64| match state {
+            State::Unknown if due_ms <= now_ms => Some(0),
+            State::Done { block: first } if block >= first.saturating_add(settle_blocks) => Some(1),
+            State::Ready | State::Failed => Some(2),
+            _ => None,
+        };
+        let mut messages = Vec::new();
+        for wanted in 0..3 {
+            let room = self.policy.statuses_max.saturating_sub(messages.len());
+            let found = lane.open.iter().filter(|(_, slot)| rank(slot.state, slot.due_ms) == Some(wanted));
+            messages.extend(found.take(room).map(|(index, slot)| (slot.view.generation, LaneIndex(*index))));
+        }
+        messages.sort_by_key(|(_, index)| *index);
+        LaneQuery { key, messages }
+    }
+}
+
+impl Destination {
+    fn trouble(&mut self, now_ms: u64, policy: &Policy) {
+        self.troubles = self.troubles.saturating_add(1);
+        self.send_from_ms = now_ms.saturating_add(policy.backoff_ms(self.troubles));
+    }
+}
+
+fn note(change: Change, lane: &mut Lane, index: LaneIndex, counts: &mut Counts, actions: &mut Vec<Action>) {
+    match change {
+        Change::Nothing => {}
+        Change::Delivered => counts.delivered += 1,
+        Change::Refused => counts.refused += 1,
+        Change::Settled => {
+            lane.open.remove(&index.0);
+        }
+        Change::Left => {
+            counts.refused += 1;
+            counts.left += 1;
+            if let Some(slot) = lane.open.remove(&index.0) {
+                let alarm = Alarm::MessageLeft { key: lane.view.key, index, tries: slot.tries };
+                actions.push(Action::Alarm(alarm));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
