@@ -173,6 +173,15 @@ impl World {
         Ok(self.oracle.blocked().await?)
     }
 
+    /// The engine's first channel, to misbehave on.
+    #[cfg(test)]
+    pub(crate) async fn register_votes(
+        &self,
+        key: &PublicKey,
+    ) -> (Sender<PublicKey, Context>, Receiver<PublicKey>) {
+        self.register(key, CHANNELS[0], NZU32!(ENGINE_QUOTA)).await.expect("the network runs")
+    }
+
     async fn register(
         &self,
         key: &PublicKey,

@@ -1,0 +1,7 @@
+//! Whole networks: deterministic ones first, one over real sockets last.
+
+mod committee;
+mod deterministic;
+mod faults;
+mod loopback;
+mod recorder;

@@ -1,0 +1,134 @@
+//! An application that writes down what it is given.
+
+use crate::{Application, Digest, Fault, Ordered, PrivateKey, Signer as _, Slot};
+use bytes::Bytes;
+use commonware_runtime::Clock;
+use futures::{FutureExt as _, future::BoxFuture};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// How an operator behaves when it leads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Conduct {
+    Honest,
+    /// Passes every turn.
+    Silent,
+    /// Proposes what nobody accepts.
+    Garbage,
+}
+
+pub(super) const GARBAGE: &[u8] = b"garbage";
+
+/// What survives a restart, and what was seen.
+#[derive(Default)]
+pub(super) struct Record {
+    pub(super) chain: BTreeMap<u64, Ordered>,
+    /// When each height was first delivered.
+    pub(super) times: BTreeMap<u64, SystemTime>,
+    /// Heights in the order of delivery, repetitions included.
+    pub(super) deliveries: Vec<u64>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) proposed: BTreeMap<u64, SystemTime>,
+    pub(super) verified: BTreeSet<Digest>,
+    /// Most ancestors handed over in one call.
+    pub(super) ancestors: usize,
+}
+
+pub(super) struct Recorder<E> {
+    pub(super) clock: E,
+    pub(super) interval: Duration,
+    pub(super) conduct: Conduct,
+    pub(super) record: Arc<Mutex<Record>>,
+}
+
+impl<E> Recorder<E> {
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap()
+    }
+
+    fn check_ancestors(&self, ancestors: &[Ordered], parent: Digest, height: u64) {
+        let mut record = self.record();
+        record.ancestors = record.ancestors.max(ancestors.len());
+        for pair in ancestors.windows(2) {
+            assert_eq!((pair[1].parent, pair[1].height), (pair[0].digest, pair[0].height + 1));
+        }
+        match ancestors.last() {
+            Some(last) => assert_eq!((parent, height), (last.digest, last.height + 1)),
+            None => assert!(height == 1 || record.verified.contains(&parent)),
+        }
+        if let Some(first) = ancestors.first() {
+            assert!(!record.verified.contains(&first.digest));
+            assert!(first.height == 1 || record.verified.contains(&first.parent));
+        }
+    }
+}
+
+impl<E: Clock + Send + Sync + 'static> Application for Recorder<E>
+where
+    E: commonware_runtime::Supervisor,
+{
+    fn propose(&self, slot: Slot, ancestors: Vec<Ordered>) -> BoxFuture<'static, Option<Bytes>> {
+        self.check_ancestors(&ancestors, slot.parent, slot.height);
+        let clock = self.clock.child("propose");
+        let (interval, conduct, record) = (self.interval, self.conduct, self.record.clone());
+        async move {
+            clock.sleep(interval).await;
+            let now = clock.current();
+            match conduct {
+                Conduct::Honest => {
+                    record.lock().unwrap().proposed.insert(slot.height, now);
+                    let since = now.duration_since(UNIX_EPOCH).unwrap().as_micros();
+                    Some(format!("{} {} {since}", slot.height, slot.view).into_bytes().into())
+                }
+                Conduct::Silent => None,
+                Conduct::Garbage => Some(Bytes::from_static(GARBAGE)),
+            }
+        }
+        .boxed()
+    }
+
+    fn verify(&self, ancestors: Vec<Ordered>, block: Ordered) -> BoxFuture<'static, bool> {
+        self.check_ancestors(&ancestors, block.parent, block.height);
+        let valid = block.payload != GARBAGE;
+        if valid {
+            let mut record = self.record();
+            record.verified.extend(ancestors.iter().map(|ancestor| ancestor.digest));
+            record.verified.insert(block.digest);
+        }
+        async move { valid }.boxed()
+    }
+
+    fn known(&self, digest: &Digest) -> bool {
+        self.record().verified.contains(digest)
+    }
+
+    fn finalized(&self, block: Ordered) -> BoxFuture<'static, ()> {
+        let (clock, record) = (self.clock.child("finalized"), self.record.clone());
+        async move {
+            let mut record = record.lock().unwrap();
+            if let Some(seen) = record.chain.get(&block.height) {
+                assert_eq!(seen, &block, "two blocks at one height");
+            }
+            let now = clock.current();
+            record.deliveries.push(block.height);
+            record.times.entry(block.height).or_insert(now);
+            record.verified.insert(block.digest);
+            record.chain.insert(block.height, block);
+        }
+        .boxed()
+    }
+
+    fn fault(&self, fault: Fault) {
+        self.record().faults.push(fault);
+    }
+}
+
+/// Keys of `count` processes, ascending by public key.
+pub(super) fn keys(first_seed: u64, count: u64) -> Vec<PrivateKey> {
+    let mut keys: Vec<PrivateKey> = (first_seed..first_seed + count).map(PrivateKey::from_seed).collect();
+    keys.sort_by_key(|key| key.public_key());
+    keys
+}
