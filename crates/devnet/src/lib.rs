@@ -20,6 +20,5 @@ pub mod chain;
 pub mod lies;
 
 pub use chain::{
-    BlockRef, CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions, Endpoint,
-    Predeploy, Reorg,
+    CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions, Endpoint, Predeploy, Reorg,
 };

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use alloy::eips::{eip2935, eip4788, eip7002, eip7251};
 use alloy::primitives::{Address, B256, Bytes, U256, address, bytes};
 use ethrex_common::types::{ChainConfig as ForkSchedule, Genesis, GenesisAccount};
+use hum_types::ChainId;
 
 use super::convert;
 use super::error::DevChainError;
@@ -46,7 +47,7 @@ pub struct ChainConfig {
     /// Name in logs and errors.
     pub name: String,
     /// EIP-155 chain id.
-    pub chain_id: u64,
+    pub chain_id: ChainId,
     /// Time between blocks. Below 1,000 neighbouring blocks may share a timestamp, which counts whole seconds.
     pub block_time_ms: u64,
     /// Gas limit of every block.
@@ -65,7 +66,7 @@ pub struct ChainConfig {
 
 impl ChainConfig {
     /// One-second blocks of 60 Mgas, `safe` 2 and `finalized` 4 behind, on a free port, with nobody prefunded.
-    pub fn new(name: impl Into<String>, chain_id: u64) -> Self {
+    pub fn new(name: impl Into<String>, chain_id: ChainId) -> Self {
         Self {
             name: name.into(),
             chain_id,
@@ -87,7 +88,7 @@ impl ChainConfig {
     pub(super) fn check(&self) -> Result<(), DevChainError> {
         let refuse =
             |field, problem: String| Err(DevChainError::Config { name: self.name.clone(), field, problem });
-        if self.chain_id == 0 {
+        if self.chain_id == ChainId(0) {
             return refuse("chain_id", "is 0".into());
         }
         if self.block_time_ms == 0 {
@@ -156,10 +157,10 @@ impl ChainConfig {
     }
 }
 
-fn osaka_from_genesis(chain_id: u64) -> ForkSchedule {
+fn osaka_from_genesis(chain_id: ChainId) -> ForkSchedule {
     let from_start = Some(0);
     ForkSchedule {
-        chain_id,
+        chain_id: chain_id.0,
         homestead_block: from_start,
         eip150_block: from_start,
         eip155_block: from_start,

@@ -14,12 +14,13 @@ use ethrex_p2p::types::{Node, NodeRecord, NodeRecordPairs};
 use ethrex_rpc::{ClientVersion, GasTipEstimator, NodeData, RpcApiContext, RpcNamespace};
 use ethrex_storage::{EngineType, Store};
 use ethrex_vm::BlockExecutionResult;
+use hum_types::BlockRef;
 use tokio::sync::watch;
 
 use super::config::{ChainConfig, now_seconds};
 use super::convert;
 use super::error::DevChainError;
-use super::{BlockRef, DroppedTransactions, Reorg};
+use super::{DroppedTransactions, Reorg};
 
 /// Receives the fees of every block.
 const FEE_RECIPIENT: Address = Address::repeat_byte(0xfe);
@@ -97,9 +98,27 @@ impl Core {
         self.header(self.store.get_latest_block_number().await?)
     }
 
+    /// Waits until nothing is being made. What is decided before, like a pause, holds for every later turn.
+    pub(super) async fn settle(&self) {
+        drop(self.turn.lock().await);
+    }
+
+    /// Makes the next block from the pool, unless the chain is paused.
+    pub(super) async fn produce_unless_paused(self: &Arc<Self>) -> Result<Option<BlockRef>, DevChainError> {
+        let _turn = self.turn.lock().await;
+        if self.paused.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        self.extend().await.map(Some)
+    }
+
     /// Makes the next block from the pool.
     pub(super) async fn produce(self: &Arc<Self>) -> Result<BlockRef, DevChainError> {
         let _turn = self.turn.lock().await;
+        self.extend().await
+    }
+
+    async fn extend(self: &Arc<Self>) -> Result<BlockRef, DevChainError> {
         let parent = self.head().await?;
         let template = self.next_template(&parent);
         let block = self.build(template, Source::Pool).await?;
@@ -305,5 +324,5 @@ impl Core {
 }
 
 pub(super) fn block_ref(header: &BlockHeader) -> BlockRef {
-    BlockRef { number: header.number, hash: convert::hash_out(header.hash()), timestamp: header.timestamp }
+    BlockRef { number: header.number, hash: convert::hash_out(header.hash()) }
 }

@@ -16,6 +16,7 @@ use alloy::primitives::{Address, B256, Bytes};
 use ethrex_common::types::{AccountUpdate, Block};
 use ethrex_rlp::encode::RLPEncode;
 use ethrex_rpc::RpcApiContext;
+use hum_types::BlockRef;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -26,17 +27,6 @@ use self::core::{Core, block_ref};
 pub use self::error::DevChainError;
 pub use self::rpc::{Endpoint, MAX_BATCH, MAX_BODY_BYTES};
 use crate::lies::{self, Lie};
-
-/// A block, as far as those who steer a chain need to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockRef {
-    /// Height above genesis.
-    pub number: u64,
-    /// Hash of the header.
-    pub hash: B256,
-    /// Seconds since 1970, from the header.
-    pub timestamp: u64,
-}
 
 /// What becomes of the transactions in blocks that a reorganisation drops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,9 +135,10 @@ impl DevChain {
             .collect())
     }
 
-    /// Makes no more blocks on its own; transactions gather in the pool.
-    pub fn pause(&self) {
+    /// Makes no more blocks on its own once this has returned; transactions gather in the pool.
+    pub async fn pause(&self) {
         self.core.paused.store(true, Ordering::Relaxed);
+        self.core.settle().await;
     }
 
     /// Makes blocks again.
@@ -214,11 +205,9 @@ async fn make_blocks(core: Arc<Core>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if core.paused.load(Ordering::Relaxed) {
-            continue;
-        }
-        match core.produce().await {
-            Ok(block) => tracing::trace!(chain = core.config.name, number = block.number, "block"),
+        match core.produce_unless_paused().await {
+            Ok(Some(block)) => tracing::trace!(chain = core.config.name, number = block.number, "block"),
+            Ok(None) => {}
             Err(error) => {
                 tracing::error!(chain = core.config.name, %error, "no block; trying again at the next tick")
             }

@@ -6,11 +6,14 @@ use alloy::primitives::{U256, address, bytes, keccak256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::types::TransactionRequest;
 use alloy::signers::local::PrivateKeySigner;
+use hum_types::ChainId;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
+
+mod judged;
 
 const SOMEBODY: Address = address!("00000000000000000000000000000000deadbeef");
 /// Runtime code that adds one to slot 0 and logs the new value with topic 7.
@@ -31,7 +34,7 @@ fn settings(block_time_ms: u64) -> ChainConfig {
         block_time_ms,
         prefunded: vec![(signer().address(), U256::from(10).pow(U256::from(20)))],
         predeploys: vec![counter()],
-        ..ChainConfig::new("test", 4_242)
+        ..ChainConfig::new("test", ChainId(4_242))
     }
 }
 
@@ -45,7 +48,7 @@ async fn reach(chain: &DevChain, number: u64) {
 async fn still(config: ChainConfig) -> DevChain {
     let chain = DevChain::start(config).await.unwrap();
     reach(&chain, 1).await;
-    chain.pause();
+    chain.pause().await;
     chain
 }
 
@@ -87,6 +90,10 @@ async fn ask(chain: &DevChain, method: &str, params: Value) -> Value {
     let reply = post(chain, json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})).await;
     assert!(reply["error"].is_null(), "{method}: {reply}");
     reply["result"].clone()
+}
+
+fn timestamp(chain: &DevChain, number: u64) -> u64 {
+    chain.core.header(number).unwrap().timestamp
 }
 
 fn from_hex(value: &Value) -> Bytes {
@@ -149,7 +156,7 @@ async fn transfers_are_mined_at_block_time() {
     assert!(receipt.status());
     assert_eq!(rpc.get_balance(SOMEBODY).await.unwrap(), U256::from(77));
     for number in 1..=chain.head().number {
-        assert!(chain.block(number).unwrap().timestamp > chain.block(number - 1).unwrap().timestamp);
+        assert!(timestamp(&chain, number) > timestamp(&chain, number - 1));
         check_witness(&chain, number).await;
     }
     assert_eq!(ask(&chain, "txpool_status", json!([])).await["pending"], json!("0x0"));
@@ -165,10 +172,16 @@ async fn quarter_second_blocks_share_timestamps_and_have_witnesses() {
         send(&chain, TransactionRequest::default().with_to(COUNTER)).await;
         chain.produce_block().await.unwrap();
     }
-    let blocks: Vec<_> = (0..=chain.head().number).map(|number| chain.block(number).unwrap()).collect();
-    assert!(blocks.windows(2).any(|pair| pair[0].timestamp == pair[1].timestamp), "{blocks:?}");
-    assert!(blocks.windows(2).all(|pair| pair[0].timestamp <= pair[1].timestamp), "{blocks:?}");
-    assert!(chain.head().timestamp <= config::now_seconds(), "blocks run ahead of the clock");
+    // On a busy machine the six blocks may all have fallen into different seconds.
+    loop {
+        let next = chain.produce_block().await.unwrap().number;
+        if timestamp(&chain, next) == timestamp(&chain, next - 1) {
+            break;
+        }
+    }
+    let head = chain.head().number;
+    assert!((1..=head).all(|number| timestamp(&chain, number - 1) <= timestamp(&chain, number)));
+    assert!(timestamp(&chain, head) <= config::now_seconds(), "blocks run ahead of the clock");
     for number in 1..=chain.head().number {
         check_witness(&chain, number).await;
     }
@@ -232,6 +245,12 @@ async fn reorg_switches_the_canonical_chain_and_requeues() {
             rpc.get_block_by_number(old.number.into()).await.unwrap().is_none(),
             "dropped numbers are empty"
         );
+        assert!(
+            rpc.get_block_by_hash(reorg.dropped[0].hash).await.unwrap().is_none(),
+            "dropped hashes are unknown"
+        );
+        let by_hash = rpc.get_block_by_hash(reorg.head.hash).await.unwrap().expect("the head has its hash");
+        assert_eq!(by_hash.header.number, reorg.head.number);
         assert_eq!(rpc.get_balance(SOMEBODY).await.unwrap(), U256::ZERO);
         chain.produce_block().await.unwrap();
         let receipt = rpc.get_transaction_receipt(hash).await.unwrap().expect("mined again");
@@ -282,7 +301,7 @@ async fn create2_deploys_to_the_same_address_everywhere() {
     let init = bytes!("60016000f3");
     let expected = CREATE2_DEPLOYER.create2_from_code(salt, &init);
     let calldata = Bytes::from([salt.as_slice(), &init].concat());
-    for chain_id in [1, 2] {
+    for chain_id in [ChainId(1), ChainId(2)] {
         let chain = still(ChainConfig { chain_id, ..settings(250) }).await;
         let hash = send(
             &chain,
@@ -308,7 +327,7 @@ async fn fork_shares_history_and_then_diverges() {
         let at = chain.head().number - 1;
         let fork = chain.fork(at, 0).await.unwrap();
         reach(&fork, at + 1).await;
-        fork.pause();
+        fork.pause().await;
         for number in 0..=at {
             assert_eq!(fork.block(number).unwrap(), chain.block(number).unwrap());
         }
@@ -372,7 +391,7 @@ async fn batches_are_answered_in_order() {
         post(&chain, json!([call(5, "eth_chainId"), call(6, "nonsense"), call(7, "eth_blockNumber")])).await;
     assert_eq!(reply[0], json!({"jsonrpc": "2.0", "id": 5, "result": "0x1092"}));
     assert_eq!((&reply[1]["id"], reply[1]["error"].is_object()), (&json!(6), true));
-    assert_eq!(reply[2]["result"], json!("0x1"));
+    assert_eq!(reply[2]["result"], json!(format!("0x{:x}", chain.head().number)));
     let too_many: Vec<_> = (0..=MAX_BATCH as u64).map(|id| call(id, "eth_chainId")).collect();
     assert_eq!(post(&chain, too_many.into()).await["error"]["code"], json!(-32_600));
     assert_eq!(post(&chain, json!([])).await["error"]["code"], json!(-32_600));
@@ -448,7 +467,7 @@ async fn taken_port_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_that_cannot_run_are_named() {
     for (config, wrong) in [
-        (ChainConfig { chain_id: 0, ..settings(250) }, "chain_id"),
+        (ChainConfig { chain_id: ChainId(0), ..settings(250) }, "chain_id"),
         (ChainConfig { block_time_ms: 0, ..settings(250) }, "block_time_ms"),
         (ChainConfig { gas_limit: 999_999, ..settings(250) }, "gas_limit"),
         (ChainConfig { finalized_depth: 1, ..settings(250) }, "finalized_depth"),
