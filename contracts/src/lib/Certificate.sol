@@ -80,10 +80,9 @@ library Certificate {
             mstore(add(input, 0x60), G2_X_RE)
             mstore(add(input, 0x80), G2_Y_IM)
             mstore(add(input, 0xa0), G2_Y_RE)
+            let ok := staticcall(gas(), 8, input, 0x180, 0, 0x20)
             // A chain without the precompile answers success and no data.
-            if iszero(and(staticcall(gas(), 8, input, 0x180, 0, 0x20), eq(returndatasize(), 0x20))) {
-                if iszero(failed) { failed := 8 }
-            }
+            if iszero(or(failed, and(ok, eq(returndatasize(), 0x20)))) { failed := 8 }
             holds := eq(mload(0), 1)
         }
         if (failed != 0) revert ILightClient.PrecompileFailed(failed);
@@ -178,7 +177,8 @@ library Certificate {
             let g := mod(keccak256(input, 0x140), R)
             // input: g·(-K1) - signature
             mstore(add(input, 0x40), g)
-            let ok := and(staticcall(gas(), 7, input, 0x60, input, 0x40), eq(returndatasize(), 0x40))
+            let ok := staticcall(gas(), 7, input, 0x60, input, 0x40)
+            ok := and(ok, eq(returndatasize(), 0x40))
             mstore(add(input, 0x40), calldataload(signature))
             mstore(add(input, 0x60), sub(P, calldataload(add(signature, 32))))
             ok := and(ok, staticcall(gas(), 6, input, 0x80, input, 0x40))
