@@ -16,10 +16,12 @@ mod backoff;
 mod block;
 mod error;
 pub mod rpc;
+pub mod sequencer;
 
 pub use backoff::Backoff;
 pub use block::BlockBytesError;
 pub use error::{Disposition, ReadError, SubmitError};
+pub use sequencer::{HeadSigner, LocalKey, SignError};
 
 use alloy_primitives::U256;
 use futures::future::BoxFuture;

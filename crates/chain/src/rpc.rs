@@ -10,13 +10,14 @@ mod client;
 mod submit;
 mod witness;
 
+pub(crate) use client::Client;
 pub use client::RpcLimits;
 pub use submit::{FeePolicy, RpcSubmit, SubmitPolicy};
 
 use crate::{At, BlockBytesError, Chain, Log, LogQuery, RawBlock, RawWitness, ReadError};
 use alloy::rpc::types as wire;
 use alloy_primitives::{U64, U256};
-use client::{Allowance, Client};
+use client::Allowance;
 use futures::future::{BoxFuture, FutureExt};
 use hum_types::{Address, B256, BlockRef, Bytes, ChainId, Confidence};
 use serde::{Deserialize, de::DeserializeOwned};

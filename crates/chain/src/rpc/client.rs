@@ -6,6 +6,7 @@ use alloy_primitives::{Bytes, hex};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
 use std::{
+    fmt,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -36,31 +37,37 @@ impl Default for RpcLimits {
 
 /// What the answer to one request may cost.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     timeout: Duration,
     bytes: usize,
 }
 
 impl RpcLimits {
-    pub(super) const fn ordinary(&self) -> Allowance {
+    pub(crate) const fn ordinary(&self) -> Allowance {
         Allowance { timeout: Duration::from_millis(self.timeout_ms), bytes: self.answer_bytes }
     }
 
-    pub(super) const fn block(&self) -> Allowance {
+    pub(crate) const fn block(&self) -> Allowance {
         Allowance { timeout: Duration::from_millis(self.timeout_ms), bytes: self.block_bytes }
     }
 
-    pub(super) const fn witness(&self) -> Allowance {
+    pub(crate) const fn witness(&self) -> Allowance {
         Allowance { timeout: Duration::from_millis(self.witness_timeout_ms), bytes: self.block_bytes }
     }
 }
 
 /// One node.
-#[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     http: Http,
     url: Url,
+    token: Option<String>,
     id: AtomicU64,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.endpoint())
+    }
 }
 
 #[derive(Deserialize)]
@@ -86,7 +93,7 @@ const EXECUTION_REVERTED: i64 = 3;
 const DETAIL_CHARS_MAX: usize = 200;
 
 impl Client {
-    pub(super) fn new(endpoint: &str) -> Result<Self, ReadError> {
+    pub(crate) fn new(endpoint: &str) -> Result<Self, ReadError> {
         let method = "connect";
         let url: Url = endpoint.parse().map_err(|error| ReadError::Garbage {
             method,
@@ -99,17 +106,22 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(30))
             .build()
             .map_err(|error| ReadError::Garbage { method, detail: error.to_string() })?;
-        Ok(Self { http, url, id: AtomicU64::new(1) })
+        Ok(Self { http, url, token: None, id: AtomicU64::new(1) })
+    }
+
+    /// Send `token` along as a bearer token.
+    pub(crate) fn with_token(self, token: String) -> Self {
+        Self { token: Some(token), ..self }
     }
 
     /// Host and port only: user, password and path may be secrets.
-    pub(super) fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         let host = self.url.host_str().unwrap_or("?");
         self.url.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     /// Ask, and read the answer as `T`; JSON `null` is `None`.
-    pub(super) async fn ask<T: DeserializeOwned>(
+    pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         method: &'static str,
         params: serde_json::Value,
@@ -120,7 +132,7 @@ impl Client {
     }
 
     /// Ask, and give the text of the result; JSON `null` is `None`.
-    pub(super) async fn ask_text(
+    pub(crate) async fn ask_text(
         &self,
         method: &'static str,
         params: serde_json::Value,
@@ -157,8 +169,11 @@ impl Client {
             endpoint: self.endpoint(),
             detail: shorten(&error.without_url().to_string()),
         };
-        let sent = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(request).send();
-        let mut response = sent.await.map_err(transport)?;
+        let mut request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(request);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let mut response = request.send().await.map_err(transport)?;
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
