@@ -18,6 +18,3 @@ pub use network::{
     OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RollupEntry, RollupLimits,
 };
 pub use roles::{OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig};
-
-#[cfg(test)]
-mod tests;

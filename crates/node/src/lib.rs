@@ -13,6 +13,4 @@
 //! and in virtual time; nothing that a peer sends is kept without a bound or believed without its proof.
 
 pub mod config;
-pub mod operator;
-pub mod status;
 pub mod wire;

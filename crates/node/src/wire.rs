@@ -65,6 +65,3 @@ impl TryFrom<Vec<Wire>> for Wires {
         Ok(Self { submit, gossip, fetch, feed })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -150,7 +150,7 @@ impl RoleDirectory {
     pub fn network_key(&self) -> Result<PrivateKey, DirectoryError> {
         use commonware_codec::DecodeExt as _;
         let secret = self.read_key(KeyName::Network)?;
-        PrivateKey::decode(secret.as_slice())
+        PrivateKey::decode(bytes::Bytes::copy_from_slice(secret.as_slice()))
             .map_err(|_| DirectoryError::Secret { path: self.key_path(KeyName::Network) })
     }
 }

@@ -3,15 +3,16 @@
 use alloy_consensus::Header;
 use alloy_rlp::Decodable as _;
 use commonware_codec::DecodeExt as _;
-use hum_bls::{Committee, CommitteeError};
+use hum_bls::{Committee, CommitteeError, OperatorId, PossessedKey, PossessionError, Seat, Signature};
 use hum_consensus::PublicKey;
 use hum_ledger::{Genesis, RollupParams};
 use hum_types::{
-    Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Epoch, L1Origin, RegistrationId, TimeMs,
+    Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, Stake,
+    TimeMs, keccak256,
 };
 use hum_verify::{CertifiedHeader, ChainSpec};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, net::SocketAddr, path::Path};
+use std::{collections::BTreeSet, net::SocketAddr, path::Path, sync::Arc};
 
 /// The version that this binary writes and reads.
 pub const NETWORK_VERSION: u32 = 1;
@@ -94,6 +95,8 @@ pub struct RollupLimits {
     pub witness_bytes: usize,
     /// A block's gas limit.
     pub block_gas: u64,
+    /// Gas that is re-executed in a second, over time; bursts of ten seconds' worth pass at once.
+    pub gas_per_second: u64,
 }
 
 impl Default for RollupLimits {
@@ -103,6 +106,7 @@ impl Default for RollupLimits {
             block_bytes: crate::wire::SUBMISSION_BYTES_MAX,
             witness_bytes: crate::wire::SUBMISSION_BYTES_MAX,
             block_gas: limits.block_gas,
+            gas_per_second: 100_000_000,
         }
     }
 }
@@ -143,7 +147,15 @@ pub struct RollupEntry {
 #[serde(deny_unknown_fields)]
 pub struct OperatorEntry {
     /// Hash of its BLS key in G1.
-    pub id: B256,
+    pub id: OperatorId,
+    /// Its account on L1.
+    pub operator: Address,
+    /// Its BLS key.
+    pub bls_key: hum_bls::PublicKey,
+    /// Its proof that it holds the secret of that key.
+    pub possession: Signature,
+    /// Its stake.
+    pub stake: Stake,
     /// URL of its HTTP API.
     pub api: String,
     /// Its ed25519 key: identity on the network, vote in consensus.
@@ -215,7 +227,7 @@ impl Member {
     /// Bounds on the work that a block may cause.
     #[must_use]
     pub fn limits(&self) -> hum_verify::Limits {
-        let RollupLimits { block_bytes, witness_bytes, block_gas } = self.entry.limits;
+        let RollupLimits { block_bytes, witness_bytes, block_gas, gas_per_second: _ } = self.entry.limits;
         let witness = hum_verify::WitnessLimits { bytes: witness_bytes, ..Default::default() };
         hum_verify::Limits { block_bytes, block_gas, witness }
     }
@@ -228,8 +240,8 @@ pub struct OperatorSeat {
     pub entry: OperatorEntry,
     /// Its identity on the network.
     pub key: PublicKey,
-    /// Its position in the committee's table.
-    pub position: usize,
+    /// Its place in the committee's table.
+    pub seat: Seat,
 }
 
 /// The network, checked.
@@ -245,10 +257,10 @@ pub struct Network {
     pub l1: L1Entry,
     /// The members, by ascending chain id.
     pub members: Vec<Member>,
-    /// The operators, by position in the committee's table.
+    /// The operators, by seat.
     pub operators: Vec<OperatorSeat>,
     /// The committee.
-    pub committee: Committee,
+    pub committee: Arc<Committee>,
     /// Everyone else who may connect, with their keys.
     pub peers: Vec<(PeerEntry, PublicKey)>,
 }
@@ -364,14 +376,32 @@ pub enum NetworkError {
         /// The most that can be.
         most: usize,
     },
-    /// The committee's table does not hold.
-    #[error("committee table: {0}")]
+    /// The operators do not form a committee.
+    #[error("operators: {0}")]
     Committee(#[from] CommitteeError),
-    /// An operator is not in the table, or a seat has no operator.
-    #[error("operators and committee differ: {id} stands in one of them only")]
-    Seats {
+    /// An operator's id is not that of its key.
+    #[error("operator id is {declared}, its key has {computed}")]
+    OperatorId {
+        /// In the file.
+        declared: OperatorId,
+        /// Of the key.
+        computed: OperatorId,
+    },
+    /// An operator does not prove that it holds its key.
+    #[error("operator {id}: {source}")]
+    Possession {
         /// The operator.
-        id: B256,
+        id: OperatorId,
+        /// What is wrong.
+        source: PossessionError,
+    },
+    /// The table is not that of the operators.
+    #[error("committee table hashes to {declared}, the operators give {computed}")]
+    Table {
+        /// Hash of the table in the file.
+        declared: B256,
+        /// Hash of the table that the operators form.
+        computed: B256,
     },
     /// A key is no ed25519 key.
     #[error("key {key} of {whose} is no ed25519 key")]
@@ -414,7 +444,7 @@ impl NetworkFile {
             return Err(NetworkError::Domain { declared: self.domain.0, computed: computed.0 });
         }
         let members = check_rollups(self.rollups)?;
-        let committee = Committee::from_table(self.committee.epoch, &self.committee.table)?;
+        let committee = check_committee(self.domain, &self.committee, &self.operators)?;
         let mut keys = BTreeSet::new();
         let operators = check_operators(self.operators, &committee, &mut keys)?;
         let peers = self
@@ -464,6 +494,9 @@ fn check_rollup(entry: RollupEntry) -> Result<Member, NetworkError> {
     if different.len() != facades.len() {
         return Err(NetworkError::Gateways { chain_id });
     }
+    if entry.limits.gas_per_second == 0 {
+        return Err(NetworkError::Limit { chain_id, what: "gas_per_second", found: 0, most: usize::MAX });
+    }
     let most = crate::wire::SUBMISSION_BYTES_MAX;
     for (what, found) in
         [("block_bytes", entry.limits.block_bytes), ("witness_bytes", entry.limits.witness_bytes)]
@@ -485,6 +518,30 @@ fn check_rollup(entry: RollupEntry) -> Result<Member, NetworkError> {
     Ok(Member { entry, anchor })
 }
 
+fn check_committee(
+    domain: Domain,
+    declared: &CommitteeEntry,
+    operators: &[OperatorEntry],
+) -> Result<Arc<Committee>, NetworkError> {
+    let mut members = Vec::with_capacity(operators.len());
+    for entry in operators {
+        let id = entry.id;
+        let member = PossessedKey::check(domain, entry.bls_key, entry.operator, &entry.possession)
+            .map_err(|source| NetworkError::Possession { id, source })?;
+        let computed = member.operator_id();
+        if id != computed {
+            return Err(NetworkError::OperatorId { declared: id, computed });
+        }
+        members.push((member, entry.stake));
+    }
+    let committee = Committee::new(declared.epoch, members)?;
+    let (declared, computed) = (keccak256(&declared.table), keccak256(committee.table().encode()));
+    if declared != computed {
+        return Err(NetworkError::Table { declared, computed });
+    }
+    Ok(Arc::new(committee))
+}
+
 fn check_operators(
     entries: Vec<OperatorEntry>,
     committee: &Committee,
@@ -492,25 +549,18 @@ fn check_operators(
 ) -> Result<Vec<OperatorSeat>, NetworkError> {
     let mut seats = Vec::with_capacity(entries.len());
     for entry in entries {
-        let id = entry.id;
-        let position = committee.position(id).ok_or(NetworkError::Seats { id })?;
         let key = check_key(&entry.api, entry.key, keys)?;
-        seats.push(OperatorSeat { entry, key, position });
-    }
-    seats.sort_by_key(|seat| seat.position);
-    for (position, operator) in committee.operators().iter().enumerate() {
-        if seats.get(position).is_none_or(|seat| seat.position != position) {
-            return Err(NetworkError::Seats { id: operator.id() });
+        // The committee was made from these very entries.
+        if let Some(seat) = committee.seat_of(&entry.bls_key) {
+            seats.push(OperatorSeat { entry, key, seat });
         }
     }
-    if let Some(surplus) = seats.get(committee.operators().len()) {
-        return Err(NetworkError::Seats { id: surplus.entry.id });
-    }
+    seats.sort_by_key(|operator| operator.seat);
     Ok(seats)
 }
 
 fn check_key(whose: &str, key: B256, keys: &mut BTreeSet<B256>) -> Result<PublicKey, NetworkError> {
-    let decoded = PublicKey::decode(key.as_slice())
+    let decoded = PublicKey::decode(bytes::Bytes::copy_from_slice(key.as_slice()))
         .map_err(|_| NetworkError::Key { whose: whose.to_owned(), key })?;
     if !keys.insert(key) {
         return Err(NetworkError::KeyTwice { key });

@@ -1,19 +1,26 @@
 //! Among operators.
 
 use hum_bls::{Attestation, Certificate};
-use hum_types::{Decode, DecodeError, Encode, Reader, put_list};
+use hum_types::{ChainId, Decode, DecodeError, Encode, ROLLUPS_MAX, Reader, put_list};
 
 /// Attestations that one message can carry: an operator says one a height, and repeats the last few that are not
 /// certified.
 pub const GOSSIP_BATCH_MAX: usize = 16;
 
-/// What operators tell each other about finalised headers.
+/// What operators tell each other beside consensus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gossip {
     /// The sender's own attestations.
     Attestations(Vec<Attestation>),
     /// A certificate, for one that keeps repeating an attestation of a certified height.
     Certificate(Certificate),
+    /// To the proposer: the data of these rollups' blocks keep the sender from voting in this view.
+    Stalled {
+        /// The view.
+        view: u64,
+        /// The rollups.
+        chains: Vec<ChainId>,
+    },
 }
 
 impl Encode for Gossip {
@@ -27,6 +34,11 @@ impl Encode for Gossip {
                 out.push(2);
                 certificate.encode_to(out);
             }
+            Self::Stalled { view, chains } => {
+                out.push(3);
+                out.extend_from_slice(&view.to_be_bytes());
+                put_list(out, chains);
+            }
         }
     }
 }
@@ -38,6 +50,7 @@ impl Decode for Gossip {
         Ok(match reader.u8("gossip tag")? {
             1 => Self::Attestations(reader.list("attestations", GOSSIP_BATCH_MAX)?),
             2 => Self::Certificate(Certificate::decode_from(reader)?),
+            3 => Self::Stalled { view: reader.u64("view")?, chains: reader.list("chains", ROLLUPS_MAX)? },
             value => return Err(DecodeError::Value { field: "gossip tag", value: value.into() }),
         })
     }
