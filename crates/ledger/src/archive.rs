@@ -221,6 +221,12 @@ impl Archive {
             .flat_map(move |lane| lane.messages.iter().skip_while(move |message| message.index < from))
     }
 
+    /// One message of a lane, while it is kept.
+    #[must_use]
+    pub fn message(&self, source: ChainId, lane: LaneId, index: LaneIndex) -> Option<&PendingMessage> {
+        self.lanes.get(&(source, lane))?.get(index)
+    }
+
     /// Lanes that carried at least one message.
     pub fn lanes(&self) -> impl Iterator<Item = (ChainId, LaneId)> {
         self.lanes.keys().copied()
@@ -281,13 +287,25 @@ impl Archive {
         if then.generation() != now.generation() {
             return Err(ArchiveError::Retracted { header: then.generation(), newest: now.generation() });
         }
+        self.prove_run_in(source, id, then.lane_count(&id), start, length)
+    }
+
+    /// Prove `length` messages from `start` on, under the root that the lane had with `count` messages. Worth something
+    /// only where the lane was not cut back since.
+    pub fn prove_run_in(
+        &self,
+        source: ChainId,
+        id: LaneId,
+        count: u64,
+        start: LaneIndex,
+        length: u64,
+    ) -> Result<RunProof, ArchiveError> {
+        let missing = ArchiveError::Lane { source_chain: source, lane: id };
         let lane = self.lanes.get(&(source, id)).ok_or(missing)?;
-        let count = then.lane_count(&id);
         let siblings = lane.tree.prove(count, start.0, length)?;
         let messages = (start.0..start.0 + length)
             .map(|index| {
-                let message =
-                    lane.get(LaneIndex(index)).ok_or(ArchiveError::Forgotten { index: LaneIndex(index) })?;
+                let message = lane.get(LaneIndex(index)).ok_or(ArchiveError::Forgotten { index: LaneIndex(index) })?;
                 Ok((message.generation, message.message.clone()))
             })
             .collect::<Result<_, ArchiveError>>()?;
