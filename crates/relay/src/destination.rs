@@ -1,7 +1,6 @@
 //! What the planner knows of one destination.
 
-use crate::{LaneKey, LaneRecord, Policy, Transaction, spend::SpendBook};
-use crate::TransactionId;
+use crate::{LaneKey, LaneRecord, Policy, Transaction, TransactionId, spend::SpendBook};
 use hum_types::Height;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -35,8 +34,8 @@ pub struct Counts {
 #[derive(Debug, Clone)]
 pub(crate) struct InFlight {
     pub(crate) transaction: Transaction,
-    /// Records that it leaves behind.
-    pub(crate) proven: Vec<(LaneKey, LaneRecord)>,
+    /// The record that it leaves behind.
+    pub(crate) proven: Option<LaneRecord>,
     /// The spending period that it was reserved in.
     pub(crate) period: u64,
 }
@@ -71,8 +70,10 @@ pub(crate) struct Destination {
     pub(crate) capped: Option<u64>,
     /// The lane that goes first next time.
     pub(crate) turn: Option<LaneKey>,
-    /// Whether messages of reverted transactions go first next time.
-    pub(crate) suspects_first: bool,
+    /// The choice that goes first next time.
+    pub(crate) choice: usize,
+    /// Whether the balance was found too small for a transaction since the last one.
+    pub(crate) short: bool,
 }
 
 /// What sending costs and what there is to pay with, in wei.
@@ -101,7 +102,8 @@ impl Destination {
             low_balance: false,
             capped: None,
             turn: None,
-            suspects_first: false,
+            choice: 0,
+            short: false,
         }
     }
 
@@ -115,9 +117,8 @@ impl Destination {
     pub(crate) fn record(&self, key: &LaneKey, held: Option<LaneRecord>) -> Option<LaneRecord> {
         self.in_flight
             .values()
-            .flat_map(|sent| &sent.proven)
-            .filter(|(lane, _)| lane == key)
-            .map(|(_, record)| *record)
+            .filter(|sent| sent.transaction.key == *key)
+            .filter_map(|sent| sent.proven)
             .chain(held)
             .max_by_key(|record| (record.generation, record.time_ms, record.count))
     }

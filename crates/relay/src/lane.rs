@@ -1,6 +1,6 @@
 //! One lane's open messages: a bounded window over it.
 
-use crate::{Call, LaneRecord, LaneView, MessageStatus, MessageView, Outbox, Policy, TransactionId};
+use crate::{LaneRecord, LaneView, MessageStatus, MessageView, Outbox, Policy, TransactionId};
 use hum_types::LaneIndex;
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub(crate) enum State {
     /// Not called yet.
     Ready,
     /// In a transaction of ours.
-    Sent(TransactionId, Call),
+    Sent(TransactionId),
     /// Its recipient refused it.
     Failed,
     /// Executed, as first seen in this block of the destination.
@@ -32,8 +32,8 @@ pub(crate) struct Slot {
     pub(crate) tries: u32,
     /// Transactions with it that reverted in a row.
     pub(crate) reverts: u32,
-    /// Our last call of it, while its result is not known.
-    pub(crate) called: Option<Call>,
+    /// Whether a call of ours may have been made whose result is not known.
+    pub(crate) called: bool,
 }
 
 /// What a new status means to the planner's books.
@@ -56,9 +56,9 @@ impl Slot {
         self.changed = step;
     }
 
-    pub(crate) fn send(&mut self, id: TransactionId, call: Call, step: u64) {
-        self.called = Some(call);
-        self.set(State::Sent(id, call), step);
+    pub(crate) fn send(&mut self, id: TransactionId, step: u64) {
+        self.called = true;
+        self.set(State::Sent(id), step);
     }
 
     /// Ask the destination, from `due_ms` on.
@@ -68,10 +68,23 @@ impl Slot {
     }
 
     /// It was not sent after all.
-    pub(crate) fn unsend(&mut self, call: Call, due_ms: u64, step: u64) {
-        self.called = None;
+    pub(crate) fn unsend(&mut self, retry: bool, due_ms: u64, step: u64) {
+        self.called = false;
         self.due_ms = due_ms;
-        self.set(if call == Call::Retry { State::Failed } else { State::Ready }, step);
+        self.set(if retry { State::Failed } else { State::Ready }, step);
+    }
+
+    /// A call of ours was refused by its recipient.
+    pub(crate) fn refuse(&mut self, now_ms: u64, step: u64, policy: &Policy) -> Change {
+        self.called = false;
+        self.reverts = 0;
+        self.tries += 1;
+        if self.tries > policy.retries_max {
+            return Change::Left;
+        }
+        self.due_ms = now_ms.saturating_add(policy.backoff_ms(self.tries));
+        self.set(State::Failed, step);
+        Change::Refused
     }
 
     /// Take note of what the destination holds in `block`.
@@ -84,37 +97,22 @@ impl Slot {
                 Change::Nothing
             }
             (MessageStatus::Done, _) => {
-                let ours = self.called.take().is_some();
                 self.set(State::Done { block }, step);
-                if ours { Change::Delivered } else { Change::Nothing }
+                if std::mem::take(&mut self.called) { Change::Delivered } else { Change::Nothing }
             }
             (MessageStatus::Failed, State::Failed) => Change::Nothing,
+            (MessageStatus::Failed, _) if self.called => self.refuse(now_ms, step, policy),
             (MessageStatus::Failed, _) => {
-                let ours = self.called.take().is_some();
-                self.reverts = 0;
-                self.tries += u32::from(ours);
-                if self.tries > policy.retries_max {
-                    return Change::Left;
-                }
                 self.due_ms = now_ms.saturating_add(policy.backoff_ms(self.tries.max(1)));
                 self.set(State::Failed, step);
-                if ours { Change::Refused } else { Change::Nothing }
+                Change::Nothing
             }
             (MessageStatus::None, State::Ready) => Change::Nothing,
             (MessageStatus::None, _) => {
-                self.called = None;
+                self.called = false;
                 self.set(State::Ready, step);
                 Change::Nothing
             }
-        }
-    }
-
-    /// How it would be sent now, if it may be.
-    pub(crate) const fn sendable(&self, now_ms: u64) -> Option<Call> {
-        match self.state {
-            State::Ready if self.due_ms <= now_ms => Some(Call::Deliver),
-            State::Failed if self.due_ms <= now_ms => Some(Call::Retry),
-            _ => None,
         }
     }
 }
@@ -125,6 +123,8 @@ pub(crate) struct Lane {
     pub(crate) view: LaneView,
     /// What the destination proves against; the outer `None` while it was never looked at.
     pub(crate) record: Option<Option<LaneRecord>>,
+    /// Whether the destination allows the source.
+    pub(crate) allowed: bool,
     pub(crate) record_changed: u64,
     /// Open messages by index.
     pub(crate) open: BTreeMap<u64, Slot>,
@@ -141,6 +141,7 @@ impl Lane {
         Self {
             view,
             record: None,
+            allowed: true,
             record_changed: 0,
             open: BTreeMap::new(),
             next: 0,
@@ -172,9 +173,17 @@ impl Lane {
             let due_ms = if old { now_ms } else { now_ms.saturating_add(policy.turn_ms) };
             self.open.insert(
                 index,
-                Slot { view, state, due_ms, changed: step, tries: 0, reverts: 0, called: None },
+                Slot { view, state, due_ms, changed: step, tries: 0, reverts: 0, called: false },
             );
         }
+    }
+
+    /// A transaction of ours left this record.
+    pub(crate) fn proved(&mut self, record: LaneRecord, step: u64) {
+        let rank = |record: &LaneRecord| (record.generation, record.time_ms, record.count);
+        let held = self.record.flatten().filter(|held| rank(held) > rank(&record));
+        self.record = Some(Some(held.unwrap_or(record)));
+        self.record_changed = step;
     }
 
     /// The first message whose content may still be needed.

@@ -13,6 +13,8 @@
 //! what is reserved and spent in a period never exceeds the cap; a message that fails never holds up another one; a
 //! lane's memory is bounded by its window.
 
+mod calldata;
+mod certified;
 mod destination;
 mod lane;
 mod outbox;
@@ -21,11 +23,14 @@ mod plan;
 mod planner;
 mod policy;
 mod spend;
+pub mod storage;
 
+pub use calldata::{Calldata, CalldataError, calldata, certificate, lane_proof, rollup_proof, run};
+pub use certified::{CertifiedChain, OfferError, Offered};
 pub use destination::Counts;
 pub use outbox::{Certified, LaneKey, LaneView, MessageView, Outbox};
 pub use plan::{
-    Action, Alarm, Call, Input, LanePart, LaneQuery, LaneRecord, LaneSeen, MessageStatus, Observation, Outcome,
+    Action, Alarm, Input, Job, LaneQuery, LaneRecord, LaneSeen, MessageStatus, Observation, Outcome,
     Query, Run, Transaction, TransactionId,
 };
 pub use planner::Planner;

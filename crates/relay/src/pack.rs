@@ -1,55 +1,53 @@
-//! Fill one transaction.
+//! Fill one transaction from one lane.
 
-use crate::{
-    Call, Certified, LaneKey, LanePart, LaneRecord, MessageView, Policy, Run, destination::Destination, lane::Lane,
-};
+use crate::{Certified, Job, LaneRecord, Policy, Run, destination::Destination, lane::Lane, lane::Slot, lane::State};
 use hum_types::{Confidence, LaneIndex, RollupStatus};
-use std::collections::BTreeMap;
 
-/// Bytes of calldata around everything else, certificate and rollup proof included.
-const FRAME_BYTES: usize = 4_096;
-/// Bytes of a lane's record and its proofs.
-const LANE_BYTES: usize = 4_096;
-/// Bytes of a run's frame and siblings.
-const RUN_BYTES: usize = 4_096;
+/// Bytes of calldata around the messages: certificate, lane proof, siblings, ABI.
+const FRAME_BYTES: usize = 8_192;
 /// Bytes of a message without its payload.
-const MESSAGE_BYTES: usize = 64;
+const MESSAGE_BYTES: usize = 51;
+/// Messages that a run can count.
+const RUN_LENGTH_MAX: u64 = u16::MAX as u64;
 
 /// Which messages to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Choice {
-    /// Those that no reverted transaction carried, from all lanes.
+    /// Those that no reverted transaction carried.
     Clean,
-    /// Some of one lane that reverted transactions carried, fewer the more often: the culprit ends up alone.
+    /// Those that reverted transactions carried, fewer the more often: the culprit ends up alone. Such a transaction
+    /// leans on nothing that is still under way and is tried on the node before it is sent.
     Suspect,
+    /// One that its recipient refused.
+    Retry,
 }
 
-/// What fits.
-#[derive(Debug, Default)]
+impl Choice {
+    pub(crate) const ALL: [Self; 3] = [Self::Clean, Self::Suspect, Self::Retry];
+}
+
+/// What came of looking at a lane.
+#[derive(Debug)]
+pub(crate) enum Filling {
+    /// Nothing to send.
+    Empty,
+    /// This.
+    Packed(Packed),
+    /// There is something, but not the gas for it.
+    Short,
+    /// A message that fits no transaction.
+    TooLarge { index: LaneIndex, gas: u64 },
+}
+
+/// A filled transaction.
+#[derive(Debug)]
 pub(crate) struct Packed {
-    pub(crate) lanes: Vec<LanePart>,
-    pub(crate) proven: Vec<(LaneKey, LaneRecord)>,
     pub(crate) certificate: bool,
+    pub(crate) prove: bool,
+    pub(crate) count: u64,
+    pub(crate) job: Job,
     pub(crate) gas: u64,
-    /// The first message that the budget left out.
-    pub(crate) left_out: Option<(LaneKey, LaneIndex)>,
-    /// Messages that fit no transaction, with the gas that each takes.
-    pub(crate) too_large: Vec<(LaneKey, LaneIndex, u64)>,
-}
-
-/// Whether the destination would take messages of this lane under a checkpoint of this time.
-pub(crate) fn acceptable(lane: &Lane, certified: Certified, now_ms: u64, policy: &Policy) -> bool {
-    match lane.view.confidence {
-        Confidence::Finalized => true,
-        Confidence::Latest | Confidence::Safe => {
-            lane.view.status == RollupStatus::Active && fresh(certified.time_ms.0, now_ms, policy)
-        }
-    }
-}
-
-const fn fresh(time_ms: u64, now_ms: u64, policy: &Policy) -> bool {
-    let usable_ms = policy.freshness_ms.saturating_sub(policy.freshness_margin_ms);
-    now_ms <= time_ms.saturating_add(usable_ms)
+    pub(crate) proven: Option<LaneRecord>,
 }
 
 /// One filling of a transaction.
@@ -59,110 +57,143 @@ pub(crate) struct Packer<'a> {
     pub(crate) destination: &'a Destination,
     pub(crate) certified: Certified,
     pub(crate) now_ms: u64,
-    pub(crate) choice: Choice,
     /// The most gas that may be asked for; at most the policy's.
     pub(crate) gas_max: u64,
 }
 
 impl Packer<'_> {
-    /// Fill a transaction from lanes to its destination, in this order.
-    pub(crate) fn pack<'l>(&self, lanes: impl Iterator<Item = (&'l LaneKey, &'l Lane)>) -> Packed {
-        let mut packed = Packed { gas: self.policy.gas.transaction, ..Packed::default() };
-        let mut bytes = FRAME_BYTES;
-        for (key, lane) in lanes {
-            if packed.left_out.is_some() {
-                break;
-            }
-            self.lane(key, lane, &mut packed, &mut bytes);
-            if self.choice == Choice::Suspect && !packed.lanes.is_empty() {
-                break;
-            }
-        }
-        packed
-    }
-
-    fn lane(&self, key: &LaneKey, lane: &Lane, packed: &mut Packed, bytes: &mut usize) {
+    /// Fill a transaction from this lane.
+    pub(crate) fn pack(&self, lane: &Lane, choice: Choice) -> Filling {
         // A record that was never looked at may be good enough: look first.
-        let Some(held) = lane.record else { return };
-        if !acceptable(lane, self.certified, self.now_ms, self.policy) {
-            return;
+        let Some(held) = lane.record else { return Filling::Empty };
+        if !self.acceptable(lane, held) {
+            return Filling::Empty;
         }
-        let chosen = self.choose(lane);
-        let Some(last) = chosen.keys().next_back().copied() else { return };
-        let record = self.destination.record(key, held).filter(|record| {
-            record.generation == lane.view.generation
-                && record.count > last
-                && (lane.view.confidence == Confidence::Finalized
-                    || fresh(record.time_ms.0, self.now_ms, self.policy))
-        });
-        let costs = &self.policy.gas;
-        let certificate = record.is_none() && !packed.certificate && !self.destination.holds(self.certified.height);
-        let mut gas = if record.is_none() { costs.lane } else { 0 };
-        gas += if certificate { costs.certificate } else { 0 };
-        let mut lane_bytes = if record.is_none() { LANE_BYTES } else { 0 };
-        let mut parts: BTreeMap<Call, Vec<Run>> = BTreeMap::new();
-        for (index, (call, view)) in chosen {
-            let runs = parts.entry(call).or_default();
-            let adjacent = runs.last().is_some_and(|run| run.start.0 + run.length == index);
-            let (run_gas, run_bytes) = if adjacent { (0, 0) } else { (costs.run, RUN_BYTES) };
-            let message_gas = self.policy.message_gas(view.min_gas_limit, view.payload_bytes);
-            let alone = costs.transaction + costs.certificate + costs.lane + costs.run + message_gas;
-            if alone > self.policy.transaction_gas_max {
-                packed.too_large.push((*key, LaneIndex(index), alone));
-                continue;
+        match choice {
+            Choice::Clean => {
+                let record = self.destination.record(&lane.view.key, held);
+                let holds = self.destination.holds(self.certified.height);
+                self.deliver(lane, choice, record, holds)
             }
-            let message_bytes = MESSAGE_BYTES + view.payload_bytes;
-            if packed.gas + gas + run_gas + message_gas > self.gas_max
-                || *bytes + lane_bytes + run_bytes + message_bytes > self.policy.transaction_bytes_max
-            {
-                packed.left_out = Some((*key, LaneIndex(index)));
-                break;
+            Choice::Suspect => {
+                self.deliver(lane, choice, None, self.destination.known == Some(self.certified.height))
             }
-            gas += run_gas + message_gas;
-            lane_bytes += run_bytes + message_bytes;
-            match runs.last_mut() {
-                Some(run) if adjacent => run.length += 1,
-                _ => runs.push(Run { start: LaneIndex(index), length: 1 }),
-            }
-        }
-        parts.retain(|_, runs| !runs.is_empty());
-        if parts.is_empty() {
-            return;
-        }
-        packed.gas += gas;
-        *bytes += lane_bytes;
-        packed.certificate |= certificate;
-        let mut prove = record.is_none();
-        let count = record.map_or(lane.view.count, |record| record.count);
-        if prove {
-            let record = LaneRecord { generation: lane.view.generation, count, time_ms: self.certified.time_ms };
-            packed.proven.push((*key, record));
-        }
-        for (call, runs) in parts {
-            packed.lanes.push(LanePart { key: *key, prove, count, call, runs });
-            prove = false;
+            Choice::Retry => self.retry(lane, held),
         }
     }
 
-    /// Messages of the lane that may be sent now.
-    fn choose(&self, lane: &Lane) -> BTreeMap<u64, (Call, MessageView)> {
-        let suspect = self.choice == Choice::Suspect;
-        let sendable = lane
-            .open
-            .iter()
-            .filter(|(_, slot)| (slot.reverts > 0) == suspect)
-            .filter_map(|(index, slot)| Some((*index, slot, slot.sendable(self.now_ms)?)));
-        let mut limit = usize::MAX;
-        let mut chosen = BTreeMap::new();
-        for (index, slot, call) in sendable {
-            if suspect {
-                limit = limit.min(64_usize.checked_shr(slot.reverts).unwrap_or(0).max(1));
-                if chosen.len() >= limit {
-                    break;
-                }
+    /// Whether the destination would take messages of this lane.
+    fn acceptable(&self, lane: &Lane, held: Option<LaneRecord>) -> bool {
+        // A record of a later generation means that we are behind.
+        let behind = held.is_some_and(|record| record.generation > lane.view.generation);
+        let open = match lane.view.confidence {
+            Confidence::Finalized => true,
+            Confidence::Latest | Confidence::Safe => {
+                lane.view.status == RollupStatus::Active && self.fresh(self.certified.time_ms.0)
             }
-            chosen.insert(index, (call, slot.view));
+        };
+        lane.allowed && !behind && open
+    }
+
+    fn fresh(&self, time_ms: u64) -> bool {
+        let usable_ms = self.policy.freshness_ms.saturating_sub(self.policy.freshness_margin_ms);
+        self.now_ms <= time_ms.saturating_add(usable_ms)
+    }
+
+    /// Whether messages up to `last` can be delivered against this record.
+    fn usable(&self, lane: &Lane, record: &LaneRecord, last: u64) -> bool {
+        record.generation == lane.view.generation
+            && record.count > last
+            && record.count <= lane.view.count
+            && (lane.view.confidence == Confidence::Finalized || self.fresh(record.time_ms.0))
+    }
+
+    fn deliver(&self, lane: &Lane, choice: Choice, record: Option<LaneRecord>, holds: bool) -> Filling {
+        let mut messages = lane.open.iter().filter(|(_, slot)| self.deliverable(slot, choice)).peekable();
+        let Some((start, first)) = messages.next() else { return Filling::Empty };
+        let costs = &self.policy.gas;
+        let record = record.filter(|record| self.usable(lane, record, *start));
+        let prove = record.is_none();
+        let certificate = prove && !holds;
+        let alone = costs.transaction + costs.certificate + costs.lane + costs.run + self.message_gas(first);
+        let too_large = MESSAGE_BYTES + FRAME_BYTES + first.view.payload_bytes > self.policy.transaction_bytes_max;
+        if alone > self.policy.transaction_gas_max || too_large {
+            return Filling::TooLarge { index: LaneIndex(*start), gas: alone };
         }
-        chosen
+        let count = record.map_or(lane.view.count, |record| record.count);
+        let end = count.min(start + self.longest(first, choice));
+        let mut gas = self.frame_gas(prove, certificate) + costs.run + self.message_gas(first);
+        if gas > self.gas_max {
+            return Filling::Short;
+        }
+        let mut bytes = FRAME_BYTES + MESSAGE_BYTES + first.view.payload_bytes;
+        let mut length = 1;
+        for (index, slot) in messages {
+            gas += self.message_gas(slot);
+            bytes += MESSAGE_BYTES + slot.view.payload_bytes;
+            let fits = gas <= self.gas_max && bytes <= self.policy.transaction_bytes_max;
+            if *index != start + length || *index >= end || !fits {
+                gas -= self.message_gas(slot);
+                break;
+            }
+            length += 1;
+        }
+        let job = Job::Deliver(Run { start: LaneIndex(*start), length });
+        Filling::Packed(Packed { certificate, prove, count, job, gas, proven: self.proven(lane, prove) })
+    }
+
+    fn deliverable(&self, slot: &Slot, choice: Choice) -> bool {
+        slot.state == State::Ready && slot.due_ms <= self.now_ms && (slot.reverts > 0) == (choice == Choice::Suspect)
+    }
+
+    /// How many messages may go together.
+    fn longest(&self, first: &Slot, choice: Choice) -> u64 {
+        match choice {
+            Choice::Clean | Choice::Retry => RUN_LENGTH_MAX,
+            Choice::Suspect => 64_u64.checked_shr(first.reverts).unwrap_or(0).max(1),
+        }
+    }
+
+    fn retry(&self, lane: &Lane, held: Option<LaneRecord>) -> Filling {
+        let due = |slot: &Slot| slot.state == State::Failed && slot.due_ms <= self.now_ms;
+        let Some((index, slot)) = lane.open.iter().find(|(_, slot)| due(slot)) else { return Filling::Empty };
+        let record = held.filter(|record| self.usable(lane, record, *index));
+        let costs = &self.policy.gas;
+        if let Some(record) = record {
+            let gas = self.frame_gas(false, false) + costs.run + self.message_gas(slot);
+            if gas > self.gas_max {
+                return Filling::Short;
+            }
+            let job = Job::Retry(LaneIndex(*index));
+            let count = record.count;
+            return Filling::Packed(Packed { certificate: false, prove: false, count, job, gas, proven: None });
+        }
+        let under_way = self.destination.record(&lane.view.key, None);
+        if under_way.is_some_and(|record| self.usable(lane, &record, *index)) {
+            return Filling::Empty;
+        }
+        let certificate = !self.destination.holds(self.certified.height);
+        let gas = self.frame_gas(true, certificate);
+        if gas > self.gas_max {
+            return Filling::Short;
+        }
+        let count = lane.view.count;
+        Filling::Packed(Packed { certificate, prove: true, count, job: Job::Record, gas, proven: self.proven(lane, true) })
+    }
+
+    fn proven(&self, lane: &Lane, prove: bool) -> Option<LaneRecord> {
+        let (generation, count, time_ms) = (lane.view.generation, lane.view.count, self.certified.time_ms);
+        prove.then_some(LaneRecord { generation, count, time_ms })
+    }
+
+    fn frame_gas(&self, prove: bool, certificate: bool) -> u64 {
+        let costs = &self.policy.gas;
+        costs.transaction
+            + if prove { costs.lane } else { 0 }
+            + if certificate { costs.certificate } else { 0 }
+    }
+
+    fn message_gas(&self, slot: &Slot) -> u64 {
+        self.policy.message_gas(slot.view.min_gas_limit, slot.view.payload_bytes)
     }
 }

@@ -18,57 +18,57 @@ pub struct Run {
     pub length: u64,
 }
 
-/// Whether a message is called for the first time.
+/// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Call {
-    /// For the first time; what is done already is skipped.
-    Deliver,
-    /// Again, after its recipient refused it.
-    Retry,
+pub enum Job {
+    /// Call messages for the first time; what was called already is skipped.
+    Deliver(Run),
+    /// Call one message again that its recipient refused; reverts when it is refused again.
+    Retry(LaneIndex),
+    /// Only prove the lane, so that a retry finds it fresh.
+    Record,
 }
 
-/// One lane's part of a transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LanePart {
-    /// The lane.
-    pub key: LaneKey,
-    /// Whether the lane's record is proven first, under the transaction's checkpoint.
-    pub prove: bool,
-    /// Messages under the root that the runs are proven against: the record's count.
-    pub count: u64,
-    /// First or further tries.
-    pub call: Call,
-    /// Ascending, not adjacent.
-    pub runs: Vec<Run>,
-}
-
-/// One transaction to send.
+/// One transaction to send: certificate, lane and messages, each if needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
     /// Its number.
     pub id: TransactionId,
-    /// Where to.
-    pub destination: ChainId,
-    /// The checkpoint that lanes are proven under; it was the newest certified one.
+    /// The lane; its destination is where the transaction goes.
+    pub key: LaneKey,
+    /// The checkpoint that the lane is proven under; it was the newest certified one.
     pub checkpoint: Height,
     /// Whether the checkpoint's certificate goes first.
     pub certificate: bool,
-    /// At least one.
-    pub lanes: Vec<LanePart>,
-    /// Its gas limit.
+    /// Whether the lane is proven, under the checkpoint.
+    pub prove: bool,
+    /// Messages under the root that the run is proven against.
+    pub count: u64,
+    /// What it is for.
+    pub job: Job,
+    /// The most gas that it may use.
     pub gas_limit: u64,
+    /// Whether it should be tried on the node first and not be sent when it would revert.
+    pub try_first: bool,
     /// The most that was set aside for it, in wei.
     pub reserved_wei: u128,
 }
 
 impl Transaction {
-    /// Messages that it carries.
-    pub fn messages(&self) -> impl Iterator<Item = (LaneKey, LaneIndex)> + '_ {
-        self.lanes.iter().flat_map(|part| {
-            part.runs.iter().flat_map(move |run| {
-                (run.start.0..run.start.0 + run.length).map(move |index| (part.key, LaneIndex(index)))
-            })
-        })
+    /// Where it goes.
+    #[must_use]
+    pub const fn destination(&self) -> ChainId {
+        self.key.lane.destination
+    }
+
+    /// Messages that it calls.
+    pub fn messages(&self) -> impl Iterator<Item = LaneIndex> + use<> {
+        let (start, length) = match self.job {
+            Job::Deliver(run) => (run.start.0, run.length),
+            Job::Retry(index) => (index.0, 1),
+            Job::Record => (0, 0),
+        };
+        (start..start.saturating_add(length)).map(LaneIndex)
     }
 }
 
@@ -87,11 +87,11 @@ pub enum MessageStatus {
 /// A lane's record at the destination: the root that deliveries are proven against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneRecord {
-    /// The generation of the lane's leaf.
+    /// The source's generation in the checkpoint recorded last.
     pub generation: Generation,
-    /// Messages under its root.
+    /// Messages under its root; 0 when a new generation has dropped the lane.
     pub count: u64,
-    /// The time of the checkpoint that it was proven under.
+    /// The time of the checkpoint recorded last.
     pub time_ms: TimeMs,
 }
 
@@ -122,6 +122,8 @@ pub struct Query {
 pub struct LaneSeen {
     /// The lane.
     pub key: LaneKey,
+    /// Whether messages of its source are allowed there at all.
+    pub allowed: bool,
     /// Its record, if it has one.
     pub record: Option<LaneRecord>,
     /// The statuses, in the order of the query.
@@ -159,7 +161,7 @@ pub enum Outcome {
         /// The block.
         block: u64,
         /// What its logs say of its messages; the others are looked up.
-        statuses: Vec<(LaneKey, LaneIndex, MessageStatus)>,
+        statuses: Vec<(LaneIndex, MessageStatus)>,
     },
     /// It would revert: nothing was sent.
     WouldRevert,
@@ -229,6 +231,11 @@ pub enum Alarm {
         index: LaneIndex,
         /// The gas it takes.
         gas: u64,
+    },
+    /// A destination does not allow the source.
+    SourceDenied {
+        /// The lane.
+        key: LaneKey,
     },
     /// A message's transaction reverts although it is alone in it.
     MessageReverts {

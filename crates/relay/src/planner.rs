@@ -1,11 +1,11 @@
 //! The state machine: told what is certified and what destinations hold, it says what to send next.
 
 use crate::{
-    Action, Alarm, Call, Counts, Input, LaneKey, LaneQuery, Observation, Outbox, Outcome, Policy, Query,
+    Action, Alarm, Counts, Input, Job, LaneKey, LaneQuery, Observation, Outbox, Outcome, Policy, Query,
     Transaction, TransactionId,
     destination::{Destination, InFlight, Prices},
     lane::{Change, Lane, State},
-    pack::{Choice, Packed, Packer},
+    pack::{Choice, Filling, Packed, Packer},
 };
 use hum_types::{ChainId, LaneIndex};
 use std::collections::BTreeMap;
@@ -147,6 +147,10 @@ impl Planner {
             if seen.sequence >= lane.record_changed {
                 lane.record = Some(lane_seen.record);
             }
+            if lane.allowed && !lane_seen.allowed {
+                actions.push(Action::Alarm(Alarm::SourceDenied { key: lane_seen.key }));
+            }
+            lane.allowed = lane_seen.allowed;
             for (generation, index, status) in lane_seen.statuses {
                 let Some(slot) = lane.open.get_mut(&index.0) else { continue };
                 let sent = matches!(slot.state, State::Sent(..));
@@ -201,53 +205,54 @@ impl Planner {
                 destination.known = Some(transaction.checkpoint);
                 destination.known_changed = step;
             }
-            for (key, record) in proven {
-                let Some(lane) = self.lanes.get_mut(&key) else { continue };
-                let held = lane.record.flatten().filter(|held| {
-                    (held.generation, held.time_ms, held.count) > (record.generation, record.time_ms, record.count)
-                });
-                lane.record = Some(Some(held.unwrap_or(record)));
-                lane.record_changed = step;
-            }
         } else if matches!(outcome, Outcome::Included { .. } | Outcome::WouldRevert) {
             destination.counts.reverted += 1;
         }
-        let messages: Vec<_> = transaction.messages().collect();
-        for (key, index) in &messages {
-            let Some(slot) = self.lanes.get_mut(key).and_then(|lane| lane.open.get_mut(&index.0)) else { continue };
-            let State::Sent(sender, call) = slot.state else { continue };
-            if sender != id {
+        let key = transaction.key;
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        if let Some(record) = proven.filter(|_| success) {
+            lane.proved(record, step);
+        }
+        let retry = matches!(transaction.job, Job::Retry(_));
+        let alone = transaction.messages().count() == 1;
+        for index in transaction.messages() {
+            let Some(slot) = lane.open.get_mut(&index.0) else { continue };
+            if slot.state != State::Sent(id) {
                 continue;
             }
+            let mut change = Change::Nothing;
             match &outcome {
                 Outcome::Included { success: true, .. } => {
                     slot.reverts = 0;
                     slot.doubt(now_ms, step);
                 }
+                Outcome::Included { .. } | Outcome::WouldRevert if retry => {
+                    change = slot.refuse(now_ms, step, policy);
+                }
                 Outcome::Included { .. } | Outcome::WouldRevert => {
-                    slot.called = None;
+                    slot.called = false;
                     slot.reverts = slot.reverts.saturating_add(1);
                     // The first time is most often another relayer's doing.
                     let wait_ms = if slot.reverts == 1 { 0 } else { policy.backoff_ms(slot.reverts - 1) };
                     slot.doubt(now_ms.saturating_add(wait_ms), step);
-                    if messages.len() == 1 && slot.reverts == REVERTS_ALARM {
-                        let alarm = Alarm::MessageReverts { key: *key, index: *index, times: slot.reverts };
+                    if alone && slot.reverts == REVERTS_ALARM {
+                        let alarm = Alarm::MessageReverts { key, index, times: slot.reverts };
                         actions.push(Action::Alarm(alarm));
                     }
                 }
-                Outcome::NotSent => slot.unsend(call, now_ms, step),
+                Outcome::NotSent => slot.unsend(retry, now_ms, step),
                 Outcome::Unknown => slot.doubt(now_ms, step),
             }
+            note(change, lane, index, &mut destination.counts, actions);
         }
         if let Outcome::Included { success: true, block, statuses, .. } = outcome {
-            for (key, index, status) in statuses {
-                let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            for (index, status) in statuses {
                 let Some(slot) = lane.open.get_mut(&index.0) else { continue };
-                if slot.state != State::Unknown || slot.changed != step || !messages.contains(&(key, index)) {
-                    continue;
+                let ours = slot.state == State::Unknown && slot.changed == step;
+                if ours && transaction.messages().any(|sent| sent == index) {
+                    let change = slot.learn(status, block, now_ms, step, policy);
+                    note(change, lane, index, &mut destination.counts, actions);
                 }
-                let change = slot.learn(status, block, now_ms, step, policy);
-                note(change, lane, index, &mut destination.counts, actions);
             }
         }
     }
@@ -264,72 +269,97 @@ impl Planner {
         let budget_wei = cap_left_wei.min(destination.unreserved_wei(prices));
         let affordable = u64::try_from(budget_wei / prices.gas_wei.max(1)).unwrap_or(u64::MAX);
         let gas_max = affordable.min(self.policy.transaction_gas_max);
-        let choices = if destination.suspects_first {
-            [Choice::Suspect, Choice::Clean]
-        } else {
-            [Choice::Clean, Choice::Suspect]
-        };
-        for choice in choices {
-            let Some(destination) = self.destinations.get(&id) else { return false };
-            let packer = Packer { policy: &self.policy, destination, certified, now_ms, choice, gas_max };
-            let after = self.lanes_to(id).filter(|(key, _)| destination.turn.is_some_and(|turn| **key > turn));
-            let before = self.lanes_to(id).filter(|(key, _)| destination.turn.is_none_or(|turn| **key <= turn));
-            let mut packed = packer.pack(after.chain(before));
-            self.drop_too_large(&mut packed, actions);
-            let Some(destination) = self.destinations.get_mut(&id) else { return false };
-            if packed.lanes.is_empty() {
-                if packed.left_out.is_some() && affordable < self.policy.transaction_gas_max {
-                    let period = destination.spend.reserve(now_ms, 0);
-                    if cap_left_wei == budget_wei && destination.capped != Some(period) {
-                        destination.capped = Some(period);
-                        let alarm = Alarm::SpendCapReached { destination: id, cap_wei: self.policy.spend_cap_wei };
-                        actions.push(Action::Alarm(alarm));
-                    } else if cap_left_wei != budget_wei && !destination.low_balance {
-                        destination.low_balance = true;
-                        let alarm = Alarm::LowBalance { destination: id, balance_wei: prices.balance_wei };
-                        actions.push(Action::Alarm(alarm));
-                    }
-                }
-                continue;
-            }
-            destination.suspects_first = choice == Choice::Clean;
-            destination.turn = packed.lanes.last().map(|part| part.key);
-            self.transactions += 1;
-            let transaction = Transaction {
-                id: TransactionId(self.transactions),
-                destination: id,
-                checkpoint: certified.height,
-                certificate: packed.certificate,
-                lanes: packed.lanes,
-                gas_limit: packed.gas,
-                reserved_wei: u128::from(packed.gas).saturating_mul(prices.gas_wei),
-            };
-            let period = destination.spend.reserve(now_ms, transaction.reserved_wei);
-            destination.counts.transactions += 1;
-            for part in &transaction.lanes {
-                let Some(lane) = self.lanes.get_mut(&part.key) else { continue };
-                for run in &part.runs {
-                    for (_, slot) in lane.open.range_mut(run.start.0..run.start.0 + run.length) {
-                        slot.send(transaction.id, part.call, self.step);
-                        destination.counts.retries += u64::from(part.call == Call::Retry);
+        let (turn, first) = (destination.turn, destination.choice);
+        let packer = Packer { policy: &self.policy, destination, certified, now_ms, gas_max };
+        let mut short = false;
+        let mut found = None;
+        let mut too_large = Vec::new();
+        'search: for choice in (0..Choice::ALL.len()).map(|step| Choice::ALL[(first + step) % Choice::ALL.len()]) {
+            let lanes = || self.lanes.iter().filter(|(key, _)| key.lane.destination == id);
+            let after = lanes().filter(|(key, _)| turn.is_some_and(|turn| **key > turn));
+            let before = lanes().filter(|(key, _)| turn.is_none_or(|turn| **key <= turn));
+            for (key, lane) in after.chain(before) {
+                match packer.pack(lane, choice) {
+                    Filling::Empty => {}
+                    Filling::Short => short = true,
+                    Filling::TooLarge { index, gas } => too_large.push((*key, index, gas)),
+                    Filling::Packed(packed) => {
+                        found = Some((*key, choice, packed));
+                        break 'search;
                     }
                 }
             }
-            actions.push(Action::Submit(transaction.clone()));
-            destination
-                .in_flight
-                .insert(transaction.id, InFlight { transaction, proven: packed.proven, period });
-            return true;
         }
-        false
-    }
-
-    fn drop_too_large(&mut self, packed: &mut Packed, actions: &mut Vec<Action>) {
-        for (key, index, gas) in packed.too_large.drain(..) {
+        let again = !too_large.is_empty();
+        for (key, index, gas) in too_large {
             if let Some(lane) = self.lanes.get_mut(&key) {
                 lane.open.remove(&index.0);
                 actions.push(Action::Alarm(Alarm::MessageTooLarge { key, index, gas }));
             }
+        }
+        let Some((key, choice, packed)) = found else {
+            if short {
+                self.short(now_ms, id, cap_left_wei == budget_wei, prices, actions);
+            }
+            return again;
+        };
+        self.submit(now_ms, key, choice, packed, certified.height, prices, actions);
+        true
+    }
+
+    fn submit(
+        &mut self,
+        now_ms: u64,
+        key: LaneKey,
+        choice: Choice,
+        packed: Packed,
+        checkpoint: hum_types::Height,
+        prices: Prices,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(destination) = self.destinations.get_mut(&key.lane.destination) else { return };
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        destination.choice = (destination.choice + 1) % Choice::ALL.len();
+        destination.turn = Some(key);
+        destination.short = false;
+        self.transactions += 1;
+        let Packed { certificate, prove, count, job, gas, proven } = packed;
+        let transaction = Transaction {
+            id: TransactionId(self.transactions),
+            key,
+            checkpoint,
+            certificate,
+            prove,
+            count,
+            job,
+            gas_limit: gas,
+            try_first: choice != Choice::Clean,
+            reserved_wei: u128::from(gas).saturating_mul(prices.gas_wei),
+        };
+        let period = destination.spend.reserve(now_ms, transaction.reserved_wei);
+        destination.counts.transactions += 1;
+        destination.counts.retries += u64::from(matches!(job, Job::Retry(_)));
+        for index in transaction.messages() {
+            if let Some(slot) = lane.open.get_mut(&index.0) {
+                slot.send(transaction.id, self.step);
+            }
+        }
+        actions.push(Action::Submit(transaction.clone()));
+        destination.in_flight.insert(transaction.id, InFlight { transaction, proven, period });
+    }
+
+    /// There is something to send, but not the means.
+    fn short(&mut self, now_ms: u64, id: ChainId, capped: bool, prices: Prices, actions: &mut Vec<Action>) {
+        let Some(destination) = self.destinations.get_mut(&id) else { return };
+        let period = destination.spend.reserve(now_ms, 0);
+        if capped && destination.capped != Some(period) {
+            destination.capped = Some(period);
+            let alarm = Alarm::SpendCapReached { destination: id, cap_wei: self.policy.spend_cap_wei };
+            actions.push(Action::Alarm(alarm));
+        }
+        if !capped && !destination.short {
+            destination.short = true;
+            actions.push(Action::Alarm(Alarm::LowBalance { destination: id, balance_wei: prices.balance_wei }));
         }
     }
 

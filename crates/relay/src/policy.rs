@@ -22,11 +22,11 @@ pub struct GasCosts {
 impl Default for GasCosts {
     fn default() -> Self {
         Self {
-            transaction: 60_000,
+            transaction: 50_000,
             certificate: 320_000,
-            lane: 160_000,
+            lane: 200_000,
             run: 60_000,
-            message: 60_000,
+            message: 40_000,
             payload_byte: 48,
         }
     }
@@ -78,7 +78,7 @@ impl Default for Policy {
         Self {
             transaction_gas_max: 16_000_000,
             transaction_bytes_max: 100_000,
-            in_flight_max: 4,
+            in_flight_max: 16,
             window: 4_096,
             statuses_max: 1_024,
             settle_blocks: 8,
@@ -109,7 +109,7 @@ impl Policy {
     /// Gas that one message can take of a transaction's limit.
     #[must_use]
     pub fn message_gas(&self, min_gas_limit: u32, payload_bytes: usize) -> u64 {
-        // A call keeps back one 64th of the gas: 64/63 of the limit must be there for the recipient to get all of it.
+        // A call keeps back one 64th of the gas: the gateway asks for 64/63 of the limit to be there.
         let recipient = u64::from(min_gas_limit) * 64 / 63 + 1;
         self.gas.message + self.gas.payload_byte * payload_bytes as u64 + recipient
     }
