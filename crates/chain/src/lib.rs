@@ -14,6 +14,7 @@
 
 mod backoff;
 mod block;
+pub mod contracts;
 mod error;
 pub mod rpc;
 pub mod sequencer;
