@@ -119,8 +119,12 @@ pub enum RefusalKind {
     TooLarge = 7,
     /// Another claim for that number stands in this generation: both are evidence now.
     Equivocation = 8,
-    /// The block kept by a retraction is not certified here.
+    /// The block kept by a retraction is not certified here (yet).
     Kept = 9,
+    /// The rollup is set aside in this generation.
+    Quarantined = 10,
+    /// The block's bytes do not begin with the claimed header.
+    Malformed = 11,
 }
 
 impl TryFrom<u8> for RefusalKind {
@@ -137,6 +141,8 @@ impl TryFrom<u8> for RefusalKind {
             7 => Self::TooLarge,
             8 => Self::Equivocation,
             9 => Self::Kept,
+            10 => Self::Quarantined,
+            11 => Self::Malformed,
             _ => return Err(DecodeError::Value { field: "refusal", value: value.into() }),
         })
     }
