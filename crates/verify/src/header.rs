@@ -7,8 +7,6 @@ use alloy_eips::{eip1559::BaseFeeParams, eip4844::DATA_GAS_PER_BLOB};
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::B256;
 
-/// Bytes of a block from Osaka on: 10 MiB less a margin of 2 MiB (EIP-7934).
-const BLOCK_BYTES_MAX: usize = (10 - 2) << 20;
 /// Bytes of `extraData`.
 const EXTRA_DATA_MAX: u64 = 32;
 /// Least gas limit of a block.
@@ -54,7 +52,6 @@ pub(crate) fn check(
     spec: &ChainSpec,
     parent: &CertifiedHeader,
     header: &Header,
-    block_bytes: usize,
 ) -> Result<(), Verdict> {
     let (parent_hash, parent) = (parent.hash(), parent.header());
     if header.parent_hash != parent_hash {
@@ -66,10 +63,6 @@ pub(crate) fn check(
     range("timestamp", header.timestamp, earliest, u64::MAX)?;
     if !spec.supports(header.timestamp) {
         return Err(Verdict::Undecided(Missing::Fork { timestamp: header.timestamp }));
-    }
-    let osaka = spec.is_osaka_active_at_timestamp(header.timestamp);
-    if osaka && block_bytes > BLOCK_BYTES_MAX {
-        return Err(Verdict::Invalid(Reason::BlockBytes { declared: block_bytes, most: BLOCK_BYTES_MAX }));
     }
     range("extra data length", header.extra_data.len() as u64, 0, EXTRA_DATA_MAX)?;
     quantity("difficulty", header.difficulty.saturating_to(), 0)?;

@@ -10,6 +10,7 @@ use crate::state::{StateDb, StateError};
 use crate::trie::TrieError;
 use crate::verdict::{CertifiedHeader, Missing, Reason, Summary, Verdict};
 use crate::witness::{Witness, WitnessIndex};
+use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, B256};
 use hum_types::MESSAGES_PER_BLOCK_MAX;
 use revm::database::State;
@@ -17,6 +18,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The least gas that a transaction ends up paying: 21,000, of which a fifth may be refunded.
 const TRANSACTION_GAS_MIN: u64 = 21_000 / 5 * 4;
+
+/// Bytes of a block from Osaka on: 10 MiB less a margin of 2 MiB (EIP-7934).
+const BLOCK_BYTES_MAX: usize = (10 - 2) << 20;
 
 /// Judges the blocks of one rollup.
 #[derive(Debug, Clone)]
@@ -82,13 +86,18 @@ impl Verifier {
         within("block bytes", block.len(), self.limits.block_bytes)?;
         let raw = RawBlock::split(block)?;
         let header = raw.header(claimed)??;
-        header::check(&self.spec, parent, &header, block.len())?;
+        header::check(&self.spec, parent, &header)?;
         if header.gas_limit > self.limits.block_gas {
             let (declared, most) = (header.gas_limit, self.limits.block_gas);
             return Err(Missing::OverLimit { what: "gas limit", declared, most }.into());
         }
         witness.check(&self.limits.witness)?;
         raw.check_body(&header)?;
+        // Only now is the length the signer's: RLP is canonical, and each item is bound by a root.
+        let osaka = self.spec.is_osaka_active_at_timestamp(header.timestamp);
+        if osaka && block.len() > BLOCK_BYTES_MAX {
+            return Err(Reason::BlockBytes { declared: block.len(), most: BLOCK_BYTES_MAX }.into());
+        }
         let most = header.gas_limit / TRANSACTION_GAS_MIN;
         if raw.transactions.len() as u64 > most {
             return Err(Reason::TransactionCount { declared: raw.transactions.len(), most }.into());
