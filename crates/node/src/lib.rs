@@ -13,4 +13,5 @@
 //! and in virtual time; nothing that a peer sends is kept without a bound or believed without its proof.
 
 pub mod config;
+pub mod publisher;
 pub mod wire;

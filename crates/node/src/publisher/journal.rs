@@ -232,6 +232,13 @@ impl<E: Storage> Journal<E> {
         self.claim(number).map(|signed| signed.claim.block)
     }
 
+    /// The floor and every live claim's block, ascending.
+    #[must_use]
+    pub fn live(&self) -> Vec<BlockRef> {
+        let claimed = self.signed.claims.values().map(|signed| signed.claim.block);
+        std::iter::once(self.signed.floor).chain(claimed).collect()
+    }
+
     /// The retraction that opened the present generation.
     #[must_use]
     pub const fn retraction(&self) -> Option<&SignedRetraction> {
@@ -293,14 +300,13 @@ impl<E: Storage> Journal<E> {
         }
     }
 
-    /// Take over what the network holds of this generation, for a journal that lost its end. Claims then go on above
-    /// `block`.
-    pub async fn adopt(&mut self, block: BlockRef) -> Result<(), JournalError> {
-        if block.number <= self.mark().number {
+    /// Take over what the network holds, for a journal that lost its end: claims go on above `block` in `generation`.
+    /// Only for keys whose holder remembers by itself what it signed.
+    pub async fn adopt(&mut self, generation: Generation, block: BlockRef) -> Result<(), JournalError> {
+        if (generation, block.number) <= (self.generation(), self.mark().number) {
             return Ok(());
         }
-        self.signed.claims.clear();
-        self.signed.floor = block;
+        self.signed = Signed { generation, floor: block, claims: BTreeMap::new(), retraction: None };
         self.rewrite().await
     }
 

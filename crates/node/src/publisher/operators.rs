@@ -111,9 +111,11 @@ impl Operators {
         blocks
     }
 
-    /// Whether some operator that answers is not where we are, so that asking again is worth it.
-    pub(super) fn behind(&self, mark: u64) -> bool {
-        self.operators.values().any(|operator| operator.status.is_none_or(|status| status.head.number < mark))
+    /// Whether some operator is not known to be where we are, so that asking again is worth it.
+    pub(super) fn behind(&self, generation: Generation, mark: u64) -> bool {
+        self.operators.values().any(|operator| {
+            operator.status.is_none_or(|status| status.generation != generation || status.head.number < mark)
+        })
     }
 
     /// A new generation: what was taken in the one before counts for nothing.

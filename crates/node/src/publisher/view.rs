@@ -1,0 +1,243 @@
+//! What a publisher last did and what it waits for, for people, metrics and demos.
+
+use super::{Journal, PublisherError};
+use commonware_runtime::{
+    Handle, Metrics, Storage,
+    telemetry::metrics::{Counter, Gauge, MetricsExt as _},
+};
+use hum_types::{BlockRef, ChainId, Generation, TimeMs};
+use serde::Serialize;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Blocks whose times are remembered.
+const TIMES_MAX: usize = 4_096;
+
+/// Where a publisher stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It waits for operators to say how far they are, before it signs anything.
+    Joining,
+    /// It signs new blocks as they come.
+    Publishing,
+    /// What it can read cannot be signed; it tries again by itself.
+    Stopped,
+}
+
+/// A publisher at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PublisherView {
+    /// The rollup.
+    pub chain_id: ChainId,
+    /// Where it stands.
+    pub stage: Stage,
+    /// The generation that it claims in.
+    pub generation: Generation,
+    /// The highest block claimed.
+    pub claimed: BlockRef,
+    /// The highest block that operators have finalised.
+    pub settled: u64,
+    /// The node's head.
+    pub head: Option<BlockRef>,
+    /// Whether operators have set the rollup aside.
+    pub quarantined: bool,
+    /// Times that a node or an operator said what cannot be true, or the sequencer refused a block.
+    pub alarms: u64,
+    /// The newest of them.
+    pub last_alarm: Option<String>,
+    /// Which of its nodes it reads from, from 0.
+    pub source: usize,
+    /// What it last did.
+    pub last_did: String,
+    /// When, by the runtime's clock.
+    pub last_did_ms: TimeMs,
+    /// What it waits for.
+    pub waiting_for: String,
+}
+
+/// When things happened to a block, by the runtime's clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct BlockTimes {
+    /// A head at or above it was first seen.
+    pub seen_ms: Option<TimeMs>,
+    /// Its claim was first sent.
+    pub sent_ms: Option<TimeMs>,
+    /// The first operator said that it took the claim.
+    pub accepted_ms: Option<TimeMs>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    view: PublisherView,
+    times: BTreeMap<u64, BlockTimes>,
+}
+
+#[derive(Debug)]
+struct Registered {
+    claims: Counter,
+    resends: Counter,
+    retractions: Counter,
+    alarms: Counter,
+    claimed: Gauge,
+    settled: Gauge,
+}
+
+/// The view, shared between the actor and whoever looks.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    inner: Arc<Mutex<Inner>>,
+    metrics: Arc<Registered>,
+}
+
+impl Shared {
+    pub(super) fn new<E: Metrics, S: Storage>(context: &E, chain_id: ChainId, journal: &Journal<S>) -> Self {
+        let view = PublisherView {
+            chain_id,
+            stage: Stage::Joining,
+            generation: journal.generation(),
+            claimed: journal.mark(),
+            settled: journal.floor().number,
+            head: None,
+            quarantined: false,
+            alarms: 0,
+            last_alarm: None,
+            source: 0,
+            last_did: "opened the journal".into(),
+            last_did_ms: TimeMs(0),
+            waiting_for: "operators to say how far they are".into(),
+        };
+        let metrics = Registered {
+            claims: context.counter("publisher_claims", "claims signed"),
+            resends: context.counter("publisher_resends", "claims sent again"),
+            retractions: context.counter("publisher_retractions", "retractions signed"),
+            alarms: context.counter("publisher_alarms", "answers that cannot be true, and blocks that the sequencer refused"),
+            claimed: context.gauge("publisher_claimed_block", "highest block claimed"),
+            settled: context.gauge("publisher_settled_block", "highest block that operators have finalised"),
+        };
+        Self {
+            inner: Arc::new(Mutex::new(Inner { view, times: BTreeMap::new() })),
+            metrics: Arc::new(metrics),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every change is a plain assignment, so a poisoned view is still a whole one.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut PublisherView)) {
+        change(&mut self.lock().view);
+    }
+
+    pub(super) fn did(&self, now: TimeMs, what: String) {
+        self.change(|view| {
+            view.last_did = what;
+            view.last_did_ms = now;
+        });
+    }
+
+    pub(super) fn waits(&self, what: impl Into<String>) {
+        self.change(|view| view.waiting_for = what.into());
+    }
+
+    pub(super) fn alarm(&self, what: &str) {
+        tracing::warn!(alarm = what, "publisher alarm");
+        self.metrics.alarms.inc();
+        self.change(|view| {
+            view.alarms += 1;
+            view.last_alarm = Some(what.to_owned());
+        });
+    }
+
+    pub(super) fn claimed(&self, generation: Generation, mark: BlockRef) {
+        self.metrics.claims.inc();
+        self.position(generation, mark);
+    }
+
+    pub(super) fn retracted(&self, generation: Generation, mark: BlockRef) {
+        self.metrics.retractions.inc();
+        self.position(generation, mark);
+        // Numbers above it will be other blocks.
+        self.lock().times.split_off(&mark.number.saturating_add(1));
+    }
+
+    pub(super) fn position(&self, generation: Generation, mark: BlockRef) {
+        self.metrics.claimed.set(i64::try_from(mark.number).unwrap_or(i64::MAX));
+        self.change(|view| {
+            view.generation = generation;
+            view.claimed = mark;
+        });
+    }
+
+    pub(super) fn settled(&self, number: u64, quarantined: bool) {
+        self.metrics.settled.set(i64::try_from(number).unwrap_or(i64::MAX));
+        self.change(|view| {
+            view.settled = number;
+            view.quarantined = quarantined;
+        });
+    }
+
+    pub(super) fn resent(&self) {
+        self.metrics.resends.inc();
+    }
+
+    /// Note a time of a block; the first one stays.
+    pub(super) fn time(&self, number: u64, now: TimeMs, field: fn(&mut BlockTimes) -> &mut Option<TimeMs>) {
+        let mut inner = self.lock();
+        let times = inner.times.entry(number).or_default();
+        field(times).get_or_insert(now);
+        while inner.times.len() > TIMES_MAX {
+            inner.times.pop_first();
+        }
+    }
+}
+
+impl std::fmt::Debug for PublisherHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PublisherHandle").field("view", &self.view()).finish_non_exhaustive()
+    }
+}
+
+/// A running publisher.
+pub struct PublisherHandle {
+    shared: Shared,
+    handle: Handle<PublisherError>,
+}
+
+impl PublisherHandle {
+    pub(super) const fn new(shared: Shared, handle: Handle<PublisherError>) -> Self {
+        Self { shared, handle }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn view(&self) -> PublisherView {
+        self.shared.lock().view.clone()
+    }
+
+    /// The times of recent blocks from `from` on.
+    #[must_use]
+    pub fn times(&self, from: u64) -> BTreeMap<u64, BlockTimes> {
+        self.shared.lock().times.range(from..).map(|(number, times)| (*number, *times)).collect()
+    }
+
+    /// A look that outlives the handle: for the API.
+    #[must_use]
+    pub fn watch(&self) -> impl Fn() -> PublisherView + Clone + Send + Sync + 'static {
+        let shared = self.shared.clone();
+        move || shared.lock().view.clone()
+    }
+
+    /// Stop at once, as a crash would.
+    pub fn abort(&self) {
+        self.handle.abort();
+    }
+
+    /// Wait for its end; `None` when it was aborted.
+    pub async fn ended(self) -> Option<PublisherError> {
+        self.handle.await.ok()
+    }
+}
