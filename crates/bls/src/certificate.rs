@@ -45,9 +45,9 @@ pub enum CertificateError {
     #[error("G2 key sum {declared} does not belong to the signers' G1 key sum {computed}")]
     KeySum {
         /// Sum that the certificate carries.
-        declared: G2,
+        declared: Box<G2>,
         /// Sum of the signers' keys in G1.
-        computed: G1,
+        computed: Box<G1>,
     },
     /// The signature is on something else, or by others.
     #[error("signature {signature} does not hold for digest {digest}")]
@@ -105,7 +105,10 @@ impl Certificate {
         let hashed = hash_to_g1(digest);
         if self.signers.count() == usize::from(table.operators()) {
             if self.key_sum != table.sum_g2() {
-                return Err(CertificateError::KeySum { declared: self.key_sum, computed: table.sum_g1() });
+                return Err(CertificateError::KeySum {
+                    declared: self.key_sum.into(),
+                    computed: table.sum_g1().into(),
+                });
             }
             if !pairs_equal(self.signature.0.0, hashed.0, self.key_sum.0) {
                 return Err(CertificateError::Signature { signature: self.signature, digest });
@@ -116,7 +119,7 @@ impl Certificate {
                 return Err(if pairs_equal(sum.0, G1Affine::generator(), self.key_sum.0) {
                     CertificateError::Signature { signature: self.signature, digest }
                 } else {
-                    CertificateError::KeySum { declared: self.key_sum, computed: sum }
+                    CertificateError::KeySum { declared: self.key_sum.into(), computed: sum.into() }
                 });
             }
         }

@@ -116,17 +116,17 @@ pub enum TableError {
     #[error("G1 key sum is {declared}, the keys add up to {computed}")]
     SumG1 {
         /// What entry 0 says.
-        declared: G1,
+        declared: Box<G1>,
         /// Sum over the entries.
-        computed: G1,
+        computed: Box<G1>,
     },
     /// Entry 0's G2 sum does not belong to the G1 sum.
     #[error("G2 key sum {declared} does not belong to the G1 key sum {computed}")]
     SumG2 {
         /// What entry 0 says.
-        declared: G2,
+        declared: Box<G2>,
         /// Sum of G1 keys over the entries.
-        computed: G1,
+        computed: Box<G1>,
     },
     /// Entry 0 declares another total.
     #[error("total stake is {declared}, the stakes add up to {computed}")]
@@ -193,10 +193,10 @@ impl CommitteeTable {
         }
         let sum_g1 = sum_g1(entries.iter().map(|entry| entry.key)).ok_or(CommitteeError::IdentitySum)?;
         if declared_g1 != sum_g1 {
-            return Err(TableError::SumG1 { declared: declared_g1, computed: sum_g1 });
+            return Err(TableError::SumG1 { declared: declared_g1.into(), computed: sum_g1.into() });
         }
         if !pairs_equal(sum_g1.0, G1Affine::generator(), declared_g2.0) {
-            return Err(TableError::SumG2 { declared: declared_g2, computed: sum_g1 });
+            return Err(TableError::SumG2 { declared: declared_g2.into(), computed: sum_g1.into() });
         }
         Ok(Self { epoch, entries, sum_g1, sum_g2: declared_g2, total })
     }

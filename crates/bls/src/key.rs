@@ -10,15 +10,15 @@ use ark_ff::{AdditiveGroup, Field, PrimeField};
 use hum_types::{B256, Decode, DecodeError, Encode, Reader, SignedSubject, keccak256};
 
 /// Why two points or a secret are no key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The halves of a public key have different secrets behind them.
     #[error("G1 key {g1} and G2 key {g2} do not belong together")]
     HalvesDiffer {
         /// The half in G1.
-        g1: G1,
+        g1: Box<G1>,
         /// The half in G2.
-        g2: G2,
+        g2: Box<G2>,
     },
     /// A secret is zero or not below the group order.
     #[error("the secret is zero or not below the group order")]
@@ -102,7 +102,7 @@ impl PublicKey {
         if pairs_equal(g1.0, G1Affine::generator(), g2.0) {
             Ok(Self { g1, g2 })
         } else {
-            Err(KeyError::HalvesDiffer { g1, g2 })
+            Err(KeyError::HalvesDiffer { g1: Box::new(g1), g2: Box::new(g2) })
         }
     }
 
