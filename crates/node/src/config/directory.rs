@@ -20,6 +20,8 @@ pub enum KeyName {
     Sequencer,
     /// secp256k1: the account that pays for deliveries.
     Account,
+    /// Opens the sequencer's desk to its publisher.
+    Desk,
 }
 
 impl KeyName {
@@ -29,6 +31,7 @@ impl KeyName {
             Self::Bls => "bls.key",
             Self::Sequencer => "sequencer.key",
             Self::Account => "account.key",
+            Self::Desk => "desk.key",
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct OperatorConfig {
 }
 role!(OperatorConfig);
 
-/// A publisher's file. Keys: `network`, `sequencer`.
+/// A publisher's file. Keys: `network`, and `desk` (the token of the sequencer's desk) or `sequencer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublisherConfig {
@@ -61,6 +61,10 @@ pub struct PublisherConfig {
     pub chain_id: ChainId,
     /// JSON-RPC of the rollup's own node.
     pub rpc: String,
+    /// URL of the sequencer's desk, which signs only what the sequencer made. Without one the publisher holds the
+    /// sequencer's key itself, and `rpc` must be the sequencer's own feed.
+    #[serde(default)]
+    pub sequencer: Option<String>,
     /// Where peers connect.
     pub listen: SocketAddr,
     /// Where status and metrics are served.
