@@ -40,7 +40,8 @@ impl<'a> Prepared<'a> {
         if !matches!(verdict, Verdict::Valid(_)) {
             return Err(Box::new(verdict));
         }
-        let block = verifier.check(parent, claimed, raw, witness)?;
+        let (opened, header) = verifier.open(parent, claimed, raw, witness)?;
+        let block = verifier.body(&opened, header, raw.len())?;
         let senders = senders(&block.transactions).map_err(Verdict::Invalid)?;
         let database = StateDb::new(parent.header().state_root, WitnessIndex::new(witness, parent));
         let copying = Copying { database, cache: InMemoryDB::default() };
@@ -59,11 +60,16 @@ impl<'a> Prepared<'a> {
     /// Judge the block, all but the recovery of senders.
     #[must_use]
     pub fn verify(&self) -> Verdict {
-        match self.verifier.check(self.parent, self.claimed, self.raw, self.witness) {
-            Ok(checked) => {
-                let index = WitnessIndex::new(self.witness, self.parent);
-                self.verifier.run(self.parent, checked, &self.senders, index)
-            }
+        let (opened, header) = match self.verifier.open(self.parent, self.claimed, self.raw, self.witness) {
+            Ok(opened) => opened,
+            Err(verdict) => return verdict,
+        };
+        let (body, index) = rayon::join(
+            || self.verifier.body(&opened, header, self.raw.len()),
+            || WitnessIndex::new(self.witness, self.parent),
+        );
+        match body {
+            Ok(block) => self.verifier.run(self.parent, block, &self.senders, index),
             Err(verdict) => verdict,
         }
     }

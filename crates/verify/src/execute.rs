@@ -28,7 +28,6 @@ pub(crate) type Receipt = EthereumReceipt<TxType, Log>;
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) header: Header,
-    pub(crate) hash: B256,
     pub(crate) transactions: Vec<Transaction>,
     pub(crate) withdrawals: Option<Vec<Withdrawal>>,
 }

@@ -135,13 +135,25 @@ impl<S: Source> StateDb<S> {
         result
     }
 
-    /// Take what a block changed and return the new root, handing each new node to `keep`.
-    ///
-    /// Insertions come first and removals last, in each trie: that order needs the fewest nodes.
-    pub fn apply(
+    /// Take what a block changed and return the new root. All cores take part.
+    pub fn apply(&mut self, changes: TransitionState) -> Result<B256, StateError> {
+        self.update(changes, &mut Trie::root)
+    }
+
+    /// As [`Self::apply`], handing each new node to `keep`.
+    pub fn commit(
         &mut self,
         changes: TransitionState,
         keep: &mut impl FnMut(B256, &[u8]),
+    ) -> Result<B256, StateError> {
+        self.update(changes, &mut |trie| trie.commit(keep))
+    }
+
+    /// Insertions come first and removals last, in each trie: that order needs the fewest nodes.
+    fn update(
+        &mut self,
+        changes: TransitionState,
+        root: &mut impl FnMut(&mut Trie) -> B256,
     ) -> Result<B256, StateError> {
         // Sorted, so that errors do not depend on a hash map's order.
         let mut changed: Vec<(Address, TransitionAccount)> = changes.transitions.into_iter().collect();
@@ -157,7 +169,7 @@ impl<S: Source> StateDb<S> {
                 loaded.storage = Trie::empty();
                 continue;
             };
-            let storage_root = update_storage(loaded, &change, &self.source, keep)?;
+            let storage_root = update_storage(loaded, &change, &self.source, root)?;
             let account = TrieAccount {
                 nonce: info.nonce,
                 balance: info.balance,
@@ -172,7 +184,7 @@ impl<S: Source> StateDb<S> {
         for key in removed {
             self.accounts.remove(&key, &self.source)?;
         }
-        Ok(self.accounts.commit(keep))
+        Ok(root(&mut self.accounts))
     }
 }
 
@@ -180,7 +192,7 @@ fn update_storage(
     loaded: &mut Loaded,
     change: &TransitionAccount,
     source: &impl NodeSource,
-    keep: &mut impl FnMut(B256, &[u8]),
+    root: &mut impl FnMut(&mut Trie) -> B256,
 ) -> Result<B256, StateError> {
     if change.storage_was_destroyed {
         loaded.storage = Trie::empty();
@@ -198,7 +210,7 @@ fn update_storage(
     for (key, _) in slots.iter().filter(|(_, value)| value.is_zero()) {
         loaded.storage.remove(key, source)?;
     }
-    Ok(loaded.storage.commit(keep))
+    Ok(root(&mut loaded.storage))
 }
 
 fn decode_exact<T: Decodable>(

@@ -21,8 +21,8 @@ impl CertifiedHeader {
     }
 
     /// Only for a header whose block was just found valid.
-    pub(crate) const fn from_valid(header: Header, hash: B256) -> Self {
-        Self { header, hash }
+    pub(crate) fn from_valid(header: Header) -> Self {
+        Self::from_anchor(header)
     }
 
     /// The header.

@@ -10,6 +10,7 @@ use crate::state::{StateDb, StateError};
 use crate::trie::TrieError;
 use crate::verdict::{CertifiedHeader, Missing, Reason, Summary, Verdict};
 use crate::witness::{Witness, WitnessIndex};
+use alloy_consensus::Header;
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, B256};
 use hum_types::MESSAGES_PER_BLOCK_MAX;
@@ -62,27 +63,30 @@ impl Verifier {
     }
 
     fn judge(&self, parent: &CertifiedHeader, claimed: B256, block: &[u8], witness: &Witness) -> Verdict {
-        match self.check(parent, claimed, block, witness) {
-            Ok(checked) => {
-                let (senders, index) =
-                    rayon::join(|| senders(&checked.transactions), || WitnessIndex::new(witness, parent));
-                match senders {
-                    Ok(senders) => self.run(parent, checked, &senders, index),
-                    Err(reason) => Verdict::Invalid(reason),
-                }
-            }
+        let (raw, header) = match self.open(parent, claimed, block, witness) {
+            Ok(opened) => opened,
+            Err(verdict) => return verdict,
+        };
+        let recovered = || {
+            let body = self.body(&raw, header, block.len())?;
+            let senders = senders(&body.transactions)?;
+            Ok((body, senders))
+        };
+        let (recovered, index) = rayon::join(recovered, || WitnessIndex::new(witness, parent));
+        match recovered {
+            Ok((block, senders)) => self.run(parent, block, &senders, index),
             Err(verdict) => verdict,
         }
     }
 
-    /// All that needs no execution.
-    pub(crate) fn check(
+    /// Bounds, the header, and its rules.
+    pub(crate) fn open<'a>(
         &self,
         parent: &CertifiedHeader,
         claimed: B256,
-        block: &[u8],
+        block: &'a [u8],
         witness: &Witness,
-    ) -> Result<Checked, Verdict> {
+    ) -> Result<(RawBlock<'a>, Header), Verdict> {
         within("block bytes", block.len(), self.limits.block_bytes)?;
         let raw = RawBlock::split(block)?;
         let header = raw.header(claimed)??;
@@ -92,22 +96,27 @@ impl Verifier {
             return Err(Missing::OverLimit { what: "gas limit", declared, most }.into());
         }
         witness.check(&self.limits.witness)?;
+        Ok((raw, header))
+    }
+
+    /// The body, once it is known to be the header's. `header` has the hash that was signed for.
+    pub(crate) fn body(
+        &self,
+        raw: &RawBlock<'_>,
+        header: Header,
+        block_bytes: usize,
+    ) -> Result<Checked, Verdict> {
         raw.check_body(&header)?;
         // Only now is the length the signer's: RLP is canonical, and each item is bound by a root.
         let osaka = self.spec.is_osaka_active_at_timestamp(header.timestamp);
-        if osaka && block.len() > BLOCK_BYTES_MAX {
-            return Err(Reason::BlockBytes { declared: block.len(), most: BLOCK_BYTES_MAX }.into());
+        if osaka && block_bytes > BLOCK_BYTES_MAX {
+            return Err(Reason::BlockBytes { declared: block_bytes, most: BLOCK_BYTES_MAX }.into());
         }
         let most = header.gas_limit / TRANSACTION_GAS_MIN;
         if raw.transactions.len() as u64 > most {
             return Err(Reason::TransactionCount { declared: raw.transactions.len(), most }.into());
         }
-        Ok(Checked {
-            transactions: raw.transactions()?,
-            withdrawals: raw.withdrawals()?,
-            hash: claimed,
-            header,
-        })
+        Ok(Checked { transactions: raw.transactions()?, withdrawals: raw.withdrawals()?, header })
     }
 
     /// Execute, and hold the header against what comes out.
@@ -132,7 +141,7 @@ impl Verifier {
         let changes = state.transition_state.take().unwrap_or_default();
         let database = &mut state.database;
         let (root, (receipts_root, bloom)) =
-            rayon::join(|| database.apply(changes, &mut |_, _| {}), || receipts_root(&outcome.receipts));
+            rayon::join(|| database.apply(changes), || receipts_root(&outcome.receipts));
         let state_root = match root {
             Ok(root) => root,
             Err(error) => return Verdict::Undecided((&error).into()),
@@ -167,7 +176,7 @@ impl Verifier {
         }
         Verdict::Valid(Box::new(Summary {
             transactions: block.transactions.len(),
-            header: CertifiedHeader::from_valid(block.header, block.hash),
+            header: CertifiedHeader::from_valid(block.header),
             messages,
             malformed_gateway_logs,
         }))

@@ -2,7 +2,7 @@
 
 use crate::limits::{WitnessLimits, within};
 use crate::state::Source;
-use crate::trie::{NodeSet, NodeSource};
+use crate::trie::NodeSource;
 use crate::verdict::{CertifiedHeader, Missing};
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes, keccak256, map::B256Map};
@@ -119,8 +119,8 @@ fn list(
 pub(crate) struct WitnessIndex<'a> {
     witness: &'a Witness,
     parent: &'a CertifiedHeader,
-    nodes: NodeSet,
-    codes: B256Map<Bytes>,
+    nodes: B256Map<&'a [u8]>,
+    codes: B256Map<&'a Bytes>,
     /// Hashes of the ancestors, the parent's parent first; computed when first asked for.
     ancestors: OnceLock<Vec<B256>>,
 }
@@ -131,11 +131,8 @@ impl<'a> WitnessIndex<'a> {
             || witness.state.par_iter().with_min_len(64).map(|node| keccak256(node)).collect::<Vec<_>>(),
             || witness.codes.par_iter().map(|code| keccak256(code)).collect::<Vec<_>>(),
         );
-        let mut nodes = NodeSet::with_capacity(node_hashes.len());
-        for (hash, node) in node_hashes.into_iter().zip(&witness.state) {
-            nodes.insert_hashed(hash, node.clone());
-        }
-        let codes = code_hashes.into_iter().zip(witness.codes.iter().cloned()).collect();
+        let nodes = node_hashes.into_iter().zip(witness.state.iter().map(|node| &node[..])).collect();
+        let codes = code_hashes.into_iter().zip(&witness.codes).collect();
         Self { witness, parent, nodes, codes, ancestors: OnceLock::new() }
     }
 
@@ -157,13 +154,13 @@ impl<'a> WitnessIndex<'a> {
 
 impl NodeSource for WitnessIndex<'_> {
     fn node(&self, hash: &B256) -> Option<&[u8]> {
-        self.nodes.node(hash)
+        self.nodes.get(hash).copied()
     }
 }
 
 impl Source for WitnessIndex<'_> {
     fn code(&self, hash: &B256) -> Option<Bytes> {
-        self.codes.get(hash).cloned()
+        self.codes.get(hash).map(|code| (*code).clone())
     }
 
     fn block_hash(&self, number: u64) -> Option<B256> {

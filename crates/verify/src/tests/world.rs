@@ -237,7 +237,7 @@ impl World {
         };
         let senders: Vec<Address> = transactions.iter().map(|t| t.recover_signer().unwrap()).collect();
         let checked =
-            Checked { header: header.clone(), hash: B256::ZERO, transactions, withdrawals: Some(withdrawals) };
+            Checked { header: header.clone(), transactions, withdrawals: Some(withdrawals) };
 
         let database = StateDb::new(parent.header().state_root, Recorder::new(&self.store));
         let mut state = State::builder().with_database(database).with_bundle_update().build();
@@ -248,7 +248,7 @@ impl World {
         let mut new_nodes = Vec::new();
         header.state_root = state
             .database
-            .apply(changes, &mut |hash, node| new_nodes.push((hash, Bytes::copy_from_slice(node))))
+            .commit(changes, &mut |hash, node| new_nodes.push((hash, Bytes::copy_from_slice(node))))
             .unwrap();
         (header.receipts_root, header.logs_bloom) = receipts_root(&outcome.receipts);
         header.gas_used = outcome.gas_used;

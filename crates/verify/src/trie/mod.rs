@@ -13,6 +13,8 @@ use alloy_primitives::{B256, Bytes, keccak256, map::B256Map};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
 use node::{Branch, Extension, Leaf, Node};
 
+/// Branches this close to the root hash their children in parallel.
+const PARALLEL_DEPTH: usize = 2;
 /// Nibbles of a key.
 const PATH_NIBBLES: usize = 64;
 
@@ -151,8 +153,9 @@ impl Trie {
         remove(&mut self.root, &Nibbles::unpack_array(&key.0), 0, source)
     }
 
-    /// The root hash. Only what changed since the last call is hashed.
+    /// The root hash. Only what changed since the last call is hashed; all cores take part.
     pub fn root(&mut self) -> B256 {
+        self.root.settle(PARALLEL_DEPTH);
         self.commit(&mut |_, _| {})
     }
 

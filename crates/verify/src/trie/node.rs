@@ -7,6 +7,7 @@ use alloy_trie::{
     Nibbles,
     nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode},
 };
+use rayon::prelude::*;
 
 /// The longest node of a trie with 32-byte keys is a branch of sixteen hashes.
 pub(super) const NODE_BYTES_MAX: usize = 3 + 16 * 33 + 1;
@@ -189,6 +190,20 @@ impl Node {
                 let node = finish(buffer, keep);
                 branch.memo.insert(node).clone()
             }
+        }
+    }
+
+    /// Hash what changed below the first `depth` nodes, on all cores.
+    pub(super) fn settle(&mut self, depth: usize) {
+        if self.is_settled() {
+            return;
+        }
+        match self {
+            Self::Extension(extension) => extension.child.settle(depth),
+            Self::Branch(branch) if depth > 0 => {
+                branch.children.par_iter_mut().for_each(|child| child.settle(depth - 1));
+            }
+            node => _ = node.reference(&mut Vec::with_capacity(NODE_BYTES_MAX), &mut |_, _| {}),
         }
     }
 
