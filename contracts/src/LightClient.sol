@@ -11,10 +11,13 @@ import {CommitteeTable} from "./lib/CommitteeTable.sol";
 /// Storage: slot 0 `epochs`, slot 1 `tableHashes`, slots 2 to 65 the ring of checkpoints
 /// (`height 8 ‖ first 24 bytes of H(time 8 ‖ rollups root 32)` each).
 contract LightClient is ILightClient {
-    /// @dev What an epoch may certify: heights in `(openedAbove, closedAt]`, without an end while `closedAt` is 0.
-    struct Span {
-        uint64 openedAbove;
-        uint64 closedAt;
+    /// @dev Where the epoch's table is, and what it may certify: heights in `(openedAbove, closedAt]`, without an end while
+    /// `closedAt` is 0. One slot, read once for each certificate; 40 bits of heights last for 6,900 years at 5 a second.
+    struct Epoch {
+        address table;
+        uint40 openedAbove;
+        uint40 closedAt;
+        uint16 operators;
     }
 
     uint256 private constant PLACES = 64;
@@ -22,7 +25,7 @@ contract LightClient is ILightClient {
     /// @inheritdoc ILightClient
     bytes32 public immutable DOMAIN;
 
-    mapping(uint64 epoch => Span) private epochs;
+    mapping(uint64 epoch => Epoch) private epochs;
     mapping(uint64 epoch => bytes32) private tableHashes;
     uint256[PLACES] private ring;
 
@@ -43,50 +46,66 @@ contract LightClient is ILightClient {
         bytes32 known = tableHashes[epoch];
         bytes32 computed = keccak256(table);
         if (known == 0 || known != computed) revert TableHashMismatch(epoch, known, computed);
-        if (uint128(bytes16(table[192:208])) == 0) revert TableWithoutStake();
-        if (CommitteeTable.addressOf(epoch).code.length != 0) revert TableAlreadyInstalled(epoch);
-        address written = CommitteeTable.write(epoch, table);
+        uint256 total = uint128(bytes16(table[192:208]));
+        uint256 sum;
+        for (uint256 entry = CommitteeTable.HEAD; entry < table.length; entry += CommitteeTable.ENTRY) {
+            sum += uint128(bytes16(table[entry + 64:entry + 80]));
+        }
+        if (sum == 0 || sum != total) revert TableStakeWrong(sum, total);
+        if (epochs[epoch].table != address(0)) revert TableAlreadyInstalled(epoch);
+        address written = CommitteeTable.write(table);
         if (written == address(0)) revert TableNotCreated();
+        (epochs[epoch].table, epochs[epoch].operators) = (written, uint16(n));
         emit TableInstalled(epoch, written);
     }
 
     /// @inheritdoc ILightClient
     function submit(bytes calldata certificate) external returns (bool accepted) {
-        Certificate.checkShape(certificate);
+        uint256 absent = Certificate.checkShape(certificate);
         uint64 epoch;
         uint64 height;
-        uint64 timeMs;
-        bytes32 rollupsRoot;
-        bytes32 nextTableHash;
+        uint256 place;
+        uint256 word;
         assembly ("memory-safe") {
             // The first 8 bytes of each word are the field.
             epoch := shr(192, calldataload(add(certificate.offset, 1)))
             height := shr(192, calldataload(add(certificate.offset, 9)))
-            timeMs := shr(192, calldataload(add(certificate.offset, 17)))
-            rollupsRoot := calldataload(add(certificate.offset, 97))
-            nextTableHash := calldataload(add(certificate.offset, 161))
+            place := add(ring.slot, mod(height, PLACES))
+            // As in {_word}: time 8 and rollups root 32.
+            mstore(0, calldataload(add(certificate.offset, 17)))
+            mstore(8, calldataload(add(certificate.offset, 97)))
+            word := or(shl(192, height), shr(64, keccak256(0, 40)))
         }
+        uint256 held;
+        assembly ("memory-safe") {
+            held := sload(place)
+        }
+        if (held == word) return false;
+        if (held >> 192 >= height) revert CheckpointNotNewer(height, uint64(held >> 192));
 
-        uint256 place = height % PLACES;
-        uint256 word = _word(height, timeMs, rollupsRoot);
-        {
-            uint256 held = ring[place];
-            if (held == word) return false;
-            if (held >> 192 >= height) revert CheckpointNotNewer(height, uint64(held >> 192));
+        // table 20, openedAbove 5, closedAt 5, operators 2, from the low end
+        uint256 e;
+        Epoch storage slot = epochs[epoch];
+        assembly ("memory-safe") {
+            e := sload(slot.slot)
         }
-        Span memory span = epochs[epoch];
-        if (height <= span.openedAbove || (span.closedAt != 0 && height > span.closedAt)) {
-            revert HeightOutsideEpoch(epoch, height, span.openedAbove, span.closedAt);
+        if (uint160(e) == 0) revert TableNotInstalled(epoch);
+        uint256 closedAt = uint40(e >> 200);
+        if (height <= uint40(e >> 160) || height > (closedAt == 0 ? type(uint40).max : closedAt)) {
+            revert HeightOutsideEpoch(epoch, height, uint40(e >> 160), uint40(closedAt));
         }
-        Certificate.verify(certificate, epoch, _digest(certificate, epoch, height));
+        bytes32 digest = _digest(certificate, epoch, height);
+        Certificate.verify(certificate, absent, address(uint160(e)), e >> 240, digest);
 
-        ring[place] = word;
-        emit CheckpointAccepted(height, rollupsRoot);
-        if (nextTableHash != 0 && span.closedAt == 0) {
-            epochs[epoch].closedAt = height;
-            epochs[epoch + 1].openedAbove = height;
-            tableHashes[epoch + 1] = nextTableHash;
-            emit EpochClosed(epoch, height, nextTableHash);
+        assembly ("memory-safe") {
+            sstore(place, word)
+        }
+        if (closedAt == 0) {
+            bytes32 nextTableHash;
+            assembly ("memory-safe") {
+                nextTableHash := calldataload(add(certificate.offset, 161))
+            }
+            if (nextTableHash != 0) _close(epoch, uint40(height), nextTableHash);
         }
         return true;
     }
@@ -117,18 +136,25 @@ contract LightClient is ILightClient {
 
     /// @inheritdoc ILightClient
     function tableAddress(uint64 epoch) external view returns (address) {
-        return CommitteeTable.addressOf(epoch);
+        return epochs[epoch].table;
     }
 
     /// @inheritdoc ILightClient
     function epochSpan(uint64 epoch) external view returns (uint64 openedAbove, uint64 closedAt) {
-        Span memory span = epochs[epoch];
-        return (span.openedAbove, span.closedAt);
+        return (epochs[epoch].openedAbove, epochs[epoch].closedAt);
     }
 
     /// @inheritdoc ILightClient
     function RING() external pure returns (uint256) {
         return PLACES;
+    }
+
+    /// @dev The first certified header that names the next table ends its epoch.
+    function _close(uint64 epoch, uint40 height, bytes32 nextTableHash) private {
+        epochs[epoch].closedAt = height;
+        epochs[epoch + 1].openedAbove = height;
+        tableHashes[epoch + 1] = nextTableHash;
+        emit EpochClosed(epoch, height, nextTableHash);
     }
 
     /// @dev What a place holds for a checkpoint.

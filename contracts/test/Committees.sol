@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {LightClient} from "../src/LightClient.sol";
+import {ILightClient} from "../src/interfaces/ILightClient.sol";
 import {Bn254} from "../src/lib/Bn254.sol";
 import {Test} from "./Vm.sol";
 
@@ -25,9 +25,9 @@ abstract contract Committees is Test {
         return vm.parseJsonBytes(_json(), string.concat(".", committee, ".table"));
     }
 
-    function newLightClient(string memory committee) internal returns (LightClient client) {
+    function newLightClient(string memory committee) internal returns (ILightClient client) {
         bytes memory blob = table(committee);
-        client = new LightClient(DOMAIN, EPOCH, keccak256(blob));
+        client = ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(blob))));
         client.installTable(EPOCH, blob);
     }
 

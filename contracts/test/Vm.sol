@@ -9,6 +9,16 @@ interface Vm {
         address emitter;
     }
 
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
+    function lastCallGas() external view returns (Gas memory);
+    function toString(bytes32) external pure returns (string memory);
     function chainId(uint256) external;
     function warp(uint256) external;
     function prank(address) external;
@@ -32,9 +42,21 @@ abstract contract Test {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
     bool public constant IS_TEST = true;
 
+    event log_named_uint(string key, uint256 value);
+
     error NotEqual(string what, uint256 found, uint256 expected);
     error ShouldHaveReverted(string what);
     error WrongRevert(string what, bytes found, bytes4 expected);
+
+    /// @notice Deploys what is committed in artifacts/: tests run the bytes that ship.
+    function deploy(string memory name, bytes memory arguments) internal returns (address deployed) {
+        bytes memory code = vm.parseJsonBytes(vm.readFile(string.concat("artifacts/", name, ".json")), ".bytecode");
+        code = abi.encodePacked(code, arguments);
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 32), mload(code))
+        }
+        yes(name, deployed != address(0));
+    }
 
     function eq(string memory what, uint256 found, uint256 expected) internal pure {
         if (found != expected) revert NotEqual(what, found, expected);

@@ -18,8 +18,6 @@ pragma solidity 0.8.37;
 /// | 291 | absentees: indexes into the table (0 = first operator), strictly ascending | a |
 /// | 291 + a | only when `a > 0`: signers' G2 key sum `x.c1 ‖ x.c0 ‖ y.c1 ‖ y.c0` | 128 |
 interface ILightClient {
-    /// @notice A quorum's certificate on the checkpoint at `height` was accepted.
-    event CheckpointAccepted(uint64 indexed height, bytes32 rollupsRoot);
     /// @notice The table of `epoch` is now readable by `submit`.
     event TableInstalled(uint64 indexed epoch, address table);
     /// @notice `epoch` accepts nothing above `lastHeight`; the next epoch's table hashes to `nextTableHash`.
@@ -41,8 +39,8 @@ interface ILightClient {
     error TableHashMismatch(uint64 epoch, bytes32 known, bytes32 computed);
     /// @notice A table is 208 + 80·n bytes, n from 1 to 256.
     error TableLength(uint256 found);
-    /// @notice A table whose operators have no stake can certify nothing.
-    error TableWithoutStake();
+    /// @notice The operators' stakes add up to `sum`, not to the total in entry 0, or to nothing.
+    error TableStakeWrong(uint256 sum, uint256 total);
     /// @notice The contract that should hold the table could not be created.
     error TableNotCreated();
     /// @notice Absentees must ascend strictly, which also rules out naming one twice.
@@ -65,7 +63,7 @@ interface ILightClient {
     /// @notice Checks a certificate and keeps its checkpoint.
     /// @dev Callable by anyone. Checkpoints have `RING` places, chosen by height, so that a proof against one height
     /// stays good when others certify the next. A place only ever moves to a greater height.
-    /// Emits {CheckpointAccepted}, and {EpochClosed} when the header names the next table for the first time.
+    /// Emits {EpochClosed} when the header names the next table for the first time; else no event, for gas: ask {checkpointAt}.
     /// Reverts with one of the errors above; nothing else changes state.
     /// @param certificate packed as in the table above
     /// @return accepted false when exactly this checkpoint was held already (nothing is checked or changed then)
@@ -94,7 +92,7 @@ interface ILightClient {
     /// @notice The hash that the table of `epoch` must have; zero when nothing named one yet.
     function tableHash(uint64 epoch) external view returns (bytes32);
 
-    /// @notice Where the table of `epoch` is kept, as code after one zero byte; without code until installed.
+    /// @notice Where the table of `epoch` is kept, as code after one zero byte; zero until installed.
     function tableAddress(uint64 epoch) external view returns (address);
 
     /// @notice What `epoch` may certify: heights above `openedAbove`, up to `closedAt` (0 = still open).

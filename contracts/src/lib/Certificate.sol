@@ -37,44 +37,55 @@ library Certificate {
     uint256 private constant G2_Y_RE = 8495653923123431417604973247489272438418190587263600148770280649306958101930;
 
     /// @notice Refuses a certificate whose length or scheme is not what it says.
-    function checkShape(bytes calldata c) internal pure {
-        uint256 expected = ABSENTEES;
-        if (c.length >= ABSENTEES) {
-            uint256 absent = uint8(c[ABSENT_COUNT]);
-            if (absent != 0) expected += absent + G2_BYTES;
+    /// @return absent number of absentees
+    function checkShape(bytes calldata c) internal pure returns (uint256 absent) {
+        uint256 scheme;
+        assembly ("memory-safe") {
+            // Past the end these read zeros, and the length is refused below.
+            scheme := byte(0, calldataload(c.offset))
+            absent := byte(0, calldataload(add(c.offset, ABSENT_COUNT)))
         }
-        if (c.length != expected) revert ILightClient.CertificateLength(c.length, expected);
-        if (uint8(c[0]) != 1) revert ILightClient.UnknownScheme(uint8(c[0]));
+        unchecked {
+            uint256 expected = absent == 0 || c.length < ABSENTEES ? ABSENTEES : ABSENTEES + G2_BYTES + absent;
+            if (c.length != expected) revert ILightClient.CertificateLength(c.length, expected);
+        }
+        if (scheme != 1) revert ILightClient.UnknownScheme(uint8(scheme));
     }
 
     /// @notice Reverts unless the certificate's signers signed `digest` with two thirds of the table's stake.
-    /// @param c a certificate that passed {checkShape}
-    /// @param epoch whose committee signs; its table is read
-    function verify(bytes calldata c, uint64 epoch, bytes32 digest) internal view {
-        address table = CommitteeTable.addressOf(epoch);
-        uint256 size = table.code.length;
-        if (size == 0) revert ILightClient.TableNotInstalled(epoch);
-
+    /// @param c a certificate that passed {checkShape}, which gave `absent`
+    /// @param table of the committee, as {CommitteeTable} wrote it
+    /// @param operators in that table
+    function verify(bytes calldata c, uint256 absent, address table, uint256 operators, bytes32 digest) internal view {
         (uint256 hashedX, uint256 hashedY) = _hashedPoint(c, digest);
         uint256 input; // where the pairing's 12 words lie
-        uint256 failed; // 0, or the precompile that did not do its work
-        if (uint8(c[ABSENT_COUNT]) == 0) {
+        if (absent == 0) {
             assembly ("memory-safe") {
                 input := mload(0x40)
                 // -signature. A y that is not below p becomes a point the pairing refuses.
                 mstore(input, calldataload(add(c.offset, SIGNATURE)))
-                mstore(add(input, 0x20), sub(P, calldataload(add(c.offset, add(SIGNATURE, 32)))))
+                mstore(add(input, 0x20), sub(P, calldataload(add(c.offset, 225))))
                 mstore(add(input, 0xc0), hashedX)
                 mstore(add(input, 0xe0), hashedY)
                 // G2 sum of all: bytes 64 to 192 of entry 0, after the one zero byte.
                 extcodecopy(table, add(input, 0x100), 65, 128)
             }
         } else {
-            uint256 operators = (size - 1 - CommitteeTable.HEAD) / CommitteeTable.ENTRY;
-            (input, failed) = _withoutAbsentees(c, table, operators, hashedX, hashedY);
+            uint256 sums;
+            uint256 list;
+            assembly ("memory-safe") {
+                let size := add(208, mul(80, operators))
+                let copy := mload(0x40)
+                extcodecopy(table, copy, 1, size)
+                input := add(copy, size)
+                sums := add(copy, 144)
+                list := add(c.offset, ABSENTEES)
+            }
+            _subtract(sums, list, absent, input);
+            _addConsistency(input, c, absent, hashedX, hashedY);
         }
 
-        bool holds;
+        uint256 result; // 0 not answered, 1 does not hold, 2 holds
         assembly ("memory-safe") {
             mstore(add(input, 0x40), G2_X_IM)
             mstore(add(input, 0x60), G2_X_RE)
@@ -82,87 +93,111 @@ library Certificate {
             mstore(add(input, 0xa0), G2_Y_RE)
             let ok := staticcall(gas(), 8, input, 0x180, 0, 0x20)
             // A chain without the precompile answers success and no data.
-            if iszero(or(failed, and(ok, eq(returndatasize(), 0x20)))) { failed := 8 }
-            holds := eq(mload(0), 1)
+            result := mul(and(ok, eq(returndatasize(), 0x20)), add(1, eq(mload(0), 1)))
         }
-        if (failed != 0) revert ILightClient.PrecompileFailed(failed);
-        if (!holds) revert ILightClient.SignatureInvalid();
+        if (result == 2) return;
+        if (result == 0) revert ILightClient.PrecompileFailed(8);
+        revert ILightClient.SignatureInvalid();
     }
 
     /// @dev The point that was signed, from its hints; also refuses a signature that is no point at all.
     function _hashedPoint(bytes calldata c, bytes32 digest) private pure returns (uint256 x, uint256 y) {
-        uint256 step = uint8(c[STEP]);
-        uint256 hint;
-        bool onCurve;
-        bool identity;
+        uint256 wrong; // 1 hint, 2 signature
         assembly ("memory-safe") {
-            hint := calldataload(add(c.offset, ROOT_HINT))
-            x := addmod(digest, step, P)
-            y := mulmod(hint, hint, P)
-            onCurve := eq(mulmod(y, y, P), addmod(mulmod(mulmod(x, x, P), x, P), 3, P))
-            let signature := add(c.offset, SIGNATURE)
-            identity := iszero(or(calldataload(signature), calldataload(add(signature, 32))))
+            x := addmod(digest, byte(0, calldataload(add(c.offset, STEP))), P)
+            y := calldataload(add(c.offset, ROOT_HINT))
+            y := mulmod(y, y, P)
+            wrong := iszero(eq(mulmod(y, y, P), addmod(mulmod(mulmod(x, x, P), x, P), 3, P)))
+            if iszero(or(calldataload(add(c.offset, SIGNATURE)), calldataload(add(c.offset, 225)))) { wrong := 2 }
         }
-        if (!onCurve) revert ILightClient.RootHintWrong(step, hint);
-        if (identity) revert ILightClient.IdentitySignature();
+        if (wrong == 0) return (x, y);
+        if (wrong == 2) revert ILightClient.IdentitySignature();
+        revert ILightClient.RootHintWrong(uint8(c[STEP]), uint256(bytes32(c[ROOT_HINT:STEP])));
     }
 
-    /// @dev Takes the absentees out, checks the quorum and lays out `-(sig + g·K1)`, `H + g·G1` and K2 for the pairing.
-    function _withoutAbsentees(bytes calldata c, address table, uint256 operators, uint256 hashedX, uint256 hashedY)
-        private
-        view
-        returns (uint256 input, uint256 failed)
-    {
-        uint256 absent = uint8(c[ABSENT_COUNT]);
-        // Ascending order is checked below, so it is enough to bound the last one here.
-        uint256 last = uint8(c[ABSENTEES + absent - 1]);
-        if (last >= operators) revert ILightClient.AbsenteeOutOfRange(last, operators);
-
-        uint256 totalStake;
-        uint256 absentStake;
-        uint256 previous;
-        uint256 disordered = 256; // an index that did not ascend; 256 = none
+    /// @dev Checks the absentees and the quorum, and leaves `absentees' keys - sum of all keys`, which is -K1, at `input`.
+    /// The running sum is always written just before the next absentee's key, over bytes that nobody reads any more, so
+    /// that both operands of an addition lie side by side and nothing is moved.
+    /// @param sums memory address in a copy of the table, 64 bytes before the first operator's entry
+    /// @param list calldata offset of the absentees
+    /// @param absent how many there are, at least 1
+    /// @param input memory address of the end of the copy
+    function _subtract(uint256 sums, uint256 list, uint256 absent, uint256 input) private view {
+        uint256 stake; // its low 128 bits are the absentees' stake; what lies above them is rubbish
+        uint256 total;
+        uint256 ok;
         assembly ("memory-safe") {
-            let entries := mload(0x40)
-            let list := add(c.offset, ABSENTEES)
-            extcodecopy(table, entries, 1, add(208, mul(80, operators)))
-            totalStake := shr(128, mload(add(entries, 192)))
-            input := add(entries, add(208, mul(80, operators)))
-            // The running sum, which starts as -(sum of all keys), is always written just before the next absentee's key,
-            // over bytes that nobody reads any more, so that both operands of the addition lie side by side.
-            let sumX := mload(entries)
-            let sumY := sub(P, mload(add(entries, 32)))
-            entries := add(entries, 208)
-            previous := byte(0, calldataload(list))
-            let at := add(entries, mul(80, previous))
-            mstore(sub(at, 64), sumX)
-            mstore(sub(at, 32), sumY)
-            let ok := 1
-            for { let end := add(list, absent) } 1 {} {
-                absentStake := add(absentStake, shr(128, mload(add(at, 64))))
-                list := add(list, 1)
-                if eq(list, end) { break }
-                let index := byte(0, calldataload(list))
-                if iszero(gt(index, previous)) {
-                    disordered := index
-                    break
-                }
-                let next := add(entries, mul(80, index))
-                ok := and(ok, staticcall(gas(), 6, sub(at, 64), 128, sub(next, 64), 64))
-                previous := index
+            total := shr(128, mload(add(sums, 48)))
+            let end := add(list, absent)
+            // Start with -(sum of all keys), which entry 0 holds.
+            let x := mload(sub(sums, 144))
+            let y := sub(P, mload(sub(sums, 112)))
+            let at := add(sums, mul(80, byte(0, calldataload(list))))
+            mstore(at, x)
+            mstore(add(at, 32), y)
+            // The entry's key lies at `at + 64`; its 16 bytes of stake end at `at + 144`.
+            stake := mload(add(at, 112))
+            list := add(list, 1)
+            ok := 1
+            for { let fours := add(list, and(sub(absent, 1), not(3))) } lt(list, fours) { list := add(list, 4) } {
+                // Four at a time, from `at` to `next` and back to `at`, so that no variable is moved either.
+                let indexes := calldataload(list)
+                let next := add(sums, mul(80, byte(0, indexes)))
+                stake := add(stake, mload(add(next, 112)))
+                ok := and(and(gt(next, at), ok), staticcall(gas(), 6, at, 128, next, 64))
+                at := add(sums, mul(80, byte(1, indexes)))
+                stake := add(stake, mload(add(at, 112)))
+                ok := and(and(gt(at, next), ok), staticcall(gas(), 6, next, 128, at, 64))
+                next := add(sums, mul(80, byte(2, indexes)))
+                stake := add(stake, mload(add(next, 112)))
+                ok := and(and(gt(next, at), ok), staticcall(gas(), 6, at, 128, next, 64))
+                at := add(sums, mul(80, byte(3, indexes)))
+                stake := add(stake, mload(add(at, 112)))
+                ok := and(and(gt(at, next), ok), staticcall(gas(), 6, next, 128, at, 64))
+            }
+            for {} lt(list, end) { list := add(list, 1) } {
+                let next := add(sums, mul(80, byte(0, calldataload(list))))
+                stake := add(stake, mload(add(next, 112)))
+                ok := and(and(gt(next, at), ok), staticcall(gas(), 6, at, 128, next, 64))
                 at := next
             }
-            // The last sum, -K1, goes to `input`.
-            ok := and(ok, staticcall(gas(), 6, sub(at, 64), 128, input, 64))
-            if iszero(and(ok, eq(returndatasize(), 64))) { failed := 6 }
+            ok := and(staticcall(gas(), 6, at, 128, input, 64), ok)
+            // The last absentee's entry ends within the table, hence, as they ascend, so do all.
+            ok := and(and(ok, eq(returndatasize(), 64)), lt(at, sub(input, 143)))
+            // The sum of all stakes fits 128 bits, which is checked when a table is installed.
+            stake := and(stake, 0xffffffffffffffffffffffffffffffff)
         }
-        if (disordered != 256) revert ILightClient.AbsenteesNotAscending(previous, disordered);
-        // Signed × 3 ≥ total × 2 is the same as total ≥ absent × 3; stakes have 128 bits, so neither side overflows.
-        if (absentStake * 3 > totalStake) {
-            revert ILightClient.QuorumNotReached(totalStake - (absentStake < totalStake ? absentStake : totalStake), totalStake);
+        unchecked {
+            if (ok == 0) {
+                _refuseAbsentees(list - absent, absent, (input - sums - 64) / CommitteeTable.ENTRY);
+            }
+            // Signed × 3 ≥ total × 2 is the same as total ≥ absent × 3.
+            if (stake * 3 <= total) return;
+            revert ILightClient.QuorumNotReached(total - stake, total);
         }
+    }
 
-        bool identity;
+    /// @dev Says what is wrong with a list of absentees that did not add up.
+    function _refuseAbsentees(uint256 list, uint256 absent, uint256 operators) private pure {
+        uint256 previous;
+        for (uint256 i; i < absent; ++i) {
+            uint256 index;
+            assembly ("memory-safe") {
+                index := byte(0, calldataload(add(list, i)))
+            }
+            if (i != 0 && index <= previous) revert ILightClient.AbsenteesNotAscending(previous, index);
+            previous = index;
+        }
+        if (previous >= operators) revert ILightClient.AbsenteeOutOfRange(previous, operators);
+        revert ILightClient.PrecompileFailed(6);
+    }
+
+    /// @dev From -K1 at `input`: lays out `-(sig + g·K1)` and `H + g·G1` and K2.
+    function _addConsistency(uint256 input, bytes calldata c, uint256 absent, uint256 hashedX, uint256 hashedY)
+        private
+        view
+    {
+        uint256 wrong; // 1 precompile, 2 identity
         assembly ("memory-safe") {
             let signature := add(c.offset, SIGNATURE)
             let key := add(add(c.offset, ABSENTEES), absent)
@@ -170,10 +205,8 @@ library Certificate {
             calldatacopy(add(input, 0x40), signature, 0x40)
             mstore(add(input, 0x80), hashedX)
             mstore(add(input, 0xa0), hashedY)
-            calldatacopy(add(input, 0xc0), key, 0x80)
-            identity := iszero(
-                or(or(mload(add(input, 0xc0)), mload(add(input, 0xe0))), or(mload(add(input, 0x100)), mload(add(input, 0x120))))
-            )
+            let second := add(input, 0xc0)
+            calldatacopy(second, key, 0x80)
             let g := mod(keccak256(input, 0x140), R)
             // input: g·(-K1) - signature
             mstore(add(input, 0x40), g)
@@ -182,17 +215,21 @@ library Certificate {
             mstore(add(input, 0x40), calldataload(signature))
             mstore(add(input, 0x60), sub(P, calldataload(add(signature, 32))))
             ok := and(ok, staticcall(gas(), 6, input, 0x80, input, 0x40))
-            // input + 0xc0: g·G1 + hashed point
-            mstore(add(input, 0xc0), 1)
-            mstore(add(input, 0xe0), 2)
-            mstore(add(input, 0x100), g)
-            ok := and(ok, staticcall(gas(), 7, add(input, 0xc0), 0x60, add(input, 0xc0), 0x40))
-            mstore(add(input, 0x100), hashedX)
-            mstore(add(input, 0x120), hashedY)
-            ok := and(ok, staticcall(gas(), 6, add(input, 0xc0), 0x80, add(input, 0xc0), 0x40))
-            calldatacopy(add(input, 0x100), key, 0x80)
-            if iszero(or(ok, failed)) { failed := 7 }
+            // second: g·G1 + hashed point
+            mstore(second, 1)
+            mstore(add(second, 0x20), 2)
+            mstore(add(second, 0x40), g)
+            ok := and(ok, staticcall(gas(), 7, second, 0x60, second, 0x40))
+            mstore(add(second, 0x40), hashedX)
+            mstore(add(second, 0x60), hashedY)
+            wrong := iszero(and(ok, staticcall(gas(), 6, second, 0x80, second, 0x40)))
+            calldatacopy(add(second, 0x40), key, 0x80)
+            if iszero(or(or(mload(add(second, 0x40)), mload(add(second, 0x60))), or(mload(add(second, 0x80)), mload(add(second, 0xa0))))) {
+                wrong := 2
+            }
         }
-        if (identity) revert ILightClient.IdentityKey();
+        if (wrong == 0) return;
+        if (wrong == 2) revert ILightClient.IdentityKey();
+        revert ILightClient.PrecompileFailed(7);
     }
 }

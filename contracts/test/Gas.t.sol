@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {ILightClient} from "../src/interfaces/ILightClient.sol";
+import {IGateway} from "../src/interfaces/IGateway.sol";
+import {World} from "./World.sol";
+
+/// @notice Whole transactions, 100 operators, 64-byte payloads, steady state. Run with `--isolate`, which makes every call
+/// of a test a transaction of its own; without it the figures are lower and the bounds say little.
+contract GasTest is World {
+    address private sink;
+
+    function setUp() public override {
+        vm.warp(1_000_000);
+        client = newLightClient("hundred");
+        begin(0);
+        sink = deploy("BenchRecipient", abi.encode(gateway));
+    }
+
+    function spent(string memory what, uint256 most) private {
+        uint256 gas = vm.lastCallGas().gasTotalUsed;
+        emit log_named_uint(what, gas);
+        yes(what, gas <= most);
+    }
+
+    function certifyHundred(bytes memory absent) private returns (bytes memory) {
+        return certify("hundred", header(), absent);
+    }
+
+    function payload(uint256 i) private pure returns (bytes memory) {
+        return abi.encodePacked(keccak256(abi.encode(i)), keccak256(abi.encode(i, "b")));
+    }
+
+    function third() private pure returns (bytes memory absent) {
+        for (uint8 i; i < 33; ++i) absent = abi.encodePacked(absent, i);
+    }
+
+    function scattered() private pure returns (bytes memory absent) {
+        for (uint8 i = 1; i < 99; i += 3) absent = abi.encodePacked(absent, i);
+    }
+
+    function test_certificate() public {
+        uint256 worst;
+        uint256 worstAbsent;
+        for (uint64 i; i < 64; ++i) {
+            says.height = 100 + i;
+            client.submit(certifyHundred(""));
+        }
+        for (uint64 i; i < 100; ++i) {
+            says.height = 200 + i;
+            bytes memory c = certifyHundred(i % 2 == 0 ? bytes("") : i % 4 == 1 ? third() : scattered());
+            client.submit(c);
+            uint256 gas = vm.lastCallGas().gasTotalUsed;
+            if (i % 2 == 0) worst = gas > worst ? gas : worst;
+            else worstAbsent = gas > worstAbsent ? gas : worstAbsent;
+        }
+        emit log_named_uint("certificate, worst", worst);
+        emit log_named_uint("certificate, 33 absent, worst", worstAbsent);
+        yes("certificate", worst <= 165_000);
+        yes("certificate, 33 absent", worstAbsent <= 180_000);
+    }
+
+    function test_send() public {
+        bytes memory to = interop(B, address(0xbeef));
+        vm.chainId(A);
+        bytes[] memory none;
+        for (uint256 i; i < 3; ++i) gateway.sendMessage(to, payload(i), none);
+        spent("send", 36_000);
+    }
+
+    function test_deliverOneKnown() public {
+        for (uint256 size = 1024; size <= 4096; size *= 2) {
+            for (uint256 i = messages.length; i < size; ++i) push(sink, payload(i));
+            next(100);
+            client.submit(certifyHundred(""));
+            gateway.recordLane(laneProof());
+            bytes memory one = run(size - 10, 1);
+            gateway.deliver(one);
+            one = run(size - 9, 1);
+            gateway.deliver(one);
+            spent("deliver one known", 53_000 + 800 * (size / 1024 - 1));
+        }
+    }
+
+    function test_deliverHundred() public {
+        for (uint256 i; i < 1024; ++i) push(sink, payload(i));
+        for (uint64 i; i < 64; ++i) {
+            next(1);
+            client.submit(certifyHundred(""));
+        }
+        gateway.recordLane(laneProof());
+        gateway.deliver(run(0, 20));
+        next(1);
+        bytes memory c = certifyHundred("");
+        bytes memory lane = laneProof();
+        client.submit(certifyHundred("")); // warm the place? no: see below
+        next(1);
+        c = certifyHundred("");
+        lane = laneProof();
+        bytes memory batch = run(500, 100);
+        (uint256 delivered,) = gateway.relay(c, lane, batch);
+        emit log_named_uint("100 delivered, each", vm.lastCallGas().gasTotalUsed / 100);
+        eq("delivered", delivered, 100);
+        spent("deliver 100", 1_600_000);
+    }
+}
