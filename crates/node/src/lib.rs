@@ -12,6 +12,8 @@
 //! Invariants: roles use the runtime's clock, tasks, storage and randomness only, so that the same code runs on sockets
 //! and in virtual time; nothing that a peer sends is kept without a bound or believed without its proof.
 
+pub mod api;
 pub mod config;
 pub mod publisher;
+pub mod relayer;
 pub mod wire;

@@ -1,0 +1,20 @@
+//! HTTP for people and tools: what a role does, what was finalised, where a message is.
+//!
+//! Roles do not talk to each other here: they use the network's wires. Nothing here can change anything.
+//!
+//! ```text
+//! role ──status()──▶ server ─▶ GET /status, /metrics                      every role
+//! operator ─finalised, certified─▶ Index (SQLite) ─▶ GET /checkpoints, /certificates, /messages
+//! ```
+//!
+//! This module runs on tokio only: it is the edge, and virtual time has no people in it.
+
+mod index;
+mod model;
+mod server;
+
+pub use index::{Index, IndexError};
+pub use model::{
+    CertificateFile, CheckpointView, MessageView, OperatorStatus, Page, RollupView, StageTimes, confidence_of,
+};
+pub use server::{ApiError, Reports, serve, serve_operator};

@@ -1,0 +1,176 @@
+//! What the API says, in the shape that commands read back.
+
+use crate::config::RollupEntry;
+use hum_bls::Certificate;
+use hum_types::{
+    Address, B256, BlockRef, ChainId, Change, Checkpoint, Confidence, Generation, Header, Height, LaneIndex,
+    RollupStatus, TimeMs,
+};
+use serde::{Deserialize, Serialize};
+
+/// An operator at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorStatus {
+    /// Hash of its BLS key.
+    pub id: B256,
+    /// The newest finalised height.
+    pub finalised: Height,
+    /// The newest certified height; zero while there is none.
+    pub certified: Height,
+    /// The members as the newest finalised checkpoint has them.
+    pub rollups: Vec<RollupView>,
+    /// Pieces of evidence seen, of any kind.
+    pub alarms: u64,
+    /// What it last did.
+    pub last_did: String,
+    /// When, in milliseconds since 1970.
+    pub last_did_ms: TimeMs,
+    /// What it waits for.
+    pub waiting_for: String,
+}
+
+/// A member as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollupView {
+    /// Its chain.
+    pub chain_id: ChainId,
+    /// What people call it.
+    pub name: String,
+    /// Whether its messages are accepted at `Latest`.
+    pub status: RollupStatus,
+    /// Its generation.
+    pub generation: Generation,
+    /// Its `Latest` head.
+    pub latest: BlockRef,
+    /// Number of its head in the newest certified checkpoint.
+    pub certified: u64,
+    /// The newest block whose claim this operator has.
+    pub claimed: Option<u64>,
+    /// What this operator waits for before the head can advance.
+    pub waiting_for: String,
+}
+
+/// A checkpoint, with what is known of its certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointView {
+    /// Hash of the header: what is attested.
+    pub hash: B256,
+    /// The header.
+    pub header: Header,
+    /// Rollups that it advanced, with the number of blocks and the new head.
+    pub advances: Vec<(ChainId, usize, BlockRef)>,
+    /// Messages that it carries.
+    pub messages: usize,
+    /// Quarantines and retractions, with their evidence.
+    pub changes: Vec<Change>,
+    /// When this operator saw it finalised.
+    pub finalised_ms: TimeMs,
+    /// The lowest certified height at or above it.
+    pub certified_by: Option<Height>,
+    /// When this operator first had that certificate.
+    pub certified_ms: Option<TimeMs>,
+}
+
+impl CheckpointView {
+    pub(super) fn new(
+        checkpoint: &Checkpoint,
+        finalised_ms: TimeMs,
+        certificate: Option<(Height, TimeMs)>,
+    ) -> Self {
+        let blocks = || checkpoint.body.advances.iter().flat_map(|advance| &advance.blocks);
+        Self {
+            hash: checkpoint.header.hash(),
+            header: checkpoint.header,
+            advances: checkpoint
+                .body
+                .advances
+                .iter()
+                .filter_map(|a| Some((a.chain_id, a.blocks.len(), a.blocks.last()?.block)))
+                .collect(),
+            messages: blocks().map(|block| block.messages.len()).sum(),
+            changes: checkpoint.body.changes.clone(),
+            finalised_ms,
+            certified_by: certificate.map(|(height, _)| height),
+            certified_ms: certificate.map(|(_, time)| time),
+        }
+    }
+}
+
+/// When a message reached a stage, in milliseconds since 1970, by the clocks of this machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageTimes {
+    /// Its block was made, by the block's own timestamp.
+    pub sent: Option<TimeMs>,
+    /// A checkpoint with it was finalised.
+    pub finalised: Option<TimeMs>,
+    /// That checkpoint, or a later one, was certified.
+    pub certified: Option<TimeMs>,
+    /// The destination ran it. Filled in by whoever asks the destination.
+    pub executed: Option<TimeMs>,
+}
+
+/// A message, and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageView {
+    /// `sendId` and `receiveId`.
+    pub id: B256,
+    /// Source chain.
+    pub source: ChainId,
+    /// Destination chain.
+    pub lane: ChainId,
+    /// The façade that it was sent through.
+    pub facade: Address,
+    /// Its place in the lane.
+    pub index: LaneIndex,
+    /// The generation that its leaf carries.
+    pub generation: Generation,
+    /// The confidence of its façade.
+    pub confidence: Confidence,
+    /// Who sent it.
+    pub sender: Address,
+    /// Who receives it.
+    pub recipient: Address,
+    /// Bytes of its payload.
+    pub payload_bytes: usize,
+    /// The block that sent it.
+    pub block: BlockRef,
+    /// The checkpoint that carries it.
+    pub height: Height,
+    /// `finalised`, `certified`; whoever asks the destination adds `executed` and `failed`.
+    pub stage: String,
+    /// When it reached each stage.
+    pub times_ms: StageTimes,
+    /// What it waits for.
+    pub waiting_for: String,
+}
+
+/// The confidence of the façade at `facade`.
+#[must_use]
+pub fn confidence_of(rollup: &RollupEntry, facade: Address) -> Option<Confidence> {
+    let position = rollup.gateways.facades().iter().position(|address| *address == facade)?;
+    Confidence::ALL.get(position).copied()
+}
+
+/// Which part of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// How many at most; newest first.
+    #[serde(default = "Page::usual")]
+    pub limit: u32,
+}
+
+impl Page {
+    const fn usual() -> u32 {
+        20
+    }
+}
+
+/// A certificate with the header that it is about: enough, with the committee's table, to check it anywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFile {
+    /// The header.
+    pub header: Header,
+    /// The certificate.
+    pub certificate: Certificate,
+}

@@ -1,0 +1,121 @@
+//! The HTTP server.
+
+use super::{Index, IndexError, Page};
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use hum_types::{B256, Height};
+use serde_json::{Value, json};
+use std::{net::SocketAddr, sync::Arc};
+use tokio::net::TcpListener;
+
+/// The longest list that is given.
+const LIMIT_MAX: u32 = 1_000;
+
+/// What a role says of itself.
+pub trait Reports: Send + Sync + 'static {
+    /// What it last did, what it waits for, and its numbers.
+    fn status(&self) -> Value;
+
+    /// Its metrics in Prometheus' text format.
+    fn metrics(&self) -> String;
+}
+
+/// Why the API cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The address is taken or not ours.
+    #[error("cannot serve the API on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The server ended.
+    #[error("the API ended: {0}")]
+    Ended(std::io::Error),
+}
+
+/// Serve `/status` and `/metrics` until the process ends.
+pub async fn serve(address: SocketAddr, reports: Arc<dyn Reports>) -> Result<(), ApiError> {
+    listen(address, common(reports)).await
+}
+
+/// Serve what an operator knows until the process ends.
+pub async fn serve_operator(address: SocketAddr, reports: Arc<dyn Reports>, index: Arc<Index>) -> Result<(), ApiError> {
+    let indexed = Router::new()
+        .route("/checkpoints", get(checkpoints))
+        .route("/checkpoints/{height}", get(checkpoint))
+        .route("/certificates/{height}", get(certificate))
+        .route("/messages", get(messages))
+        .route("/messages/{id}", get(message))
+        .with_state(index);
+    listen(address, common(reports).merge(indexed)).await
+}
+
+fn common(reports: Arc<dyn Reports>) -> Router {
+    Router::new()
+        .route("/status", get(|State(role): State<Arc<dyn Reports>>| async move { Json(role.status()) }))
+        .route("/metrics", get(metrics))
+        .with_state(reports)
+}
+
+async fn listen(address: SocketAddr, routes: Router) -> Result<(), ApiError> {
+    let listener = TcpListener::bind(address).await.map_err(|source| ApiError::Listen { address, source })?;
+    axum::serve(listener, routes).await.map_err(ApiError::Ended)
+}
+
+async fn metrics(State(role): State<Arc<dyn Reports>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], role.metrics()).into_response()
+}
+
+/// What is not there, or cannot be read.
+enum Refusal {
+    NotFound(&'static str),
+    Index(IndexError),
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::NotFound(what) => (StatusCode::NOT_FOUND, format!("{what} is not known here (yet)")),
+            Self::Index(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        };
+        (status, Json(json!({ "error": error }))).into_response()
+    }
+}
+
+fn found<T>(what: &'static str, answer: Result<Option<T>, IndexError>) -> Result<Json<T>, Refusal> {
+    answer.map_err(Refusal::Index)?.map(Json).ok_or(Refusal::NotFound(what))
+}
+
+fn listed<T>(answer: Result<Vec<T>, IndexError>) -> Result<Json<Vec<T>>, Refusal> {
+    answer.map(Json).map_err(Refusal::Index)
+}
+
+type Shared = State<Arc<Index>>;
+
+async fn checkpoints(State(index): Shared, Query(page): Query<Page>) -> impl IntoResponse {
+    listed(index.checkpoints(page.limit.min(LIMIT_MAX)))
+}
+
+async fn checkpoint(State(index): Shared, Path(height): Path<u64>) -> impl IntoResponse {
+    found("checkpoint", index.checkpoint(Height(height)))
+}
+
+async fn certificate(State(index): Shared, Path(height): Path<u64>) -> impl IntoResponse {
+    found("certificate", index.certificate(Height(height)))
+}
+
+async fn messages(State(index): Shared, Query(page): Query<Page>) -> impl IntoResponse {
+    listed(index.messages(page.limit.min(LIMIT_MAX)))
+}
+
+async fn message(State(index): Shared, Path(id): Path<B256>) -> impl IntoResponse {
+    found("message", index.message(id))
+}
