@@ -107,20 +107,9 @@ impl Destination {
         }
     }
 
-    /// Whether the light client holds `height`, or will when what is under way got there.
-    pub(crate) fn holds(&self, height: Height) -> bool {
-        self.known == Some(height)
-            || self.in_flight.values().any(|sent| sent.transaction.certificate && sent.transaction.checkpoint == height)
-    }
-
-    /// A lane's record, or what it will be when what is under way got there.
-    pub(crate) fn record(&self, key: &LaneKey, held: Option<LaneRecord>) -> Option<LaneRecord> {
-        self.in_flight
-            .values()
-            .filter(|sent| sent.transaction.key == *key)
-            .filter_map(|sent| sent.proven)
-            .chain(held)
-            .max_by_key(|record| (record.generation, record.time_ms, record.count))
+    /// Whether a transaction under way proves this lane.
+    pub(crate) fn proving(&self, key: &LaneKey) -> bool {
+        self.in_flight.values().any(|sent| sent.transaction.key == *key && sent.proven.is_some())
     }
 
     /// What may still be promised from the balance.

@@ -16,7 +16,7 @@ pub(crate) enum Choice {
     /// Those that no reverted transaction carried.
     Clean,
     /// Those that reverted transactions carried, fewer the more often: the culprit ends up alone. Such a transaction
-    /// leans on nothing that is still under way and is tried on the node before it is sent.
+    /// always proves its lane, and is tried on the node before it is sent.
     Suspect,
     /// One that its recipient refused.
     Retry,
@@ -70,14 +70,8 @@ impl Packer<'_> {
             return Filling::Empty;
         }
         match choice {
-            Choice::Clean => {
-                let record = self.destination.record(&lane.view.key, held);
-                let holds = self.destination.holds(self.certified.height);
-                self.deliver(lane, choice, record, holds)
-            }
-            Choice::Suspect => {
-                self.deliver(lane, choice, None, self.destination.known == Some(self.certified.height))
-            }
+            Choice::Clean => self.deliver(lane, choice, held),
+            Choice::Suspect => self.deliver(lane, choice, None),
             Choice::Retry => self.retry(lane, held),
         }
     }
@@ -108,13 +102,13 @@ impl Packer<'_> {
             && (lane.view.confidence == Confidence::Finalized || self.fresh(record.time_ms.0))
     }
 
-    fn deliver(&self, lane: &Lane, choice: Choice, record: Option<LaneRecord>, holds: bool) -> Filling {
+    fn deliver(&self, lane: &Lane, choice: Choice, record: Option<LaneRecord>) -> Filling {
         let mut messages = lane.open.iter().filter(|(_, slot)| self.deliverable(slot, choice)).peekable();
         let Some((start, first)) = messages.next() else { return Filling::Empty };
         let costs = &self.policy.gas;
         let record = record.filter(|record| self.usable(lane, record, *start));
         let prove = record.is_none();
-        let certificate = prove && !holds;
+        let certificate = prove && !self.holds();
         let alone = costs.transaction + costs.certificate + costs.lane + costs.run + self.message_gas(first);
         let too_large = MESSAGE_BYTES + FRAME_BYTES + first.view.payload_bytes > self.policy.transaction_bytes_max;
         if alone > self.policy.transaction_gas_max || too_large {
@@ -168,17 +162,22 @@ impl Packer<'_> {
             let count = record.count;
             return Filling::Packed(Packed { certificate: false, prove: false, count, job, gas, proven: None });
         }
-        let under_way = self.destination.record(&lane.view.key, None);
-        if under_way.is_some_and(|record| self.usable(lane, &record, *index)) {
+        if self.destination.proving(&lane.view.key) {
             return Filling::Empty;
         }
-        let certificate = !self.destination.holds(self.certified.height);
+        let certificate = !self.holds();
         let gas = self.frame_gas(true, certificate);
         if gas > self.gas_max {
             return Filling::Short;
         }
         let count = lane.view.count;
         Filling::Packed(Packed { certificate, prove: true, count, job: Job::Record, gas, proven: self.proven(lane, true) })
+    }
+
+    /// Whether the light client has the checkpoint. That a certificate is under way does not count: transactions may be
+    /// included in any order, and one that is there already costs little.
+    fn holds(&self) -> bool {
+        self.destination.known == Some(self.certified.height)
     }
 
     fn proven(&self, lane: &Lane, prove: bool) -> Option<LaneRecord> {

@@ -78,7 +78,7 @@ impl Default for Policy {
         Self {
             transaction_gas_max: 16_000_000,
             transaction_bytes_max: 100_000,
-            in_flight_max: 16,
+            in_flight_max: 8,
             window: 4_096,
             statuses_max: 1_024,
             settle_blocks: 8,
