@@ -79,10 +79,7 @@ impl RawBlock {
         if fields.len() > position::WITHDRAWALS_ROOT {
             let withdrawals = items("withdrawals", item("withdrawals", &mut block)?)?;
             let declared = root("withdrawals root", position::WITHDRAWALS_ROOT)?;
-            // OP Stack headers since Isthmus keep the message passer's storage root here; their list is empty.
-            if !withdrawals.is_empty() {
-                same("withdrawals root", declared, trie_root(&withdrawals))?;
-            }
+            same("withdrawals root", declared, trie_root(&withdrawals))?;
         }
         if !block.is_empty() {
             return Err(BlockBytesError::Trailing { left: block.len() });
@@ -150,4 +147,4 @@ fn trie_leaf(transaction: &[u8]) -> Result<&[u8], BlockBytesError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -319,4 +319,4 @@ impl Chain for RpcChain {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

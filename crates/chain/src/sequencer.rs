@@ -170,6 +170,3 @@ impl HeadSigner for RemoteSequencer {
         .boxed()
     }
 }
-
-#[cfg(test)]
-mod tests;
