@@ -46,7 +46,7 @@ impl<'a> Prepared<'a> {
         let database = StateDb::new(parent.header().state_root, WitnessIndex::new(witness, parent));
         let copying = Copying { database, cache: InMemoryDB::default() };
         let mut state = State::builder().with_database(copying).with_bundle_update().build();
-        execute(verifier.spec(), &block, &senders, &mut state)?;
+        execute(verifier.spec(), &block, &senders, &mut state, |_, _| {})?;
         let cache = state.database.cache;
         Ok(Self { verifier, parent, claimed, raw, witness, block, senders, cache })
     }
@@ -85,7 +85,7 @@ impl<'a> Prepared<'a> {
     pub fn plain(&self) -> u64 {
         let database = WrapDatabaseRef(&self.cache);
         let mut state = State::builder().with_database(database).with_bundle_update().build();
-        execute(self.verifier.spec(), &self.block, &self.senders, &mut state)
+        execute(self.verifier.spec(), &self.block, &self.senders, &mut state, |_, _| {})
             .map_or(0, |outcome| outcome.gas_used)
     }
 }

@@ -1,5 +1,6 @@
 //! A block's RLP, taken apart so that each piece can be held against the hash that binds it.
 
+use crate::ordered;
 use crate::verdict::{Missing, Reason};
 use alloy_consensus::{EthereumTxEnvelope, Header, TxEip4844, transaction::SignerRecoverable};
 use alloy_eips::{
@@ -8,7 +9,6 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, keccak256};
 use alloy_rlp::Decodable;
-use alloy_trie::root::ordered_trie_root_encoded;
 use rayon::prelude::*;
 
 /// A transaction as it stands in a block: blobs only by their hashes.
@@ -104,7 +104,7 @@ impl<'a> RawBlock<'a> {
     /// Hold the body against the header. A body that differs is not the signer's: its roots are signed.
     pub(crate) fn check_body(&self, header: &Header) -> Result<(), Missing> {
         let root = |part, declared, items: &[&[u8]]| {
-            let computed = ordered_trie_root_encoded(items);
+            let computed = ordered::root(items);
             if declared == computed { Ok(()) } else { Err(Missing::Body { part, declared, computed }) }
         };
         if self.ommers > 0 {
@@ -119,7 +119,7 @@ impl<'a> RawBlock<'a> {
         }
     }
 
-    /// The transactions and, unless given, their senders; all cores take part.
+    /// The transactions; all cores take part.
     pub(crate) fn transactions(&self) -> Result<Vec<Transaction>, Reason> {
         self.transactions.par_iter().with_min_len(32).enumerate().map(decode_transaction).collect()
     }

@@ -1,9 +1,10 @@
 //! Run a block's transactions and system operations, and see what comes out.
 
 use crate::block::Transaction;
+use crate::receipts::Receipt;
 use crate::spec::ChainSpec;
 use crate::verdict::{Missing, Reason, Verdict};
-use alloy_consensus::{Eip2718EncodableReceipt, EthereumReceipt, Header, TxType, transaction::Recovered};
+use alloy_consensus::{EthereumReceipt, Header, TxType, transaction::Recovered};
 use alloy_eips::{eip4895::Withdrawal, eip7685::Requests};
 use alloy_evm::{
     Database, Evm, EvmEnv, EvmFactory,
@@ -13,16 +14,12 @@ use alloy_evm::{
         receipt_builder::{ReceiptBuilder, ReceiptBuilderCtx},
     },
 };
-use alloy_primitives::{
-    Address, B256, Bloom, BloomInput, Log, keccak256,
-    map::{AddressMap, B256Map},
-};
-use alloy_trie::root::ordered_trie_root_encoded;
+use alloy_primitives::Address;
 use revm::database::State;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-/// What a transaction leaves behind.
-pub(crate) type Receipt = EthereumReceipt<TxType, Log>;
+/// Receipts that are hashed as one piece of work.
+const RECEIPTS_PER_CHUNK: usize = 16;
 
 /// A block whose header rules hold and whose body is the header's.
 #[derive(Debug)]
@@ -50,12 +47,12 @@ impl ReceiptBuilder for Receipts {
     type Receipt = Receipt;
 
     fn build_receipt<E: Evm>(&self, ctx: ReceiptBuilderCtx<'_, TxType, E>) -> Receipt {
-        Receipt {
+        Arc::new(EthereumReceipt {
             tx_type: ctx.tx_type,
             success: ctx.result.is_success(),
             cumulative_gas_used: ctx.cumulative_gas_used,
             logs: ctx.result.into_logs(),
-        }
+        })
     }
 }
 
@@ -64,7 +61,8 @@ pub(crate) fn environment(spec: &ChainSpec, header: &Header) -> EvmEnv {
     EvmEnv::for_eth_block(header, spec, spec.chain_id().0, spec.blob_params(header.timestamp))
 }
 
-/// Execute the block on `state`, whose changes stay in it.
+/// Execute the block on `state`, whose changes stay in it. `chunk` gets the receipts as they come, a few at a time, each
+/// once, with the position of the first.
 ///
 /// An error is what the EVM says; whether the block or the state's source is to blame, the caller must ask the source.
 pub(crate) fn execute<D>(
@@ -72,6 +70,7 @@ pub(crate) fn execute<D>(
     block: &Checked,
     senders: &[Address],
     state: &mut State<D>,
+    mut chunk: impl FnMut(usize, &[Receipt]),
 ) -> Result<Outcome, Verdict>
 where
     D: Database,
@@ -93,6 +92,11 @@ where
         executor
             .execute_transaction(Recovered::new_unchecked(transaction, *sender))
             .map_err(|error| blame(error, |error| Reason::Transaction { index, error }))?;
+        let done = index + 1;
+        if done % RECEIPTS_PER_CHUNK == 0 || done == block.transactions.len() {
+            let start = index - index % RECEIPTS_PER_CHUNK;
+            chunk(start, executor.receipts.get(start..).unwrap_or_default());
+        }
     }
     let (_, result) = executor.finish().map_err(system)?;
     Ok(Outcome {
@@ -112,43 +116,5 @@ fn blame(error: BlockExecutionError, reason: impl FnOnce(String) -> Reason) -> V
     match error {
         BlockExecutionError::Validation(error) => Verdict::Invalid(reason(error.to_string())),
         BlockExecutionError::Internal(error) => Verdict::Undecided(Missing::Verifier(error.to_string())),
-    }
-}
-
-/// The receipts root and the block's logs bloom.
-pub(crate) fn receipts_root(receipts: &[Receipt]) -> (B256, Bloom) {
-    let mut hashes = BloomHashes::default();
-    let mut block_bloom = Bloom::ZERO;
-    let encoded: Vec<Vec<u8>> = receipts
-        .iter()
-        .map(|receipt| {
-            let mut bloom = Bloom::ZERO;
-            for log in &receipt.logs {
-                hashes.accrue(&mut bloom, log);
-            }
-            block_bloom |= bloom;
-            let mut out = Vec::with_capacity(receipt.eip2718_encoded_length_with_bloom(&bloom));
-            receipt.eip2718_encode_with_bloom(&bloom, &mut out);
-            out
-        })
-        .collect();
-    (ordered_trie_root_encoded(&encoded), block_bloom)
-}
-
-/// Blooms take three bits from a hash of each address and topic; the same few come again and again.
-#[derive(Debug, Default)]
-struct BloomHashes {
-    addresses: AddressMap<B256>,
-    topics: B256Map<B256>,
-}
-
-impl BloomHashes {
-    fn accrue(&mut self, bloom: &mut Bloom, log: &Log) {
-        let address = *self.addresses.entry(log.address).or_insert_with(|| keccak256(log.address));
-        bloom.accrue(BloomInput::Hash(address));
-        for topic in log.topics() {
-            let hash = *self.topics.entry(*topic).or_insert_with(|| keccak256(topic));
-            bloom.accrue(BloomInput::Hash(hash));
-        }
     }
 }

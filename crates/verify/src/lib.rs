@@ -27,6 +27,8 @@ pub mod file;
 mod header;
 mod limits;
 mod message;
+mod ordered;
+mod receipts;
 mod spec;
 pub mod state;
 #[cfg(test)]

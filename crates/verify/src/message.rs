@@ -4,7 +4,7 @@
 //! bytes[] attributes)` (ERC-7786) in Solidity's own ABI encoding, where every offset points to the next free place.
 //! Only that one encoding is read: it cannot make a small log stand for much data, and our contracts write no other.
 
-use crate::execute::Receipt;
+use crate::receipts::Receipt;
 use alloy_primitives::{Address, B256, Bytes, Log, U256, b256, hex};
 use hum_types::{
     ChainId, GAS_LIMIT_DEFAULT, InteropAddress, InteropAddressError, LaneId, LaneMessage, Message,

@@ -1,10 +1,11 @@
 //! The order of a judgement.
 
 use crate::block::{RawBlock, senders};
-use crate::execute::{Checked, execute, receipts_root};
+use crate::execute::{Checked, execute};
 use crate::header;
 use crate::limits::{Limits, within};
 use crate::message;
+use crate::receipts::{Receipt, ReceiptTrie};
 use crate::spec::ChainSpec;
 use crate::state::{StateDb, StateError};
 use crate::trie::TrieError;
@@ -129,23 +130,28 @@ impl Verifier {
     ) -> Verdict {
         let database = StateDb::new(parent.header().state_root, index);
         let mut state = State::builder().with_database(database).with_bundle_update().build();
-        let outcome = execute(&self.spec, &block, senders, &mut state);
-        // A read that failed makes whatever came after it meaningless, whatever the EVM made of it.
-        if let Some(fault) = state.database.fault() {
-            return Verdict::Undecided(fault.into());
-        }
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
+        let receipts = ReceiptTrie::new(block.transactions.len());
+        // Receipts are hashed on other cores while execution goes on, and while the state is.
+        let executed = rayon::scope(|scope| {
+            let trie = &receipts;
+            let outcome = execute(&self.spec, &block, senders, &mut state, |start, chunk: &[Receipt]| {
+                let chunk = chunk.to_vec();
+                scope.spawn(move |_| trie.hash(start, &chunk));
+            });
+            // A read that failed makes whatever came after it meaningless, whatever the EVM made of it.
+            if let Some(fault) = state.database.fault() {
+                return Err(Verdict::Undecided(fault.into()));
+            }
+            let outcome = outcome?;
+            let changes = state.transition_state.take().unwrap_or_default();
+            let state_root = state.database.apply(changes).map_err(|error| Missing::from(&error))?;
+            Ok((outcome, state_root))
+        });
+        let (outcome, state_root) = match executed {
+            Ok(executed) => executed,
             Err(verdict) => return verdict,
         };
-        let changes = state.transition_state.take().unwrap_or_default();
-        let database = &mut state.database;
-        let (root, (receipts_root, bloom)) =
-            rayon::join(|| database.apply(changes), || receipts_root(&outcome.receipts));
-        let state_root = match root {
-            Ok(root) => root,
-            Err(error) => return Verdict::Undecided((&error).into()),
-        };
+        let (receipts_root, bloom) = receipts.finish();
 
         let header = &block.header;
         let quantity = |field, declared, computed| {

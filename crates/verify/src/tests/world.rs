@@ -2,7 +2,8 @@
 
 use crate::{
     block::Transaction,
-    execute::{Checked, execute, receipts_root},
+    execute::{Checked, execute},
+    receipts::ReceiptTrie,
     state::{Recorder, Source, StateDb},
     trie::{NodeSet, NodeSource, Trie},
     *,
@@ -241,7 +242,8 @@ impl World {
 
         let database = StateDb::new(parent.header().state_root, Recorder::new(&self.store));
         let mut state = State::builder().with_database(database).with_bundle_update().build();
-        let outcome = execute(&self.spec, &checked, &senders, &mut state).unwrap();
+        let trie = ReceiptTrie::new(checked.transactions.len());
+        let outcome = execute(&self.spec, &checked, &senders, &mut state, |start, chunk| trie.hash(start, chunk)).unwrap();
         let changes = state.transition_state.take().unwrap();
         let new_codes: Vec<(B256, Bytes)> =
             state.cache.contracts.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
@@ -250,7 +252,7 @@ impl World {
             .database
             .commit(changes, &mut |hash, node| new_nodes.push((hash, Bytes::copy_from_slice(node))))
             .unwrap();
-        (header.receipts_root, header.logs_bloom) = receipts_root(&outcome.receipts);
+        (header.receipts_root, header.logs_bloom) = trie.finish();
         header.gas_used = outcome.gas_used;
         header.blob_gas_used = Some(outcome.blob_gas_used);
         header.requests_hash = Some(outcome.requests.requests_hash());
