@@ -37,6 +37,7 @@ abstract contract GatewayInbound is GatewayRecords {
         /// ids[i] at `ids + 32·i`; places[i] = route << 64 | payload << 16 | payload length, at `places + 32·i`.
         uint256 ids;
         uint256 places;
+        uint256 longestPayload;
     }
 
     modifier guarded() {
@@ -98,18 +99,28 @@ abstract contract GatewayInbound is GatewayRecords {
     /// @param provenLane that lane's commitment, which counts instead of the recorded one
     function _proveRun(bytes calldata run, bytes32 provenSource, uint256 provenLane) private view returns (Run memory r) {
         if (run.length < RUN_MESSAGES) revert RunTruncated(run.length);
-        r.registration = bytes32(run[0:32]);
+        uint256 count;
+        {
+            bytes32 registration;
+            uint256 numbers; // chain id 8 ‖ count 8 ‖ first index 8 ‖ length 2
+            assembly ("memory-safe") {
+                registration := calldataload(run.offset)
+                numbers := calldataload(add(run.offset, 32))
+            }
+            r.registration = registration;
+            r.chainId = uint64(numbers >> 192);
+            count = uint64(numbers >> 128);
+            r.start = uint64(numbers >> 64);
+            r.length = uint16(numbers >> 48);
+        }
         uint256 commitment = _accepted(r.registration);
         if (r.registration == provenSource) commitment = provenLane;
-
-        r.chainId = uint64(bytes8(run[32:40]));
-        uint256 count = uint64(bytes8(run[40:48]));
-        r.start = uint64(bytes8(run[48:56]));
-        r.length = uint16(bytes2(run[56:58]));
-        if (r.length == 0 || r.start + r.length > count) revert RunOutOfRange(uint64(r.start), r.length, uint64(count));
+        unchecked {
+            if (r.length == 0 || r.start + r.length > count) revert RunOutOfRange(uint64(r.start), r.length, uint64(count));
+        }
 
         (uint256 leaves, uint256 siblings) = _readMessages(run, r);
-        (bytes32 root, uint256 used) = MerkleTree.rootOfRun(leaves, r.start, r.length, MerkleTree.depthOf(count), siblings);
+        (bytes32 root, uint256 used) = MerkleTree.rootOfRun(leaves, r.start, r.length, count, siblings);
         uint256 end;
         assembly ("memory-safe") {
             end := add(run.offset, run.length)
@@ -137,6 +148,7 @@ abstract contract GatewayInbound is GatewayRecords {
         uint256 position; // of the first message that is not well-formed; `length` when all are
         uint256 tag;
         uint256 payloadLength;
+        uint256 longest;
         assembly ("memory-safe") {
             ids := mload(0x40)
             let size := shl(5, length)
@@ -165,7 +177,10 @@ abstract contract GatewayInbound is GatewayRecords {
                 case 1 { if iszero(route) { break } }
                 default { break }
                 payloadLength := shr(240, calldataload(next))
-                if gt(payloadLength, PAYLOAD_MAX) { break }
+                if gt(payloadLength, longest) {
+                    if gt(payloadLength, PAYLOAD_MAX) { break }
+                    longest := payloadLength
+                }
                 let payload := add(next, 2)
                 next := add(payload, payloadLength)
                 // One comparison for all the fields of the message: they lie before `next`.
@@ -186,7 +201,6 @@ abstract contract GatewayInbound is GatewayRecords {
                 mstore(add(leaves, shl(5, position)), keccak256(leafInput, 44))
                 at := add(at, 32)
             }
-            mstore(0x40, message)
         }
         if (position != length) {
             uint256 offset;
@@ -197,18 +211,22 @@ abstract contract GatewayInbound is GatewayRecords {
             if (tag > 1 || position == 0 && tag == 1) revert RunTag(position, uint8(tag));
             revert PayloadTooLong(payloadLength, PAYLOAD_MAX);
         }
+        r.longestPayload = longest;
         r.ids = ids;
         r.places = ids + 32 * length;
     }
 
     /// @dev Runs the messages in order. `again`: the one message must have failed, and gets all the gas.
     function _execute(Run memory r, bool again) private returns (uint256 delivered, uint256 failed) {
-        (uint256 call_, uint256 senderAt, uint256 payloadAt) = _callBuffer(r.chainId);
+        (uint256 call_, uint256 senderAt, uint256 payloadAt) = _callBuffer(r.chainId, r.longestPayload);
         uint256 bucketOf = type(uint256).max; // generation and index / 128 of the bucket that `slot` and `word` are
         bytes32 slot;
         uint256 word;
         for (uint256 i; i < r.length; ++i) {
-            uint256 index = r.start + i;
+            uint256 index;
+            unchecked {
+                index = r.start + i;
+            }
             bytes32 id;
             uint256 place;
             uint256 generation;
@@ -236,7 +254,10 @@ abstract contract GatewayInbound is GatewayRecords {
             }
 
             // CALL hands over at most 63/64 of what is left; asking for 1/63 more keeps the promise.
-            uint256 needed = gasLimit + gasLimit / 63 + GAS_RESERVE;
+            uint256 needed;
+            unchecked {
+                needed = gasLimit + gasLimit / 63 + GAS_RESERVE;
+            }
             if (gasleft() < needed) revert InsufficientGas(needed, gasleft());
             // Done before the call; only a refusal, seen after it, makes it failed.
             word = (word & ~(uint256(3) << shift)) | (uint256(MessageStatus.Done) << shift);
@@ -286,7 +307,11 @@ abstract contract GatewayInbound is GatewayRecords {
     /// @return call_ where the call data begins
     /// @return senderAt where each sender's 20 bytes go
     /// @return payloadAt where the payload's length goes
-    function _callBuffer(uint64 chainId) private pure returns (uint256 call_, uint256 senderAt, uint256 payloadAt) {
+    function _callBuffer(uint64 chainId, uint256 longestPayload)
+        private
+        pure
+        returns (uint256 call_, uint256 senderAt, uint256 payloadAt)
+    {
         (bytes32 prefix, uint256 prefixLength) = InteropAddress.prefixOf(chainId);
         assembly ("memory-safe") {
             call_ := mload(0x40)
@@ -299,7 +324,7 @@ abstract contract GatewayInbound is GatewayRecords {
             mstore(add(call_, 132), prefix)
             senderAt := add(add(call_, 132), prefixLength)
             payloadAt := add(add(call_, 132), senderPadded)
-            mstore(0x40, add(payloadAt, add(PAYLOAD_MAX, 96)))
+            mstore(0x40, add(payloadAt, add(longestPayload, 96))) // the length, the payload, padding
         }
     }
 

@@ -4,11 +4,6 @@ pragma solidity 0.8.37;
 /// @title The one tree of docs/protocol.md: leaves padded with zero hashes to the next power of two
 /// @notice An inner node hashes 64 bytes and no leaf does, so a node never passes for a leaf.
 library MerkleTree {
-    /// @notice Levels above the leaves in a tree of `count` leaves.
-    function depthOf(uint256 count) internal pure returns (uint256 depth) {
-        while (depth < 64 && (uint256(1) << depth) < count) ++depth;
-    }
-
     /// @notice Root over one leaf and its siblings. The caller has checked `index < 2^(siblings)`.
     /// @param siblings 32 bytes each, from the bottom
     function rootOf(bytes32 leaf, uint256 index, bytes calldata siblings) internal pure returns (bytes32 root) {
@@ -30,16 +25,19 @@ library MerkleTree {
     /// @dev The word before the leaves and the word after them must be free for siblings. The caller has checked
     /// `length ≥ 1` and `start + length ≤ count`.
     /// @param leaves memory address of the first leaf
+    /// @param count leaves in the whole tree
     /// @param siblings calldata offset of the first sibling; the caller compares `next` with their end
     /// @return root of the tree
     /// @return next calldata offset after the last sibling that was used
-    function rootOfRun(uint256 leaves, uint256 start, uint256 length, uint256 depth, uint256 siblings)
+    function rootOfRun(uint256 leaves, uint256 start, uint256 length, uint256 count, uint256 siblings)
         internal
         pure
         returns (bytes32 root, uint256 next)
     {
         assembly ("memory-safe") {
-            for {} depth { depth := sub(depth, 1) } {
+            // As many levels as `count - 1` has bits.
+            count := sub(count, 1)
+            for {} and(gt(count, 0), gt(length, 1)) { count := shr(1, count) } {
                 let from := leaves
                 // The run begins with a right node: its left sibling goes before it.
                 if and(start, 1) {
@@ -63,7 +61,16 @@ library MerkleTree {
                     from := add(from, 64)
                 }
             }
+            // One node is left: as in {rootOf}.
             root := mload(leaves)
+            for {} count { count := shr(1, count) } {
+                let place := shl(5, and(start, 1))
+                mstore(place, root)
+                mstore(xor(place, 32), calldataload(siblings))
+                root := keccak256(0, 64)
+                siblings := add(siblings, 32)
+                start := shr(1, start)
+            }
             next := siblings
         }
     }
