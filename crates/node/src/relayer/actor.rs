@@ -1,0 +1,256 @@
+//! The relayer's one loop: it alone owns the certified chain, the planner and the wires.
+
+use super::{
+    Destination, RelayerError, RelayerParts, RelayerSettings,
+    destination::{Look, Send, Sent},
+    follower::{Follower, Heard},
+    view::Shared,
+};
+use crate::wire::{FeedEvent, FeedRequest, FetchMessage};
+use commonware_runtime::{Clock, Metrics, Spawner};
+use futures::{
+    FutureExt, StreamExt,
+    future::BoxFuture,
+    stream::FuturesUnordered,
+};
+use hum_chain::ReadError;
+use hum_consensus::{PublicKey, Recipients, Wire};
+use hum_relay::{
+    Action, CertifiedChain, Input, Observation, Outcome, Planner, Query, Transaction, calldata,
+    storage::checkpoint_word,
+};
+use hum_types::{Address, ChainId, Decode, Encode, RegistrationId, TimeMs};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, UNIX_EPOCH},
+};
+
+/// The longest time between two looks at the clock.
+const TICK_MS: u64 = 100;
+
+/// Work at a destination that came to an end.
+#[derive(Debug)]
+enum Done {
+    Looked(ChainId, Result<Observation, ReadError>, u64),
+    Sent(Sent),
+}
+
+#[derive(Debug)]
+pub(super) struct Actor {
+    destinations: BTreeMap<ChainId, Destination>,
+    light_clients: BTreeMap<ChainId, Address>,
+    registrations: BTreeMap<ChainId, RegistrationId>,
+    fetch: Wire,
+    feed: Wire,
+    follower: Follower,
+    chain: CertifiedChain,
+    planner: Planner,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    shared: Shared,
+    now_ms: u64,
+}
+
+impl Actor {
+    pub(super) fn new(settings: RelayerSettings, parts: RelayerParts, shared: Shared) -> Self {
+        let registrations =
+            settings.genesis.rollups.iter().map(|rollup| (rollup.chain_id, rollup.registration)).collect();
+        let ids = parts.destinations.keys().copied();
+        Self {
+            chain: CertifiedChain::new(&settings.genesis, settings.committee, ids.clone().collect()),
+            planner: Planner::new(settings.policy, ids),
+            follower: Follower::new(
+                settings.operators,
+                settings.follow,
+                settings.answer_timeout_ms,
+                settings.quiet_ms,
+            ),
+            destinations: parts.destinations,
+            light_clients: settings.light_clients,
+            registrations,
+            fetch: parts.fetch,
+            feed: parts.feed,
+            work: FuturesUnordered::new(),
+            shared,
+            now_ms: 0,
+        }
+    }
+
+    /// Work until the network fails.
+    pub(super) async fn run<E: Spawner + Clock + Metrics>(mut self, context: E) -> RelayerError {
+        self.set_now(&context);
+        self.plan(Input::Tick);
+        loop {
+            self.ask();
+            let sleep = context.sleep(Duration::from_millis(self.sleep_ms())).fuse();
+            futures::pin_mut!(sleep);
+            futures::select_biased! {
+                message = self.feed.receiver.recv().fuse() => {
+                    self.set_now(&context);
+                    let Some((from, bytes)) = message else { return RelayerError::NetworkClosed };
+                    self.news(&from, &bytes);
+                }
+                message = self.fetch.receiver.recv().fuse() => {
+                    self.set_now(&context);
+                    let Some((from, bytes)) = message else { return RelayerError::NetworkClosed };
+                    self.answer(&from, &bytes);
+                }
+                done = self.work.select_next_some() => {
+                    self.set_now(&context);
+                    self.done(done);
+                }
+                () = sleep => {
+                    self.set_now(&context);
+                    self.plan(Input::Tick);
+                }
+            }
+        }
+    }
+
+    fn set_now(&mut self, clock: &impl Clock) {
+        let now = clock.current().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        // The planner's time does not fall, whatever happens to the system's clock.
+        self.now_ms = self.now_ms.max(u64::try_from(now).unwrap_or(u64::MAX));
+    }
+
+    fn sleep_ms(&self) -> u64 {
+        let wake_ms = self.planner.wake_ms(self.now_ms).unwrap_or(u64::MAX);
+        wake_ms.saturating_sub(self.now_ms).clamp(1, TICK_MS)
+    }
+
+    /// What is said to operators by the clock.
+    fn ask(&mut self) {
+        let follow = self.follower.follow(self.now_ms);
+        if !follow.is_empty() {
+            self.feed.sender.send(Recipients::Some(follow), FeedRequest::Follow.encode().into(), true);
+        }
+        if let Some((operator, id, question)) = self.follower.ask(&self.chain, self.now_ms) {
+            let message = FetchMessage::Ask { id, question };
+            self.fetch.sender.send(Recipients::One(operator), message.encode().into(), true);
+        }
+    }
+
+    fn news(&mut self, from: &PublicKey, bytes: &[u8]) {
+        if !self.follower.listens_to(from, self.now_ms) {
+            return;
+        }
+        let offered = match FeedEvent::decode(bytes) {
+            Ok(FeedEvent::Finalised(checkpoint)) => self.chain.offer(checkpoint),
+            Ok(FeedEvent::Certified(certificate)) => self.chain.certify(certificate),
+            Err(error) => {
+                self.follower.mute(from, self.now_ms);
+                self.shared.alarm(&format!("operator {from} sent unreadable news: {error}"));
+                return;
+            }
+        };
+        let heard = self.follower.judge(from, offered, self.now_ms);
+        self.heard(from, vec![heard]);
+    }
+
+    fn answer(&mut self, from: &PublicKey, bytes: &[u8]) {
+        if !self.follower.listens_to(from, self.now_ms) {
+            return;
+        }
+        match FetchMessage::decode(bytes) {
+            Ok(FetchMessage::Tell { id, answer }) => {
+                let heard = self.follower.hear(from, id, answer, &mut self.chain, self.now_ms);
+                self.heard(from, heard);
+            }
+            // Nobody has reason to ask a relayer.
+            Ok(FetchMessage::Ask { .. }) => {}
+            Err(error) => {
+                self.follower.mute(from, self.now_ms);
+                self.shared.alarm(&format!("operator {from} sent an unreadable answer: {error}"));
+            }
+        }
+    }
+
+    fn heard(&mut self, from: &PublicKey, heard: Vec<Heard>) {
+        let mut advanced = false;
+        for heard in heard {
+            match heard {
+                Heard::Nothing => {}
+                Heard::Advanced => advanced = true,
+                Heard::Lie(error) => self.shared.alarm(&format!("operator {from} sent what cannot be true: {error}")),
+                Heard::CommitteeLied(error) => self.shared.alarm(&format!("the committee certified a lie: {error}")),
+            }
+        }
+        if advanced {
+            self.shared.certified(self.chain.header().height, self.chain.header().time_ms);
+            self.plan(Input::Advanced);
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Looked(_, Ok(observation), _) => self.plan(Input::Observed(observation)),
+            Done::Looked(destination, Err(error), sequence) => {
+                tracing::debug!(%destination, %error, "destination not observed");
+                self.shared.trouble(destination, error.to_string());
+                self.plan(Input::NotObserved { destination, sequence });
+            }
+            Done::Sent(Sent { key, input, told, error }) => {
+                tracing::debug!(%told, "transaction ended");
+                if let Some(error) = error {
+                    self.shared.trouble(key.lane.destination, error.to_string());
+                }
+                self.shared.did(TimeMs(self.now_ms), told);
+                self.plan(input);
+            }
+        }
+    }
+
+    /// Tell the planner, and do what it asks for, until it asks for nothing more.
+    fn plan(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            for action in self.planner.step(self.now_ms, input, &self.chain) {
+                match action {
+                    Action::Submit(transaction) => inputs.extend(self.send(transaction)),
+                    Action::Observe(query) => inputs.extend(self.look(query)),
+                    Action::Forget { key, index } => self.chain.forget(&key, index),
+                    Action::Alarm(alarm) => {
+                        let text = serde_json::to_string(&alarm).unwrap_or_else(|_| format!("{alarm:?}"));
+                        self.shared.alarm(&text);
+                    }
+                }
+            }
+        }
+        self.shared.counts(self.planner.counts(), self.chain.header().height);
+    }
+
+    fn look(&self, query: Query) -> Option<Input> {
+        let (destination, sequence) = (query.destination, query.sequence);
+        let failed = Some(Input::NotObserved { destination, sequence });
+        let Some(at) = self.destinations.get(&destination).cloned() else { return failed };
+        let Some(light_client) = self.light_clients.get(&destination).copied() else { return failed };
+        let checkpoint = query.checkpoint.and_then(|height| {
+            let state = self.chain.archive().state_at(height).ok()?;
+            Some((height, checkpoint_word(state.header())))
+        });
+        let look = Look { query, light_client, checkpoint, registrations: self.registrations.clone() };
+        let done = look.run(at).map(|(destination, result, sequence)| Done::Looked(destination, result, sequence));
+        self.work.push(done.boxed());
+        None
+    }
+
+    fn send(&self, transaction: Transaction) -> Option<Input> {
+        let (id, key) = (transaction.id, transaction.key);
+        let at = self.destinations.get(&transaction.destination()).cloned();
+        let calldata = calldata(&transaction, &self.chain);
+        let (Some(at), Ok(calldata)) = (at, &calldata) else {
+            if let Err(error) = calldata {
+                self.shared.alarm(&format!("transaction to {} not written: {error}", transaction.destination()));
+            }
+            return Some(Input::Finished { id, outcome: Outcome::NotSent });
+        };
+        let archive = self.chain.archive();
+        let messages = transaction
+            .messages()
+            .filter_map(|index| Some((archive.message(key.source, key.lane, index)?.id, index)))
+            .collect();
+        let gas_limit = (!transaction.try_first).then_some(transaction.gas_limit);
+        let send = Send { id, key, calldata: calldata.clone(), gas_limit, messages };
+        self.work.push(send.run(at).map(Done::Sent).boxed());
+        None
+    }
+}

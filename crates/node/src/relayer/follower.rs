@@ -1,0 +1,198 @@
+//! Keeps up with the operators: whom to follow, what to ask, whom to ask next.
+
+use crate::wire::{Answer, CHECKPOINTS_MAX, FOLLOW_LEASE_MS, Question};
+use hum_consensus::PublicKey;
+use hum_relay::{CertifiedChain, OfferError, Offered};
+use hum_types::Height;
+
+/// How long an operator that sent what cannot be true is not listened to.
+const MUTED_MS: u64 = 30_000;
+/// A gap above this many heights is closed by certificates in between.
+const STRIDE: u64 = CHECKPOINTS_MAX as u64;
+
+#[derive(Debug)]
+struct Operator {
+    key: PublicKey,
+    muted_until_ms: u64,
+}
+
+#[derive(Debug)]
+struct Asked {
+    id: u64,
+    operator: usize,
+    question: Question,
+    until_ms: u64,
+}
+
+/// What came of a message.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Nothing that the planner needs to know.
+    Nothing,
+    /// A newer height is certified.
+    Advanced,
+    /// A peer sent what cannot be true.
+    Lie(OfferError),
+    /// Two thirds of the stake signed what cannot be true.
+    CommitteeLied(OfferError),
+}
+
+/// Whom to ask what. One question is open at a time.
+#[derive(Debug)]
+pub(super) struct Follower {
+    operators: Vec<Operator>,
+    follow: usize,
+    answer_timeout_ms: u64,
+    quiet_ms: u64,
+    /// The operator that is asked next, and the first that is followed.
+    turn: usize,
+    asked: Option<Asked>,
+    questions: u64,
+    followed_ms: Option<u64>,
+    advanced_ms: u64,
+    /// Questions in a row that led nowhere.
+    fruitless: u32,
+}
+
+impl Follower {
+    pub(super) fn new(operators: Vec<PublicKey>, follow: usize, answer_timeout_ms: u64, quiet_ms: u64) -> Self {
+        let operators = operators.into_iter().map(|key| Operator { key, muted_until_ms: 0 }).collect();
+        Self {
+            operators,
+            follow,
+            answer_timeout_ms,
+            quiet_ms,
+            turn: 0,
+            asked: None,
+            questions: 0,
+            followed_ms: None,
+            advanced_ms: 0,
+            fruitless: 0,
+        }
+    }
+
+    /// Whether to listen to this peer.
+    pub(super) fn listens_to(&self, peer: &PublicKey, now_ms: u64) -> bool {
+        self.operators.iter().any(|operator| operator.key == *peer && operator.muted_until_ms <= now_ms)
+    }
+
+    /// Operators whose news should be asked for again now.
+    pub(super) fn follow(&mut self, now_ms: u64) -> Vec<PublicKey> {
+        let due = self.followed_ms.is_none_or(|at| now_ms.saturating_sub(at) >= FOLLOW_LEASE_MS / 3);
+        if !due {
+            return Vec::new();
+        }
+        self.followed_ms = Some(now_ms);
+        let count = self.operators.len().max(1);
+        (0..count)
+            .filter_map(|step| self.operators.get((self.turn + step) % count))
+            .filter(|operator| operator.muted_until_ms <= now_ms)
+            .take(self.follow)
+            .map(|operator| operator.key.clone())
+            .collect()
+    }
+
+    /// The next question, and to whom.
+    pub(super) fn ask(&mut self, chain: &CertifiedChain, now_ms: u64) -> Option<(PublicKey, u64, Question)> {
+        if self.asked.as_ref().is_some_and(|asked| asked.until_ms > now_ms) {
+            return None;
+        }
+        if self.asked.take().is_some() {
+            self.failed();
+        }
+        let newest = chain.header().height.0;
+        let far = Question::Certificate { at_or_above: Height(newest + STRIDE) };
+        let question = match chain.missing() {
+            // Alternate, so that an operator without the certificate in between cannot stop us.
+            Some((from, to)) if to.0 - from.0 > STRIDE && self.fruitless.is_multiple_of(2) => far,
+            Some((from, to)) => {
+                let count = (to.0 - from.0).saturating_add(1).min(STRIDE);
+                Question::Checkpoints { from, count: u16::try_from(count).unwrap_or(u16::MAX) }
+            }
+            None if now_ms.saturating_sub(self.advanced_ms) < self.quiet_ms => return None,
+            None if self.fruitless.is_multiple_of(2) => far,
+            None => Question::Certificate { at_or_above: Height(newest + 1) },
+        };
+        let count = self.operators.len().max(1);
+        let operator = (0..count)
+            .map(|step| (self.turn + step) % count)
+            .find(|index| self.operators.get(*index).is_some_and(|operator| operator.muted_until_ms <= now_ms))?;
+        let key = self.operators.get(operator)?.key.clone();
+        self.questions += 1;
+        let until_ms = now_ms.saturating_add(self.answer_timeout_ms);
+        self.asked = Some(Asked { id: self.questions, operator, question, until_ms });
+        Some((key, self.questions, question))
+    }
+
+    /// An answer came.
+    pub(super) fn hear(
+        &mut self,
+        from: &PublicKey,
+        id: u64,
+        answer: Answer,
+        chain: &mut CertifiedChain,
+        now_ms: u64,
+    ) -> Vec<Heard> {
+        let expected = self.asked.as_ref().is_some_and(|asked| {
+            asked.id == id && self.operators.get(asked.operator).is_some_and(|operator| operator.key == *from)
+        });
+        if !expected {
+            return Vec::new();
+        }
+        let Some(asked) = self.asked.take() else { return Vec::new() };
+        let before = chain.missing();
+        let offered: Vec<Result<Offered, OfferError>> = match (asked.question, answer) {
+            (Question::Checkpoints { .. }, Answer::Checkpoints(checkpoints)) => {
+                checkpoints.into_iter().map(|checkpoint| chain.offer(checkpoint)).collect()
+            }
+            (Question::Certificate { .. }, Answer::Certificate(Some(certificate))) => {
+                vec![chain.certify(*certificate)]
+            }
+            _ => Vec::new(),
+        };
+        let heard: Vec<Heard> = offered.into_iter().map(|result| self.judge(from, result, now_ms)).collect();
+        if heard.iter().any(|heard| matches!(heard, Heard::Advanced)) || chain.missing() != before {
+            self.fruitless = 0;
+        } else {
+            self.failed();
+            // Nothing newer is no reason to ask again at once.
+            if before.is_none() && self.fruitless.is_multiple_of(2) {
+                self.advanced_ms = now_ms;
+            }
+        }
+        heard
+    }
+
+    /// What an offer means for the operator that made it.
+    pub(super) fn judge(&mut self, from: &PublicKey, result: Result<Offered, OfferError>, now_ms: u64) -> Heard {
+        match result {
+            Ok(Offered::Advanced) => {
+                self.advanced_ms = now_ms;
+                self.fruitless = 0;
+                Heard::Advanced
+            }
+            Ok(Offered::Held | Offered::Ignored) => Heard::Nothing,
+            Err(error) if error.is_committees() => Heard::CommitteeLied(error),
+            // Others may have crowded out what this one sent in good faith.
+            Err(OfferError::Crowded { .. }) => Heard::Nothing,
+            Err(error) => {
+                self.mute(from, now_ms);
+                Heard::Lie(error)
+            }
+        }
+    }
+
+    /// Do not listen to this operator for a while.
+    pub(super) fn mute(&mut self, peer: &PublicKey, now_ms: u64) {
+        for operator in self.operators.iter_mut().filter(|operator| operator.key == *peer) {
+            operator.muted_until_ms = now_ms.saturating_add(MUTED_MS);
+        }
+        // Others may have to be followed instead.
+        self.followed_ms = None;
+    }
+
+    fn failed(&mut self) {
+        self.fruitless = self.fruitless.saturating_add(1);
+        self.turn = (self.turn + 1) % self.operators.len().max(1);
+    }
+}
