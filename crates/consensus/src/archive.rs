@@ -69,7 +69,7 @@ impl Archive {
         self.delivered.load(Ordering::Relaxed)
     }
 
-    /// Forgets blocks below `height`, in whole sections of [`crate::engine::ARCHIVE_SECTION`] heights. Peers that are
+    /// Forgets blocks below `height`, in whole sections of 65,536 heights. Peers that are
     /// further behind can then no longer catch up from here.
     pub fn prune(&self, height: u64) {
         self.marshal.prune(Height::new(height));

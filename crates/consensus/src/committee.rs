@@ -14,7 +14,7 @@ pub enum CommitteeError {
     Empty,
     /// One key holds two seats.
     #[error("operator {0} is listed twice")]
-    Duplicate(PublicKey),
+    Duplicate(Box<PublicKey>),
 }
 
 /// The operators that order, one equal vote each, and the domain that keeps networks apart.
@@ -33,7 +33,7 @@ impl Committee {
         let mut keys: Vec<PublicKey> = operators.into_iter().collect();
         keys.sort();
         if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(CommitteeError::Duplicate(pair[0].clone()));
+            return Err(CommitteeError::Duplicate(Box::new(pair[0].clone())));
         }
         if keys.is_empty() {
             return Err(CommitteeError::Empty);

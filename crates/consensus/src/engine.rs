@@ -39,6 +39,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
+use thiserror::Error;
 
 /// Channels of the engine, in the order of [`Channels`]' fields.
 pub(crate) const CHANNELS: [u64; 5] = [0, 1, 2, 3, 4];
@@ -92,9 +93,9 @@ impl Running {
         self.handle.abort();
     }
 
-    /// Splits into archive, wires and a future that resolves when the engine has stopped, which in a healthy operator
-    /// is never: a caller should then exit and start anew.
-    pub fn split(self) -> (Archive, Vec<Wire>, Handle<()>) {
+    /// Parts that different owners hold: archive, wires and a future that resolves when the engine has stopped. In a healthy
+    /// operator it never has: the process should then exit and start anew.
+    pub fn into_parts(self) -> (Archive, Vec<Wire>, Handle<()>) {
         (self.archive, self.wires, self.handle)
     }
 }
@@ -139,16 +140,34 @@ fn archive_config<C>(
     }
 }
 
-/// Starts everything as children of `context`; returns the archive and the engine's handle.
-///
-/// # Panics
-/// When the storage cannot be opened: an operator without its disk must not vote.
+/// Why an engine cannot start.
+#[derive(Debug, Error)]
+#[error("cannot open the archive of {name} in partition {partition}: {source}")]
+pub struct StorageError {
+    /// Which archive.
+    pub name: &'static str,
+    /// The files' common prefix.
+    pub partition: String,
+    /// What the storage said.
+    pub source: Box<commonware_storage::archive::Error>,
+}
+
+fn storage_error(
+    name: &'static str,
+    partition: &str,
+    source: commonware_storage::archive::Error,
+) -> StorageError {
+    StorageError { name, partition: partition.to_owned(), source: Box::new(source) }
+}
+
+/// Starts everything as children of `context`; returns the archive and the engine's handle. Files that marshal or
+/// Simplex itself cannot read end the task with a panic: an operator that forgot its votes must not vote.
 pub(crate) async fn start<E, B, S, R>(
     context: &E,
     setup: Setup,
     blocker: B,
     channels: Channels<S, R>,
-) -> (Archive, Handle<()>)
+) -> Result<(Archive, Handle<()>), StorageError>
 where
     E: Clock + CryptoRng + Spawner + Storage + Metrics + Send + Sync + 'static,
     B: Blocker<PublicKey = PublicKey>,
@@ -199,13 +218,13 @@ where
         ),
     )
     .await
-    .expect("the archive of finalizations opens");
+    .map_err(|source| storage_error("finalizations", &partition, source))?;
     let blocks = prunable::Archive::init(
         context.child("blocks"),
         archive_config(&partition, "blocks", pages.clone(), ()),
     )
     .await
-    .expect("the archive of blocks opens");
+    .map_err(|source| storage_error("blocks", &partition, source))?;
 
     let genesis = committee.genesis_block();
     let genesis_digest = genesis.digest();
@@ -278,5 +297,5 @@ where
         seats.narrow(&me, channels.certificates),
         seats.narrow(&me, channels.resolver),
     );
-    (archive, handle)
+    Ok((archive, handle))
 }

@@ -1,7 +1,8 @@
 //! Real sockets, real disk, real time.
 
 use crate::{
-    Application, Committee, CommitteeError, PrivateKey, PublicKey, Running, Signer as _, Tuning, Wire,
+    Application, Committee, CommitteeError, PrivateKey, PublicKey, Running, Signer as _, StorageError,
+    Tuning, Wire,
     engine::{self, CHANNELS, Channels, ENGINE_QUOTA, Setup, max_message},
     seats::PEER_SET,
     wire::numbered,
@@ -53,7 +54,8 @@ pub struct Network {
     pub operators: Vec<Peer>,
     /// Publishers, relayers, watchers: they connect to the operators, use the wires and do not order.
     pub others: Vec<Peer>,
-    /// One entry for each wire: messages per second and peer. Mailboxes are allocated for a burst from every peer.
+    /// One entry for each wire: messages per second and peer. Mailboxes are allocated for a burst from every peer, and a
+    /// hostile peer may fill its share with messages of [`crate::MAX_MESSAGE`]: give large messages a small quota.
     pub wires: Vec<NonZeroU32>,
     /// Whether peers on private and loopback addresses are allowed.
     pub private_addresses: bool,
@@ -67,13 +69,13 @@ pub enum JoinError {
     Committee(#[from] CommitteeError),
     /// One key has two roles or two addresses.
     #[error("peer {0} is listed twice")]
-    DuplicatePeer(PublicKey),
+    DuplicatePeer(Box<PublicKey>),
     /// The process' own key is not among the peers.
     #[error("own key {0} is listed neither among operators nor among others")]
-    Stranger(PublicKey),
+    Stranger(Box<PublicKey>),
     /// Only operators order.
     #[error("own key {0} is not an operator's")]
-    NotAnOperator(PublicKey),
+    NotAnOperator(Box<PublicKey>),
     /// The address is taken or not ours.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -82,6 +84,9 @@ pub enum JoinError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The operator's disk.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The network went away while starting.
     #[error("the network stopped while starting")]
     Stopped,
@@ -124,7 +129,7 @@ pub async fn start(
     let committee = network.check()?;
     let scheme = committee
         .scheme(network.key.clone())
-        .ok_or_else(|| JoinError::NotAnOperator(network.key.public_key()))?;
+        .ok_or_else(|| JoinError::NotAnOperator(Box::new(network.key.public_key())))?;
     let (started, parts) = oneshot::channel();
     // One root task: whatever ends it ends all.
     let handle = context.child("consensus").spawn(move |context| async move {
@@ -134,12 +139,17 @@ pub async fn start(
         let transport = transport.start();
         let setup = Setup { committee, key: network.key, scheme, partition, tuning, application };
         let channels = Channels { votes, certificates, resolver, backfill, broadcast };
-        let (archive, engine) = engine::start(&context, setup, oracle, channels).await;
-        if started.send((archive, wires)).is_ok() {
-            futures::future::select(transport, engine).await;
+        match engine::start(&context, setup, oracle, channels).await {
+            Ok((archive, engine)) => {
+                if started.send(Ok((archive, wires))).is_ok() {
+                    futures::future::select(transport, engine).await;
+                }
+            }
+            // Nobody is left to be told when the receiver is gone.
+            Err(error) => drop(started.send(Err(error))),
         }
     });
-    let (archive, wires) = parts.await.map_err(|_| JoinError::Stopped)?;
+    let (archive, wires) = parts.await.map_err(|_| JoinError::Stopped)??;
     Ok(Running { archive, wires, handle })
 }
 
@@ -152,11 +162,11 @@ impl Network {
             self.operators.iter().chain(&self.others).map(|peer| &peer.key).collect();
         keys.sort();
         if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(JoinError::DuplicatePeer(pair[0].clone()));
+            return Err(JoinError::DuplicatePeer(Box::new(pair[0].clone())));
         }
         let me = self.key.public_key();
         if keys.binary_search(&&me).is_err() {
-            return Err(JoinError::Stranger(me));
+            return Err(JoinError::Stranger(Box::new(me)));
         }
         // Commonware would panic in a task of its own.
         TcpListener::bind(self.listen)

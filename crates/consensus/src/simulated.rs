@@ -1,7 +1,7 @@
 //! Whole networks in one deterministic runtime: virtual time, seeded order, links that lose and delay.
 
 use crate::{
-    Application, Committee, PrivateKey, PublicKey, Running, Signer as _, Tuning, Wire,
+    Application, Committee, PrivateKey, PublicKey, Running, Signer as _, StorageError, Tuning, Wire,
     engine::{self, CHANNELS, Channels, ENGINE_QUOTA, Setup, max_message},
     seats::PEER_SET,
     wire::numbered,
@@ -37,10 +37,13 @@ impl Default for Link {
 pub enum SimulationError {
     /// Only operators order.
     #[error("key {0} is not an operator's")]
-    NotAnOperator(PublicKey),
+    NotAnOperator(Box<PublicKey>),
     /// The simulated network refused.
     #[error(transparent)]
     Network(#[from] Error),
+    /// The operator's storage.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The operator went away while starting.
     #[error("the operator stopped while starting")]
     Stopped,
@@ -145,8 +148,10 @@ impl World {
         application: Arc<dyn Application>,
     ) -> Result<Running, SimulationError> {
         let me = key.public_key();
-        let scheme =
-            self.committee.scheme(key.clone()).ok_or_else(|| SimulationError::NotAnOperator(me.clone()))?;
+        let scheme = self
+            .committee
+            .scheme(key.clone())
+            .ok_or_else(|| SimulationError::NotAnOperator(Box::new(me.clone())))?;
         let mut engine_channels = Vec::with_capacity(CHANNELS.len());
         for channel in CHANNELS {
             engine_channels.push(self.register(&me, channel, NZU32!(ENGINE_QUOTA)).await?);
@@ -159,12 +164,18 @@ impl World {
         let control = self.oracle.control(me);
         let (started, parts) = oneshot::channel();
         let handle = context.child("consensus").spawn(move |context| async move {
-            let (archive, engine) = engine::start(&context, setup, control, channels).await;
-            if started.send(archive).is_ok() {
-                let _ = engine.await;
+            match engine::start(&context, setup, control, channels).await {
+                Ok((archive, engine)) => {
+                    if started.send(Ok(archive)).is_ok() {
+                        // Whatever ended the engine, the operator has ended with it.
+                        let _ = engine.await;
+                    }
+                }
+                // Nobody is left to be told when the receiver is gone.
+                Err(error) => drop(started.send(Err(error))),
             }
         });
-        let archive = parts.await.map_err(|_| SimulationError::Stopped)?;
+        let archive = parts.await.map_err(|_| SimulationError::Stopped)??;
         Ok(Running { archive, wires, handle })
     }
 

@@ -13,25 +13,25 @@ pub const MAX_MESSAGE: usize = 8 << 20;
 /// Whom a message goes to. `All` means every connected peer, operators and others alike.
 pub type Recipients = commonware_p2p::Recipients<PublicKey>;
 
-trait Send_: Send + Sync {
+trait SendBytes: Send + Sync {
     fn send(&self, to: Recipients, message: Bytes, priority: bool) -> Vec<PublicKey>;
 }
 
 struct ErasedSender<S>(S);
 
-impl<S: Sender<PublicKey = PublicKey>> Send_ for ErasedSender<S> {
+impl<S: Sender<PublicKey = PublicKey>> SendBytes for ErasedSender<S> {
     fn send(&self, to: Recipients, message: Bytes, priority: bool) -> Vec<PublicKey> {
         self.0.clone().send(to, message, priority)
     }
 }
 
-trait Recv: Send {
+trait RecvBytes: Send {
     fn recv(&mut self) -> BoxFuture<'_, Option<(PublicKey, Bytes)>>;
 }
 
 struct ErasedReceiver<R>(R);
 
-impl<R: Receiver<PublicKey = PublicKey>> Recv for ErasedReceiver<R> {
+impl<R: Receiver<PublicKey = PublicKey>> RecvBytes for ErasedReceiver<R> {
     fn recv(&mut self) -> BoxFuture<'_, Option<(PublicKey, Bytes)>> {
         async { self.0.recv().await.ok().map(|(peer, message)| (peer, message.into())) }.boxed()
     }
@@ -39,7 +39,7 @@ impl<R: Receiver<PublicKey = PublicKey>> Recv for ErasedReceiver<R> {
 
 /// The sending end of a wire; clones share one quota.
 #[derive(Clone)]
-pub struct WireSender(Arc<dyn Send_>);
+pub struct WireSender(Arc<dyn SendBytes>);
 
 impl WireSender {
     /// Hands a message to the network and returns the peers it will be tried for: those connected or named that are
@@ -62,7 +62,7 @@ impl fmt::Debug for WireSender {
 }
 
 /// The receiving end of a wire.
-pub struct WireReceiver(Box<dyn Recv>);
+pub struct WireReceiver(Box<dyn RecvBytes>);
 
 impl WireReceiver {
     /// The next message and its authenticated sender; `None` when the network has shut down. Safe to cancel.

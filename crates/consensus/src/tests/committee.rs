@@ -73,7 +73,10 @@ fn a_committee_is_a_set_and_not_empty() {
     assert!(!committee.contains(&keys(9, 1)[0].public_key()));
     assert_eq!(Committee::new([0; 32], []).unwrap_err(), CommitteeError::Empty);
     let twice = operators.iter().chain(&operators[..1]).cloned();
-    assert_eq!(Committee::new([0; 32], twice).unwrap_err(), CommitteeError::Duplicate(operators[0].clone()));
+    assert_eq!(
+        Committee::new([0; 32], twice).unwrap_err(),
+        CommitteeError::Duplicate(Box::new(operators[0].clone()))
+    );
 }
 
 #[test]

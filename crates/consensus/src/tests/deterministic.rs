@@ -237,11 +237,79 @@ fn a_dead_leader_costs_one_wait() {
             .map(|(a, b)| b.1.duration_since(*a.1).unwrap().as_millis() as u64)
             .collect();
         let usual = gaps.iter().copied().min().unwrap();
+        println!("ms between heights after a leader died: {gaps:?}");
         let costs: Vec<u64> = gaps.iter().map(|gap| gap - usual).collect();
         assert!(costs.iter().all(|cost| *cost <= 600), "{costs:?}");
         assert!(costs.iter().filter(|cost| **cost > 100).count() <= 1, "{costs:?}");
         assert!(gaps.iter().sum::<u64>() > 40 * 200, "the interval is kept: {gaps:?}");
     });
+}
+
+#[test]
+fn an_operator_without_data_stops_nobody_and_follows() {
+    Runner::seeded(12).start(|context| async move {
+        let mut net = Net::new(context, Link::default(), vec![]).await;
+        for index in 0..3 {
+            net.start(index, Conduct::Honest).await;
+        }
+        net.start(3, Conduct::Undecided).await;
+        net.reach(30, &[0, 1, 2, 3]).await;
+        net.agree();
+    });
+}
+
+#[test]
+fn views_without_enough_verdicts_are_given_up_and_the_chain_goes_on() {
+    Runner::seeded(13).start(|context| async move {
+        let mut net = Net::new(context, Link::default(), vec![]).await;
+        net.start(0, Conduct::Honest).await;
+        net.start(1, Conduct::Honest).await;
+        net.start(2, Conduct::Undecided).await;
+        net.start(3, Conduct::Undecided).await;
+        net.context.sleep(Duration::from_secs(10)).await;
+        assert_eq!(net.height(0), 0, "two of four verdicts finalise nothing");
+        net.kill(3);
+        net.context.sleep(Duration::from_millis(10)).await;
+        net.start(3, Conduct::Honest).await;
+        let begun = net.context.current();
+        net.reach(5, &[0, 1, 2, 3]).await;
+        let took = net.context.current().duration_since(begun).unwrap();
+        assert!(took < Duration::from_secs(10), "resuming took {took:?}");
+        net.agree();
+    });
+}
+
+#[test]
+fn a_power_cut_of_all_operators_loses_nothing_that_was_acknowledged() {
+    let records: Vec<Arc<Mutex<Record>>> = (0..4).map(|_| Arc::default()).collect();
+    let before = records.clone();
+    let (_, mut checkpoint) = Runner::seeded(14).start_and_recover(|context| async move {
+        let mut net = Net::new(context, lossy(), vec![]).await;
+        net.records = before;
+        net.start_all().await;
+        net.reach(13, &[0, 1, 2, 3]).await;
+    });
+    for round in 2..5_u64 {
+        let last: Vec<u64> = records.iter().map(|record| record.lock().unwrap().chain.len() as u64).collect();
+        let delivered: Vec<usize> =
+            records.iter().map(|record| record.lock().unwrap().deliveries.len()).collect();
+        let before = records.clone();
+        ((), checkpoint) = Runner::from(checkpoint).start_and_recover(|context| async move {
+            let mut net = Net::new(context, lossy(), vec![]).await;
+            net.records = before;
+            net.start_all().await;
+            net.reach(13 * round, &[0, 1, 2, 3]).await;
+            net.agree();
+        });
+        for (index, record) in records.iter().enumerate() {
+            let again = record.lock().unwrap().deliveries[delivered[index]];
+            assert!(
+                again <= last[index] + 1 && again + 16 > last[index],
+                "resumed at {again} after {}",
+                last[index]
+            );
+        }
+    }
 }
 
 #[test]
@@ -294,7 +362,9 @@ fn a_peer_without_a_seat_cannot_order() {
             .world
             .start(context, publisher.clone(), "p".into(), Tuning::default(), Arc::new(recorder))
             .await;
-        assert!(matches!(refused, Err(SimulationError::NotAnOperator(key)) if key == publisher.public_key()));
+        assert!(
+            matches!(refused, Err(SimulationError::NotAnOperator(key)) if *key == publisher.public_key())
+        );
     });
 }
 

@@ -36,12 +36,12 @@ fn two_votes_in_one_view_are_reported_with_their_proof() {
         net.context.sleep(Duration::from_secs(1)).await;
         net.reach(20, &[0, 1, 2]).await;
         net.agree();
+        let blocked = net.world.blocked().await.unwrap();
+        assert!(blocked.contains(&(net.keys[0].public_key(), traitor.public_key())));
         let record = net.records[0].lock().unwrap();
         let [fault] = record.faults.as_slice() else { panic!("{} faults", record.faults.len()) };
         assert_eq!((fault.kind, fault.view), (FaultKind::ConflictingNotarize, view));
         assert_eq!(fault.signer, traitor.public_key());
         assert!(!fault.evidence.is_empty());
-        let blocked = net.world.blocked().await.unwrap();
-        assert!(blocked.contains(&(net.keys[0].public_key(), traitor.public_key())));
     });
 }

@@ -3,7 +3,10 @@
 use crate::{Application, Digest, Fault, Ordered, PrivateKey, Signer as _, Slot};
 use bytes::Bytes;
 use commonware_runtime::Clock;
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::{
+    FutureExt as _,
+    future::{self, BoxFuture},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
@@ -18,6 +21,8 @@ pub(super) enum Conduct {
     Silent,
     /// Proposes what nobody accepts.
     Garbage,
+    /// Leads honestly, but never has the data to judge what the others propose.
+    Undecided,
 }
 
 pub(super) const GARBAGE: &[u8] = b"garbage";
@@ -77,7 +82,7 @@ where
             clock.sleep(interval).await;
             let now = clock.current();
             match conduct {
-                Conduct::Honest => {
+                Conduct::Honest | Conduct::Undecided => {
                     record.lock().unwrap().proposed.insert(slot.height, now);
                     let since = now.duration_since(UNIX_EPOCH).unwrap().as_micros();
                     Some(format!("{} {} {since}", slot.height, slot.view).into_bytes().into())
@@ -96,6 +101,9 @@ where
             let mut record = self.record();
             record.verified.extend(ancestors.iter().map(|ancestor| ancestor.digest));
             record.verified.insert(block.digest);
+        }
+        if self.conduct == Conduct::Undecided {
+            return future::pending().boxed();
         }
         async move { valid }.boxed()
     }
