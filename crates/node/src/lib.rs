@@ -16,4 +16,5 @@ pub mod api;
 pub mod config;
 pub mod publisher;
 pub mod relayer;
+pub mod status;
 pub mod wire;

@@ -1,7 +1,7 @@
 //! What the API says, in the shape that commands read back.
 
-use crate::config::RollupEntry;
-use hum_bls::Certificate;
+use crate::{config::RollupEntry, status::RoleStatus};
+use hum_bls::{Certificate, OperatorId};
 use hum_types::{
     Address, B256, BlockRef, ChainId, Change, Checkpoint, Confidence, Generation, Header, Height, LaneIndex,
     RollupStatus, TimeMs,
@@ -11,22 +11,17 @@ use serde::{Deserialize, Serialize};
 /// An operator at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorStatus {
+    /// What it last did, what it waits for, its alarms.
+    #[serde(flatten)]
+    pub role: RoleStatus,
     /// Hash of its BLS key.
-    pub id: B256,
+    pub id: OperatorId,
     /// The newest finalised height.
     pub finalised: Height,
     /// The newest certified height; zero while there is none.
     pub certified: Height,
     /// The members as the newest finalised checkpoint has them.
     pub rollups: Vec<RollupView>,
-    /// Pieces of evidence seen, of any kind.
-    pub alarms: u64,
-    /// What it last did.
-    pub last_did: String,
-    /// When, in milliseconds since 1970.
-    pub last_did_ms: TimeMs,
-    /// What it waits for.
-    pub waiting_for: String,
 }
 
 /// A member as an operator sees it.
@@ -44,10 +39,6 @@ pub struct RollupView {
     pub latest: BlockRef,
     /// Number of its head in the newest certified checkpoint.
     pub certified: u64,
-    /// The newest block whose claim this operator has.
-    pub claimed: Option<u64>,
-    /// What this operator waits for before the head can advance.
-    pub waiting_for: String,
 }
 
 /// A checkpoint, with what is known of its certificate.
