@@ -48,11 +48,7 @@ fn absent<T>(field: &'static str, value: Option<T>) -> Result<(), Verdict> {
 }
 
 /// Hold a header against its parent and the rules.
-pub(crate) fn check(
-    spec: &ChainSpec,
-    parent: &CertifiedHeader,
-    header: &Header,
-) -> Result<(), Verdict> {
+pub(crate) fn check(spec: &ChainSpec, parent: &CertifiedHeader, header: &Header) -> Result<(), Verdict> {
     let (parent_hash, parent) = (parent.hash(), parent.header());
     if header.parent_hash != parent_hash {
         let (declared, computed) = (header.parent_hash, parent_hash);

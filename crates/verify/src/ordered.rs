@@ -23,8 +23,10 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn new(count: usize) -> Self {
         let position = |n| adjust_index_for_rlp(n, count);
-        let keys: Vec<(Nibbles, usize)> =
-            (0..count).map(position).map(|at| (Nibbles::unpack(alloy_rlp::encode_fixed_size(&at)), at)).collect();
+        let keys: Vec<(Nibbles, usize)> = (0..count)
+            .map(position)
+            .map(|at| (Nibbles::unpack(alloy_rlp::encode_fixed_size(&at)), at))
+            .collect();
         let mut depths = vec![0; count];
         // A leaf hangs below the deepest branch that it shares with a neighbour.
         for pair in keys.windows(2) {
@@ -43,7 +45,8 @@ impl Layout {
     pub(crate) fn leaf(&self, at: usize, item: &[u8]) -> RlpNode {
         let key = Nibbles::unpack(alloy_rlp::encode_fixed_size(&at));
         let depth = self.depths.get(at).copied().unwrap_or(0);
-        LeafNodeRef::new(&key.slice(depth.min(key.len())..), item).rlp(&mut Vec::with_capacity(item.len() + 16))
+        LeafNodeRef::new(&key.slice(depth.min(key.len())..), item)
+            .rlp(&mut Vec::with_capacity(item.len() + 16))
     }
 
     /// The root over all leaves, by position.

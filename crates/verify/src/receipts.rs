@@ -22,7 +22,10 @@ pub(crate) struct ReceiptTrie {
 impl ReceiptTrie {
     /// For a block of `count` transactions.
     pub(crate) fn new(count: usize) -> Self {
-        Self { layout: Layout::new(count), leaves: std::iter::repeat_with(OnceLock::new).take(count).collect() }
+        Self {
+            layout: Layout::new(count),
+            leaves: std::iter::repeat_with(OnceLock::new).take(count).collect(),
+        }
     }
 
     /// Hash receipts, the first of which belongs to transaction `start`. Chunks may come in any order, on any core.

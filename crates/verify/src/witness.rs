@@ -128,8 +128,8 @@ pub(crate) struct WitnessIndex<'a> {
 impl<'a> WitnessIndex<'a> {
     pub(crate) fn new(witness: &'a Witness, parent: &'a CertifiedHeader) -> Self {
         let (node_hashes, code_hashes) = rayon::join(
-            || witness.state.par_iter().with_min_len(64).map(|node| keccak256(node)).collect::<Vec<_>>(),
-            || witness.codes.par_iter().map(|code| keccak256(code)).collect::<Vec<_>>(),
+            || witness.state.par_iter().with_min_len(64).map(keccak256).collect::<Vec<_>>(),
+            || witness.codes.par_iter().map(keccak256).collect::<Vec<_>>(),
         );
         let nodes = node_hashes.into_iter().zip(witness.state.iter().map(|node| &node[..])).collect();
         let codes = code_hashes.into_iter().zip(&witness.codes).collect();

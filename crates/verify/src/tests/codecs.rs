@@ -3,8 +3,8 @@
 use super::made::{busy, osaka};
 use super::world::*;
 use crate::*;
-use alloy_genesis::ChainConfig;
 use alloy_eips::eip7840::BlobParams;
+use alloy_genesis::ChainConfig;
 use alloy_primitives::{Bytes, b256, bytes};
 use hum_types::ChainId;
 use proptest::prelude::*;
@@ -44,7 +44,14 @@ fn a_witness_above_a_limit_is_refused() {
 
 #[test]
 fn other_bytes_than_a_witness_are_refused() {
-    for bytes in [bytes!(""), bytes!("80"), bytes!("c2c0c0"), bytes!("c4c0c0c0c0"), bytes!("c3c0c0c000"), bytes!("c4c0c0c1c0")] {
+    for bytes in [
+        bytes!(""),
+        bytes!("80"),
+        bytes!("c2c0c0"),
+        bytes!("c4c0c0c0c0"),
+        bytes!("c3c0c0c000"),
+        bytes!("c4c0c0c1c0"),
+    ] {
         let error = Witness::decode(&bytes, &WitnessLimits::default()).unwrap_err();
         assert!(matches!(error, WitnessDecodeError::Rlp { .. }), "{bytes}: {error}");
     }

@@ -1,6 +1,9 @@
 //! A valid block with one thing changed and signed for again: the signer's fault, and the right one.
 
-use super::{made::{busy, osaka}, world::*};
+use super::{
+    made::{busy, osaka},
+    world::*,
+};
 use crate::*;
 use alloy_consensus::{Header, TxEip4844};
 use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
@@ -67,7 +70,8 @@ fn fields_come_and_go_with_forks() {
     // Optional fields stand in a row: without the last there is no one after it to tell that it is missing.
     assert_eq!(field(|h| h.requests_hash = None), "requests hash");
 
-    let spec = ChainSpec::new(&ChainConfig { prague_time: None, osaka_time: None, ..config() }, false).unwrap();
+    let spec =
+        ChainSpec::new(&ChainConfig { prague_time: None, osaka_time: None, ..config() }, false).unwrap();
     let mut world = World::new(spec, 8);
     let made = busy(&mut world, 0);
     let Verdict::Invalid(reason) = made.judge(&world.verifier()) else { panic!() };
@@ -121,7 +125,10 @@ fn time_follows_the_spec() {
     assert!(matches!(judge(&equal, osaka()), Verdict::Invalid(Reason::Range { field: "timestamp", .. })));
     // Another time gives another state (EIP-4788), but the timestamp itself is allowed.
     let allowed = ChainSpec::new(&config(), true).unwrap();
-    assert!(matches!(judge(&equal, allowed.clone()), Verdict::Invalid(Reason::Hash { field: "state root", .. })));
+    assert!(matches!(
+        judge(&equal, allowed.clone()),
+        Verdict::Invalid(Reason::Hash { field: "state root", .. })
+    ));
     let mut earlier = equal;
     earlier.header.timestamp -= 1;
     assert!(matches!(judge(&earlier, allowed), Verdict::Invalid(Reason::Range { field: "timestamp", .. })));
@@ -191,7 +198,9 @@ fn malformed_transactions_that_the_header_commits_to_are_invalid() {
     high_s[end - 32] = 0xff;
     assert!(matches!(
         judge_around(&[high_s]),
-        Verdict::Invalid(Reason::TransactionSignature { index: 0 } | Reason::TransactionMalformed { index: 0, .. })
+        Verdict::Invalid(
+            Reason::TransactionSignature { index: 0 } | Reason::TransactionMalformed { index: 0, .. }
+        )
     ));
     // The same twice: the second has a nonce that is used.
     let twice = judge_around(&[good.clone(), good.clone()]);
@@ -213,17 +222,30 @@ fn blobs_are_counted_and_stay_outside() {
         max_priority_fee_per_gas: 1,
         to: TOKEN,
         max_fee_per_blob_gas: 1_000_000_000,
-        blob_versioned_hashes: (0..blobs).map(|n| { let mut hash = B256::repeat_byte(n); hash.0[0] = 1; hash }).collect(),
+        blob_versioned_hashes: (0..blobs)
+            .map(|n| {
+                let mut hash = B256::repeat_byte(n);
+                hash.0[0] = 1;
+                hash
+            })
+            .collect(),
         ..Default::default()
     };
     let mut world = World::new(osaka(), 8);
     let six = sign(&key(0), blob(6));
     let made = world.make(vec![six.clone()], vec![]);
     assert_eq!(made.header.blob_gas_used, Some(6 * DATA_GAS_PER_BLOB));
-    assert!(matches!(made.judge(&world.verifier()), Verdict::Valid(_)), "{:?}", made.judge(&world.verifier()));
-    let mut fewer = made.clone();
+    assert!(
+        matches!(made.judge(&world.verifier()), Verdict::Valid(_)),
+        "{:?}",
+        made.judge(&world.verifier())
+    );
+    let mut fewer = made;
     fewer.header.blob_gas_used = Some(5 * DATA_GAS_PER_BLOB);
-    assert!(matches!(fewer.judge(&world.verifier()), Verdict::Invalid(Reason::Quantity { field: "blob gas used", .. })));
+    assert!(matches!(
+        fewer.judge(&world.verifier()),
+        Verdict::Invalid(Reason::Quantity { field: "blob gas used", .. })
+    ));
 
     let seven = judge_around(&[sign(&key(0), blob(7)).encoded_2718()]);
     assert!(matches!(seven, Verdict::Invalid(Reason::Transaction { index: 0, .. })), "{seven:?}");
@@ -237,7 +259,10 @@ fn blobs_are_counted_and_stay_outside() {
     network.extend(inner);
     network.extend([0xc0, 0xc0, 0xc0]);
     let attached = judge_around(&[network]);
-    assert!(matches!(attached, Verdict::Invalid(Reason::TransactionMalformed { index: 0, .. })), "{attached:?}");
+    assert!(
+        matches!(attached, Verdict::Invalid(Reason::TransactionMalformed { index: 0, .. })),
+        "{attached:?}"
+    );
 }
 
 /// EIP-7825: one transaction's gas.
@@ -276,7 +301,7 @@ fn a_signed_header_must_be_a_header() {
     // One more item at the end of the list.
     let length = usize::from(raw[1]) << 8 | usize::from(raw[2]);
     assert_eq!((raw[0], length), (0xf9, raw.len() - 3));
-    let mut longer = raw.clone();
+    let mut longer = raw;
     longer.extend(vec![0x80; 3]);
     longer[1..3].copy_from_slice(&(length as u16 + 3).to_be_bytes());
     let verdict = judge(&longer);

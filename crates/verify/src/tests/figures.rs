@@ -1,7 +1,7 @@
 //! Figures, printed on demand: `cargo test -p hum-verify figures -- --ignored --nocapture`.
 
-use crate::block::Transaction;
 use super::{fixtures, made::osaka, world::*};
+use crate::block::Transaction;
 use crate::{bench::Prepared, *};
 use alloy_primitives::{Address, keccak256};
 use std::time::Instant;
@@ -33,7 +33,8 @@ fn show(kind: &str, prepared: &Prepared<'_>, witness: &Witness) {
 fn figures() {
     for file in fixtures::valid_blocks() {
         let verifier = fixtures::verifier(&file);
-        let prepared = Prepared::new(&verifier, &file.parent, file.claimed, &file.block, &file.witness).unwrap();
+        let prepared =
+            Prepared::new(&verifier, &file.parent, file.claimed, &file.block, &file.witness).unwrap();
         show("fixture", &prepared, &file.witness);
     }
     let mut world = World::new(osaka(), 5_000);

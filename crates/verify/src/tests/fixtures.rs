@@ -1,12 +1,19 @@
 //! Real chain data: the committed few, and the whole collection where it lies beside the checkout.
 
 use crate::*;
-use crate::{dialect::parse_witness, file::{BlockFile, FileError}, trie::Trie};
+use crate::{
+    dialect::parse_witness,
+    file::{BlockFile, FileError},
+    trie::Trie,
+};
 use alloy_consensus::Header;
 use alloy_primitives::{B256, b256};
 use alloy_rlp::Decodable;
 use flate2::read::GzDecoder;
-use std::{io::Read, path::{Path, PathBuf}};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 /// The collection, where it is there.
 fn collection() -> Option<PathBuf> {
@@ -56,7 +63,10 @@ pub(super) fn verifier(file: &BlockFile) -> Verifier {
 fn a_mainnet_block_is_valid() {
     let file = mainnet_block();
     let Verdict::Valid(summary) = judge(&file) else { panic!("{:?}", judge(&file)) };
-    assert_eq!(summary.header.hash(), b256!("c19ed13283a0ccd0015cf8baf764f89b7e4ce60c452913f666b2381d4d6f3198"));
+    assert_eq!(
+        summary.header.hash(),
+        b256!("c19ed13283a0ccd0015cf8baf764f89b7e4ce60c452913f666b2381d4d6f3198")
+    );
     assert_eq!((summary.header.block().number, summary.transactions), (21_688_509, 8));
     assert!(summary.messages.is_empty() && summary.malformed_gateway_logs.is_empty());
 }

@@ -113,7 +113,10 @@ fn each_wrong_field_is_named() {
     };
     assert_eq!(
         changed(&|fields| fields.sender.push(0)),
-        GatewayLogError::Address { field: "sender", error: InteropAddressError::Length { found: 29, expected: 28 } }
+        GatewayLogError::Address {
+            field: "sender",
+            error: InteropAddressError::Length { found: 29, expected: 28 }
+        }
     );
     assert!(matches!(
         changed(&|fields| fields.recipient[1] = 2),
@@ -155,8 +158,18 @@ fn only_soliditys_own_encoding_is_read() {
         refusal(data)
     };
     // Heads of sender, recipient, payload, attributes; then their lengths, and those of the one attribute.
-    let words = [(0, "sender"), (1, "recipient"), (2, "payload"), (4, "attributes"), (5, "sender"),
-        (7, "recipient"), (9, "payload"), (11, "attributes"), (12, "attributes"), (13, "attributes")];
+    let words = [
+        (0, "sender"),
+        (1, "recipient"),
+        (2, "payload"),
+        (4, "attributes"),
+        (5, "sender"),
+        (7, "recipient"),
+        (9, "payload"),
+        (11, "attributes"),
+        (12, "attributes"),
+        (13, "attributes"),
+    ];
     for (word, field) in words {
         assert_eq!(changed(word, u64::MAX), GatewayLogError::Encoding(field), "word {word}");
     }

@@ -27,7 +27,12 @@ pub(super) fn busy(world: &mut World, round: u64) -> Made {
         world.write(5, &[(1, 0), (1, 1), (2, 0), (3, 0)]),
         world.transaction(6, TxKind::Create, 1, short_lived),
         world.transaction(6, TxKind::Create, 0, lasting),
-        world.transaction(7, TxKind::Call(LOOKBACK), 0, U256::from(round.saturating_sub(4)).to_be_bytes::<32>().into()),
+        world.transaction(
+            7,
+            TxKind::Call(LOOKBACK),
+            0,
+            U256::from(round.saturating_sub(4)).to_be_bytes::<32>().into(),
+        ),
     ];
     let withdrawal = Withdrawal { index: round, validator_index: 1, address: fresh, amount: 3 };
     world.make(transactions, vec![withdrawal])
@@ -43,7 +48,9 @@ fn a_chain_of_busy_blocks_is_valid_under_its_own_verdicts() {
         if let Some(head) = head {
             made.parent = head;
         }
-        let Verdict::Valid(summary) = made.judge(&verifier) else { panic!("{round}: {:?}", made.judge(&verifier)) };
+        let Verdict::Valid(summary) = made.judge(&verifier) else {
+            panic!("{round}: {:?}", made.judge(&verifier))
+        };
         assert_eq!(summary.header.header(), &made.header);
         head = Some(summary.header);
     }

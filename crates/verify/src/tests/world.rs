@@ -9,14 +9,20 @@ use crate::{
     *,
 };
 use alloy_consensus::{
-    Block, BlockBody, Header, SignableTransaction, TxEip1559, TxEip4844,
-    constants::EMPTY_OMMER_ROOT_HASH, transaction::SignerRecoverable,
+    Block, BlockBody, Header, SignableTransaction, TxEip1559, TxEip4844, constants::EMPTY_OMMER_ROOT_HASH,
+    transaction::SignerRecoverable,
 };
 use alloy_eips::{
-    eip1559::BaseFeeParams, eip2935, eip4788, eip4895::{Withdrawal, Withdrawals}, eip7002, eip7251, eip2718::Encodable2718,
+    eip1559::BaseFeeParams,
+    eip2718::Encodable2718,
+    eip2935, eip4788,
+    eip4895::{Withdrawal, Withdrawals},
+    eip7002, eip7251,
 };
 use alloy_genesis::ChainConfig;
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, bytes, hex, keccak256, map::B256Map};
+use alloy_primitives::{
+    Address, B256, Bytes, Signature, TxKind, U256, address, bytes, hex, keccak256, map::B256Map,
+};
 use alloy_trie::{TrieAccount, root::ordered_trie_root_encoded};
 use k256::ecdsa::SigningKey;
 use revm::database::State;
@@ -37,13 +43,9 @@ const GATEWAY_CODE: Bytes = bytes!(
      36035fa200"
 );
 /// Stores the second word at the slot named by the first, for each pair of words.
-const STORE_CODE: Bytes = bytes!(
-    "5f5b80361460165780602001358135556040016001565b00"
-);
+const STORE_CODE: Bytes = bytes!("5f5b80361460165780602001358135556040016001565b00");
 /// Stores the hash of the block whose number is the first word.
-const LOOKBACK_CODE: Bytes = bytes!(
-    "5f35405f5500"
-);
+const LOOKBACK_CODE: Bytes = bytes!("5f35405f5500");
 
 /// What an account starts with.
 #[derive(Debug, Clone, Default)]
@@ -135,15 +137,28 @@ impl World {
             (GATEWAY, Start { code: GATEWAY_CODE, ..Default::default() }),
             (STORE, Start { code: STORE_CODE, ..Default::default() }),
             (LOOKBACK, Start { code: LOOKBACK_CODE, ..Default::default() }),
-            (eip4788::BEACON_ROOTS_ADDRESS, Start { code: eip4788::BEACON_ROOTS_CODE.clone(), ..Default::default() }),
-            (eip2935::HISTORY_STORAGE_ADDRESS, Start { code: eip2935::HISTORY_STORAGE_CODE.clone(), ..Default::default() }),
-            (eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, Start { code: eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE.clone(), ..Default::default() }),
-            (eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, Start { code: eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE.clone(), ..Default::default() }),
+            (
+                eip4788::BEACON_ROOTS_ADDRESS,
+                Start { code: eip4788::BEACON_ROOTS_CODE.clone(), ..Default::default() },
+            ),
+            (
+                eip2935::HISTORY_STORAGE_ADDRESS,
+                Start { code: eip2935::HISTORY_STORAGE_CODE.clone(), ..Default::default() },
+            ),
+            (
+                eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+                Start { code: eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE.clone(), ..Default::default() },
+            ),
+            (
+                eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+                Start { code: eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE.clone(), ..Default::default() },
+            ),
         ];
         let mut balances = Vec::new();
         for seed in 0..keys {
             let account = address_of(&key(seed));
-            alloc.push((account, Start { balance: U256::from(10).pow(U256::from(24)), ..Default::default() }));
+            alloc
+                .push((account, Start { balance: U256::from(10).pow(U256::from(24)), ..Default::default() }));
             balances.push((balance_slot(account), U256::from(1_000_000_000)));
         }
         alloc.push((TOKEN, Start { code: TOKEN_CODE, storage: balances, ..Default::default() }));
@@ -154,8 +169,8 @@ impl World {
             for (slot, value) in start.storage {
                 storage.insert(&keccak256(slot), alloy_rlp::encode(value), &()).unwrap();
             }
-            let storage_root =
-                storage.commit(&mut |hash, node| store.nodes.insert_hashed(hash, Bytes::copy_from_slice(node)));
+            let storage_root = storage
+                .commit(&mut |hash, node| store.nodes.insert_hashed(hash, Bytes::copy_from_slice(node)));
             let code_hash = keccak256(&start.code);
             store.codes.insert(code_hash, start.code.clone());
             let nonce = u64::from(!start.code.is_empty());
@@ -221,7 +236,7 @@ impl World {
         let timestamp = parent.header().timestamp + 1;
         let params = self.spec.blob_params(timestamp).unwrap();
         let raw: Vec<Vec<u8>> = transactions.iter().map(Encodable2718::encoded_2718).collect();
-        let raw_withdrawals: Vec<Vec<u8>> = withdrawals.iter().map(|w| alloy_rlp::encode(w)).collect();
+        let raw_withdrawals: Vec<Vec<u8>> = withdrawals.iter().map(alloy_rlp::encode).collect();
         let mut header = Header {
             parent_hash: parent.hash(),
             ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -237,13 +252,14 @@ impl World {
             ..Default::default()
         };
         let senders: Vec<Address> = transactions.iter().map(|t| t.recover_signer().unwrap()).collect();
-        let checked =
-            Checked { header: header.clone(), transactions, withdrawals: Some(withdrawals) };
+        let checked = Checked { header: header.clone(), transactions, withdrawals: Some(withdrawals) };
 
         let database = StateDb::new(parent.header().state_root, Recorder::new(&self.store));
         let mut state = State::builder().with_database(database).with_bundle_update().build();
         let trie = ReceiptTrie::new(checked.transactions.len());
-        let outcome = execute(&self.spec, &checked, &senders, &mut state, |start, chunk| trie.hash(start, chunk)).unwrap();
+        let outcome =
+            execute(&self.spec, &checked, &senders, &mut state, |start, chunk| trie.hash(start, chunk))
+                .unwrap();
         let changes = state.transition_state.take().unwrap();
         let new_codes: Vec<(B256, Bytes)> =
             state.cache.contracts.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
@@ -277,8 +293,12 @@ impl World {
     }
 }
 
-pub(super) fn sign(key: &SigningKey, transaction: impl SignableTransaction<Signature> + Into<Unsigned>) -> Transaction {
-    let (signature, recovery) = key.sign_prehash_recoverable(transaction.signature_hash().as_slice()).unwrap();
+pub(super) fn sign(
+    key: &SigningKey,
+    transaction: impl SignableTransaction<Signature> + Into<Unsigned>,
+) -> Transaction {
+    let (signature, recovery) =
+        key.sign_prehash_recoverable(transaction.signature_hash().as_slice()).unwrap();
     let signature = Signature::from((signature, recovery));
     match transaction.into() {
         Unsigned::Fee(transaction) => transaction.into_signed(signature).into(),

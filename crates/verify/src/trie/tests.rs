@@ -1,7 +1,10 @@
 use super::*;
 use alloy_primitives::hex;
 use alloy_rlp::Encodable;
-use alloy_trie::{HashBuilder, nodes::{BranchNode, ExtensionNode, LeafNode}, TrieMask};
+use alloy_trie::{
+    HashBuilder, TrieMask,
+    nodes::{BranchNode, ExtensionNode, LeafNode},
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -138,8 +141,14 @@ fn nodes_that_cannot_stand_where_they_stand_are_refused() {
         BranchNode::new(vec![child(); children], TrieMask::new(((1_u32 << children) - 1) as u16))
     };
 
-    assert_eq!(malformed(0, &rlp(&LeafNode::new(path(63), vec![1]))), "a leaf's path does not end where keys end");
-    assert_eq!(malformed(1, &rlp(&LeafNode::new(path(64), vec![1]))), "a leaf's path does not end where keys end");
+    assert_eq!(
+        malformed(0, &rlp(&LeafNode::new(path(63), vec![1]))),
+        "a leaf's path does not end where keys end"
+    );
+    assert_eq!(
+        malformed(1, &rlp(&LeafNode::new(path(64), vec![1]))),
+        "a leaf's path does not end where keys end"
+    );
     assert_eq!(malformed(0, &rlp(&LeafNode::new(path(64), vec![]))), "a leaf's value is empty");
     let to_end = "an extension's path is empty or reaches the end";
     assert_eq!(malformed(0, &rlp(&ExtensionNode::new(path(64), child()))), to_end);
