@@ -1,0 +1,11 @@
+//! Measure what Hum promises in numbers, in process.
+//!
+//! It asserts nothing about time and talks to no network; figures that do not depend on the machine are held by tests.
+//!
+//! ```text
+//! gas: ledger (proofs) ─▶ relay (calldata) ─▶ revm with the committed artifacts ─▶ GasReport
+//! ```
+//!
+//! Invariant: what is measured is what a relayer would send: certificates, proofs and calldata come from the same code.
+
+pub mod gas;
