@@ -1,7 +1,7 @@
 //! Embedded execution chains on real ports, for `hum up`, the demos and tests.
 //!
 //! It decides nothing about messages, checkpoints or certificates, and no operator needs it: everything else reaches these chains over
-//! JSON-RPC, as it would reach any other node.
+//! JSON-RPC, as it would reach any other node. A [`network::LocalNetwork`] starts the roles in processes of their own.
 //!
 //! ```text
 //!  ChainConfig ──▶ DevChain ──┬── producer task: pool ─▶ block ─▶ head, safe, finalized
@@ -18,6 +18,7 @@
 
 pub mod chain;
 pub mod lies;
+pub mod network;
 
 pub use chain::{
     CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions, Endpoint, Predeploy, Reorg,

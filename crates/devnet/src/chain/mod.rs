@@ -100,6 +100,15 @@ impl DevChain {
         &self.endpoint
     }
 
+    /// Its rules, as `debug_chainConfig` states them.
+    pub fn rules(&self) -> Result<serde_json::Value, DevChainError> {
+        serde_json::to_value(&self.core.genesis.config).map_err(|error| DevChainError::Config {
+            name: self.core.config.name.clone(),
+            field: "rules",
+            problem: error.to_string(),
+        })
+    }
+
     /// URL of its JSON-RPC endpoint.
     pub fn rpc_url(&self) -> String {
         self.endpoint.url()
@@ -186,6 +195,15 @@ impl DevChain {
 
     pub(crate) fn rpc_context(&self) -> RpcApiContext {
         self.core.rpc_context()
+    }
+}
+
+impl std::fmt::Debug for DevChain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DevChain")
+            .field("name", &self.core.config.name)
+            .field("head", &self.head())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,410 @@
+//! A whole local network: chains in this process, every role in a process of its own.
+//!
+//! ```text
+//! this process:  L1, rollups (each with its sequencer's desk)
+//! children:      operators ⇄ operators, publisher for each rollup, relayer
+//! DIR/network.json             what everyone reads
+//! DIR/<role>/role.json, keys/, data/, log
+//! ```
+//!
+//! The roles do not know that the network is local: they are the same program with the same files as anywhere.
+
+mod desk;
+mod keys;
+mod lay_out;
+mod process;
+
+pub use process::{Process, TIED_ARGUMENT};
+
+use crate::{ChainConfig, DevChain, DevChainError};
+use alloy::{primitives::U256, transports::http::reqwest};
+use desk::Desk;
+use hum_chain::{
+    ReadError,
+    contracts::{Addresses, DeployError, Deployment},
+    rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
+};
+use hum_node::config::{DirectoryError, NetworkFile};
+use hum_types::{Address, B256, Bytes, ChainId, RegistrationId};
+use keys::Secrets;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Chain id of the local L1; rollups follow it.
+const L1_CHAIN_ID: u64 = 900;
+/// What each account starts with: a million ether, in wei.
+const BALANCE_WEI: u128 = 1_000_000 * 1_000_000_000_000_000_000;
+/// How often a process that starts is asked whether it is ready.
+const READY_POLL: Duration = Duration::from_millis(50);
+/// How long a network may take to certify its first checkpoint.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Names of the first rollups.
+const NAMES: [&str; 8] = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"];
+
+/// What a local network consists of.
+#[derive(Debug, Clone)]
+pub struct LocalConfig {
+    /// Where its files go; made when missing. Must not hold another network.
+    pub dir: PathBuf,
+    /// The `hum` binary that runs the roles.
+    pub hum: PathBuf,
+    /// How many rollups.
+    pub rollups: usize,
+    /// How many operators.
+    pub operators: usize,
+    /// Time between blocks of each rollup; the last entry serves all that follow.
+    pub block_time_ms: Vec<u64>,
+    /// How many blocks the `safe` tag stays behind.
+    pub safe_depth: u64,
+    /// How many blocks the `finalized` tag stays behind.
+    pub finalized_depth: u64,
+}
+
+/// What has been done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Chains make blocks.
+    Chains,
+    /// Network file, role files and keys are written.
+    Files,
+    /// Operators and publishers run.
+    Roles,
+    /// Contracts stand on every chain.
+    Contracts,
+    /// The first checkpoint that covers the contracts is certified, and the relayer runs.
+    Ready,
+}
+
+/// Why a local network did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// A count that makes no network.
+    #[error("{what} is {found}, it must be between {least} and {most}")]
+    Count {
+        /// What is counted.
+        what: &'static str,
+        /// What was asked for.
+        found: usize,
+        /// The least.
+        least: usize,
+        /// The most.
+        most: usize,
+    },
+    /// The directory holds something.
+    #[error("{dir} holds a network already; remove it or choose another --dir")]
+    Occupied {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A file or process could not be made.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An embedded chain failed.
+    #[error(transparent)]
+    Chain(#[from] DevChainError),
+    /// An embedded chain's genesis or rules are not what the verifier reads.
+    #[error("chain {chain_id}: {problem}")]
+    Genesis {
+        /// The chain.
+        chain_id: ChainId,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A node could not be asked.
+    #[error("chain {chain_id}: {source}")]
+    Rpc {
+        /// The chain.
+        chain_id: ChainId,
+        /// Why.
+        source: ReadError,
+    },
+    /// Keys that form no committee.
+    #[error("the operators form no committee: {0}")]
+    Committee(String),
+    /// A role's directory could not be written.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The contracts could not be deployed.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// A role ended while the network was starting.
+    #[error("{name} ended with {status}; its last words:\n{last_words}")]
+    Exited {
+        /// The role.
+        name: String,
+        /// How it ended.
+        status: String,
+        /// The end of its log.
+        last_words: String,
+    },
+    /// Nothing was certified in time.
+    #[error("no checkpoint was certified within {seconds} s; see the logs under {dir}")]
+    NotReady {
+        /// How long was waited.
+        seconds: u64,
+        /// Where the logs are.
+        dir: PathBuf,
+    },
+}
+
+/// A rollup of a local network.
+#[derive(Debug)]
+pub struct LocalRollup {
+    /// What it is called.
+    pub name: String,
+    /// Its chain.
+    pub chain: DevChain,
+    /// Its entry in the registry.
+    pub registration: RegistrationId,
+    /// The secret of its sequencer: what a lying sequencer of a demo signs with.
+    pub sequencer_secret: B256,
+    desk: Desk,
+}
+
+/// A running local network.
+#[derive(Debug)]
+pub struct LocalNetwork {
+    dir: PathBuf,
+    file: NetworkFile,
+    addresses: Addresses,
+    secrets: Secrets,
+    /// The L1.
+    pub l1: DevChain,
+    /// The rollups, by ascending chain id.
+    pub rollups: Vec<LocalRollup>,
+    /// The roles: operators, then publishers in the order of `rollups`, then relayers.
+    pub processes: Vec<Process>,
+}
+
+impl LocalNetwork {
+    /// Start everything; `progress` hears of each step. What was started is stopped again when a step fails.
+    pub async fn start(config: LocalConfig, progress: impl Fn(Step)) -> Result<Self, NetworkError> {
+        config.check()?;
+        let secrets = Secrets::new(random_seed()?);
+        let (l1, chains) = config.boot(secrets).await?;
+        progress(Step::Chains);
+
+        let plan = lay_out::plan(&config, secrets, &l1, chains).await?;
+        progress(Step::Files);
+        let mut network = Self {
+            dir: config.dir.clone(),
+            file: plan.file,
+            addresses: plan.deployment.addresses(),
+            secrets,
+            l1,
+            rollups: plan.rollups,
+            processes: Vec::new(),
+        };
+        let (relayers, others): (Vec<_>, Vec<_>) =
+            plan.roles.into_iter().partition(|role| role.command == "relayer");
+        network.spawn(&config.hum, others)?;
+        progress(Step::Roles);
+        let deployed = network.deploy(&plan.deployment, &plan.table).await?;
+        progress(Step::Contracts);
+        network.spawn(&config.hum, relayers)?;
+        network.wait_until_ready(&deployed).await?;
+        progress(Step::Ready);
+        Ok(network)
+    }
+
+    /// The network file's contents.
+    #[must_use]
+    pub const fn file(&self) -> &NetworkFile {
+        &self.file
+    }
+
+    /// Where the network file is.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        network_path(&self.dir)
+    }
+
+    /// Where the contracts stand, on every chain.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The secret of an account with funds on every chain, for whoever tries things out.
+    #[must_use]
+    pub fn dev_secret(&self) -> B256 {
+        self.secrets.secret("dev", 0)
+    }
+
+    /// The process called `name`.
+    pub fn process(&mut self, name: &str) -> Option<&mut Process> {
+        self.processes.iter_mut().find(|process| process.name() == name)
+    }
+
+    /// Stop every role, then the chains. No process is left.
+    pub async fn stop(mut self) -> Result<(), NetworkError> {
+        let mut failed = None;
+        let stops = self.processes.iter_mut().map(|process| async {
+            let name = process.name().to_owned();
+            process.stop().await.map_err(|source| NetworkError::Io { what: format!("stop {name}"), source })
+        });
+        for stopped in futures::future::join_all(stops).await {
+            failed = failed.or(stopped.err());
+        }
+        for rollup in &self.rollups {
+            rollup.desk.close().await;
+            rollup.chain.shutdown().await;
+        }
+        self.l1.shutdown().await;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn spawn(&mut self, hum: &Path, roles: Vec<lay_out::Role>) -> Result<(), NetworkError> {
+        for role in roles {
+            let dir = role.directory.path().to_owned();
+            let arguments = vec![role.command.to_owned(), "--dir".to_owned(), dir.display().to_string()];
+            let process = Process::start(role.name.clone(), hum.to_owned(), arguments, dir.join("log"))
+                .map_err(|source| NetworkError::Io { what: format!("start {}", role.name), source })?;
+            self.processes.push(process);
+        }
+        Ok(())
+    }
+
+    /// Deploy everywhere at once; the block of each rollup that has everything.
+    async fn deploy(
+        &self,
+        deployment: &Deployment,
+        table: &Bytes,
+    ) -> Result<Vec<(ChainId, u64)>, NetworkError> {
+        let owner = self.secrets.secret("owner", 0);
+        let sources: Vec<_> =
+            self.rollups.iter().map(|rollup| (rollup.chain.config().chain_id, rollup.registration)).collect();
+        let on_rollups = self.rollups.iter().map(|rollup| {
+            let own = rollup.chain.config().chain_id;
+            let others: Vec<_> = sources.iter().copied().filter(|(id, _)| *id != own).collect();
+            async move {
+                let (chain, submit) = connect(&rollup.chain, owner)?;
+                deployment.deploy(&chain, &submit, table, &others).await?;
+                Ok::<_, NetworkError>((own, rollup.chain.head().number))
+            }
+        });
+        let on_l1 = async {
+            let (chain, submit) = connect(&self.l1, owner)?;
+            deployment.deploy_l1(&chain, &submit).await?;
+            Ok::<_, NetworkError>(())
+        };
+        let (deployed, ()) = futures::try_join!(futures::future::try_join_all(on_rollups), on_l1)?;
+        Ok(deployed)
+    }
+
+    async fn wait_until_ready(&mut self, deployed: &[(ChainId, u64)]) -> Result<(), NetworkError> {
+        let client = reqwest::Client::new();
+        let deadline = tokio::time::Instant::now() + READY_TIMEOUT;
+        while tokio::time::Instant::now() < deadline {
+            for process in &mut self.processes {
+                let exited = process
+                    .exited()
+                    .map_err(|source| NetworkError::Io { what: "look after a role".into(), source })?;
+                if let Some(status) = exited {
+                    return Err(NetworkError::Exited {
+                        name: process.name().to_owned(),
+                        status: status.to_string(),
+                        last_words: process.last_words(),
+                    });
+                }
+            }
+            if self.covers(&client, deployed).await {
+                return Ok(());
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+        Err(NetworkError::NotReady { seconds: READY_TIMEOUT.as_secs(), dir: self.dir.clone() })
+    }
+
+    /// Whether every operator says that its newest certified checkpoint has these blocks.
+    async fn covers(&self, client: &reqwest::Client, blocks: &[(ChainId, u64)]) -> bool {
+        for operator in &self.file.operators {
+            let Ok(answer) = client.get(format!("{}/status", operator.api)).send().await else {
+                return false;
+            };
+            let Ok(status) = answer.json::<hum_node::api::OperatorStatus>().await else { return false };
+            let covered = |chain_id, number| {
+                status.rollups.iter().any(|rollup| rollup.chain_id == chain_id && rollup.certified >= number)
+            };
+            if !blocks.iter().all(|(chain_id, number)| covered(*chain_id, *number)) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl LocalConfig {
+    fn check(&self) -> Result<(), NetworkError> {
+        let counts = [
+            ("the number of rollups", self.rollups, 1, 64),
+            ("the number of operators", self.operators, 1, 100),
+            ("the number of block times", self.block_time_ms.len(), 1, 64),
+        ];
+        for (what, found, least, most) in counts {
+            if !(least..=most).contains(&found) {
+                return Err(NetworkError::Count { what, found, least, most });
+            }
+        }
+        if network_path(&self.dir).exists() {
+            return Err(NetworkError::Occupied { dir: self.dir.clone() });
+        }
+        std::fs::create_dir_all(&self.dir)
+            .map_err(|source| NetworkError::Io { what: format!("make {}", self.dir.display()), source })
+    }
+
+    async fn boot(&self, secrets: Secrets) -> Result<(DevChain, Vec<DevChain>), NetworkError> {
+        let accounts: Vec<Address> = ["owner", "relayer", "dev"].map(|what| secrets.address(what, 0)).into();
+        let chain = |name: String, id: u64, block_time_ms: u64| ChainConfig {
+            block_time_ms,
+            safe_depth: self.safe_depth,
+            finalized_depth: self.finalized_depth,
+            prefunded: accounts.iter().map(|account| (*account, U256::from(BALANCE_WEI))).collect(),
+            ..ChainConfig::new(name, ChainId(id))
+        };
+        let l1 = DevChain::start(chain("l1".to_owned(), L1_CHAIN_ID, 1_000)).await?;
+        let mut rollups = Vec::with_capacity(self.rollups);
+        for index in 0..self.rollups {
+            let name = NAMES.get(index).map_or_else(|| format!("rollup-{}", index + 1), ToString::to_string);
+            let time = self.block_time_ms.get(index).or(self.block_time_ms.last()).copied().unwrap_or(1_000);
+            rollups.push(DevChain::start(chain(name, L1_CHAIN_ID + 1 + index as u64, time)).await?);
+        }
+        Ok((l1, rollups))
+    }
+}
+
+fn network_path(dir: &Path) -> PathBuf {
+    dir.join("network.json")
+}
+
+/// A reader and a sender for an embedded chain.
+pub fn connect(chain: &DevChain, secret: B256) -> Result<(RpcChain, RpcSubmit), NetworkError> {
+    let chain_id = chain.config().chain_id;
+    let reader = RpcChain::new(&chain.rpc_url(), chain_id, RpcLimits::default())
+        .map_err(|source| NetworkError::Rpc { chain_id, source })?;
+    let policy = SubmitPolicy { fees: FeePolicy::default(), in_flight_max: 64, ..SubmitPolicy::default() };
+    let submit = RpcSubmit::new(reader.clone(), secret, policy).ok_or_else(|| NetworkError::Genesis {
+        chain_id,
+        problem: "an account's secret is no secp256k1 key".to_owned(),
+    })?;
+    Ok((reader, submit))
+}
+
+fn random_seed() -> Result<B256, NetworkError> {
+    let mut seed = [0; 32];
+    io::Read::read_exact(
+        &mut std::fs::File::open("/dev/urandom")
+            .map_err(|source| NetworkError::Io { what: "open /dev/urandom".into(), source })?,
+        &mut seed,
+    )
+    .map_err(|source| NetworkError::Io { what: "read /dev/urandom".into(), source })?;
+    Ok(B256::new(seed))
+}
