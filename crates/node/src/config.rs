@@ -14,7 +14,7 @@ mod roles;
 
 pub use directory::{DirectoryError, KeyName, RoleDirectory};
 pub use network::{
-    CommitteeEntry, Deployment, Gateways, L1Entry, Member, NETWORK_VERSION, Network, NetworkError, NetworkFile,
-    OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RollupEntry, RollupLimits,
+    CommitteeEntry, Deployment, Gateways, L1Entry, Member, NETWORK_VERSION, Network, NetworkError,
+    NetworkFile, OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RollupEntry, RollupLimits,
 };
 pub use roles::{OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig};

@@ -14,7 +14,9 @@
 
 pub mod api;
 pub mod config;
+pub mod operator;
 pub mod publisher;
 pub mod relayer;
+pub mod runtime;
 pub mod status;
 pub mod wire;

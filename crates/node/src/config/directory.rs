@@ -113,7 +113,8 @@ impl RoleDirectory {
     /// Read the role's file.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, DirectoryError> {
         let path = self.file();
-        let text = fs::read_to_string(&path).map_err(|source| DirectoryError::Io { path: path.clone(), source })?;
+        let text =
+            fs::read_to_string(&path).map_err(|source| DirectoryError::Io { path: path.clone(), source })?;
         serde_json::from_str(&text).map_err(|source| DirectoryError::Json { path, source })
     }
 
@@ -131,7 +132,8 @@ impl RoleDirectory {
     /// Read a secret.
     pub fn read_key(&self, name: KeyName) -> Result<B256, DirectoryError> {
         let path = self.key_path(name);
-        let text = fs::read_to_string(&path).map_err(|source| DirectoryError::Io { path: path.clone(), source })?;
+        let text =
+            fs::read_to_string(&path).map_err(|source| DirectoryError::Io { path: path.clone(), source })?;
         text.trim().parse().map_err(|_| DirectoryError::Secret { path })
     }
 

@@ -7,8 +7,8 @@ use hum_bls::{Committee, CommitteeError, OperatorId, PossessedKey, PossessionErr
 use hum_consensus::PublicKey;
 use hum_ledger::{Genesis, RollupParams};
 use hum_types::{
-    Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, Stake,
-    TimeMs, keccak256,
+    Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId,
+    Stake, TimeMs, keccak256,
 };
 use hum_verify::{CertifiedHeader, ChainSpec};
 use serde::{Deserialize, Serialize};
@@ -459,7 +459,16 @@ impl NetworkFile {
             l1_origin: self.l1.origin,
             rollups: members.iter().map(Member::params).collect(),
         };
-        Ok(Network { name: self.name, domain: self.domain, genesis, l1: self.l1, members, operators, committee, peers })
+        Ok(Network {
+            name: self.name,
+            domain: self.domain,
+            genesis,
+            l1: self.l1,
+            members,
+            operators,
+            committee,
+            peers,
+        })
     }
 }
 

@@ -3,8 +3,8 @@
 use super::Submission;
 use hum_bls::Certificate;
 use hum_types::{
-    B256, BlockRef, ChainId, Checkpoint, Decode, DecodeError, Encode, Generation, Height, Reader, RollupStatus,
-    TimeMs, put_list,
+    B256, BlockRef, ChainId, Checkpoint, Decode, DecodeError, Encode, Generation, Height, Reader,
+    RollupStatus, TimeMs, put_list,
 };
 
 /// Checkpoints that one answer can carry.

@@ -1,8 +1,8 @@
 //! Between a publisher and an operator.
 
 use hum_types::{
-    BlockRef, Bytes, ChainId, Decode, DecodeError, Encode, Generation, Height, Reader, RollupStatus, SignedClaim,
-    SignedRetraction, put_bytes,
+    BlockRef, Bytes, ChainId, Decode, DecodeError, Encode, Generation, Height, Reader, RollupStatus,
+    SignedClaim, SignedRetraction, put_bytes,
 };
 
 /// Most bytes of an encoded [`Submission`]: what one network message carries, less its tags.
@@ -283,7 +283,10 @@ impl Decode for PublisherReply {
                 kind: RefusalKind::try_from(reader.u8("refusal")?)?,
             },
             3 => Self::Status(PublisherStatus::decode_from(reader)?),
-            4 => Self::Wanted { chain_id: ChainId::decode_from(reader)?, block: BlockRef::decode_from(reader)? },
+            4 => Self::Wanted {
+                chain_id: ChainId::decode_from(reader)?,
+                block: BlockRef::decode_from(reader)?,
+            },
             5 => Self::Retracting {
                 chain_id: ChainId::decode_from(reader)?,
                 generation: Generation::decode_from(reader)?,

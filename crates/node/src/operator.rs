@@ -1,0 +1,270 @@
+//! The operator: judges rollups' blocks, orders checkpoints with the others, attests what was finalised.
+//!
+//! ```text
+//!  publishers ─▶ intake ─▶ blocks ◀─▶ judge           every block, as it arrives
+//!                 ▲          ▲ │
+//!  peers ◀─▶ fetch ──────────┘ │ collect, ensure
+//!                              ▼
+//!  consensus ◀──────────── application                propose, vote
+//!      └─finalised─▶ finaliser ─▶ aggregator ◀─▶ gossip
+//!                        │            │
+//!                        └──▶ OperatorHandle ─▶ feed, API
+//! ```
+//!
+//! Each part is one task with a mailbox, except the application, which consensus calls. [`Prepared`] exists before the
+//! network does, because consensus wants its application first.
+
+mod aggregator;
+mod application;
+mod blocks;
+mod feed;
+mod fetch;
+mod finaliser;
+mod handle;
+mod intake;
+mod judge;
+mod metrics;
+mod records;
+
+pub use application::Pace;
+pub use finaliser::SignerError;
+pub use handle::{Event, OperatorHandle};
+pub use judge::{Judge, Reexecution, Task};
+pub use records::RecordsError;
+
+use crate::{config::Network, runtime::Runtime, wire::Wires};
+use application::{Application, Inner, Stalls, States};
+use commonware_runtime::Handle;
+use commonware_utils::{channel::mpsc, sync::Mutex};
+use finaliser::Signer;
+use handle::Reporter;
+use hum_bls::{Certificate, SecretKey};
+use hum_consensus::{Archive, CommitteeError, PublicKey};
+use hum_ledger::State;
+use hum_types::Decode as _;
+use metrics::Metrics;
+use records::Records;
+use std::sync::{Arc, OnceLock};
+
+/// What an operator is made of.
+pub struct Setup {
+    /// The network.
+    pub network: Arc<Network>,
+    /// This operator's identity on the network.
+    pub me: PublicKey,
+    /// Its attestation key.
+    pub key: SecretKey,
+    /// Who judges blocks.
+    pub judge: Arc<dyn Judge>,
+    /// Prefix of its files on the runtime's storage.
+    pub partition: String,
+    /// Its time limits.
+    pub pace: Pace,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("me", &self.me)
+            .field("partition", &self.partition)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an operator cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The network key has no seat.
+    #[error("own network key {0} is not an operator's in the network file")]
+    NotAnOperator(PublicKey),
+    /// The attestation key is another operator's.
+    #[error("own attestation key is not the one that the network file lists for network key {0}")]
+    Key(PublicKey),
+    /// The operators cannot order.
+    #[error(transparent)]
+    Committee(#[from] CommitteeError),
+    /// The record of what was signed cannot be used.
+    #[error("{0}; without it this operator must not sign")]
+    Signer(#[from] SignerError),
+    /// Certificates cannot be read.
+    #[error("certificates: {0}")]
+    Records(#[from] RecordsError),
+}
+
+/// The committee as consensus wants it.
+pub fn consensus_committee(network: &Network) -> Result<hum_consensus::Committee, CommitteeError> {
+    hum_consensus::Committee::new(
+        network.domain.0.0,
+        network.operators.iter().map(|operator| operator.key.clone()),
+    )
+}
+
+/// An operator that is ready to join the network.
+pub struct Prepared<E: Runtime> {
+    context: E,
+    setup: Setup,
+    signer: Signer<E>,
+    certificates: Records<E>,
+    application: Arc<Inner<E>>,
+    blocks: mpsc::Receiver<blocks::Message>,
+    finalised: mpsc::Receiver<finaliser::Message>,
+}
+
+impl<E: Runtime> std::fmt::Debug for Prepared<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("setup", &self.setup).finish_non_exhaustive()
+    }
+}
+
+impl<E: Runtime> Prepared<E> {
+    /// Open the disk and get everything ready. Starting again on the same storage and partition resumes.
+    pub async fn new(context: E, setup: Setup) -> Result<Self, StartError> {
+        let network = setup.network.clone();
+        let seat = network
+            .operators
+            .iter()
+            .find(|operator| operator.key == setup.me)
+            .ok_or_else(|| StartError::NotAnOperator(setup.me.clone()))?;
+        if seat.entry.bls_key != setup.key.public_key() {
+            return Err(StartError::Key(setup.me));
+        }
+        let genesis = State::genesis(&network.genesis);
+        let handle = OperatorHandle::new(genesis.clone());
+        let reporter = Reporter::new(handle, Arc::new(Metrics::new(&context)));
+
+        let partition = |name: &str| format!("{}-{name}", setup.partition);
+        let signed = partition("signed");
+        let signer = Signer::open(context.child("signed"), signed, setup.key.clone(), seat.seat).await?;
+        let (certificates, read) =
+            Records::open(context.child("certificates"), partition("certificates")).await?;
+        for record in read {
+            // A record that does not decode is one that was being written: it is had again from a peer.
+            if let Ok(certificate) = Certificate::decode(&record) {
+                reporter.remember(Arc::new(certificate));
+            }
+        }
+
+        let (blocks_mailbox, blocks) = blocks::channel();
+        let (finaliser_mailbox, finalised) = finaliser::channel();
+        let states = States::new(consensus_committee(&network)?.genesis(), genesis);
+        let application = Arc::new(Inner {
+            clock: context.child("application"),
+            network,
+            pace: setup.pace,
+            states: Arc::new(states),
+            blocks: blocks_mailbox,
+            finaliser: finaliser_mailbox,
+            stalls: Arc::new(Stalls::default()),
+            reporter,
+            gossip: OnceLock::new(),
+            last: Mutex::new(None),
+        });
+        Ok(Self { context, setup, signer, certificates, application, blocks, finalised })
+    }
+
+    /// What consensus drives.
+    #[must_use]
+    pub fn application(&self) -> Arc<dyn hum_consensus::Application> {
+        Arc::new(Application(self.application.clone()))
+    }
+
+    /// What others in the process may look at.
+    #[must_use]
+    pub fn handle(&self) -> OperatorHandle {
+        self.application.reporter.handle().clone()
+    }
+
+    /// Start every part, now that consensus runs. `archive` and `wires` are what it gave back.
+    pub fn run(self, archive: Archive, wires: Wires) -> Operator {
+        let handle = self.handle();
+        let task = self.context.child("operator").spawn(move |context| async move {
+            // Whichever part ends, the operator ends: it must not look alive with a part missing.
+            let parts = self.start(&context, archive, wires);
+            let (_, stopped, _) = futures::future::select_all(parts).await;
+            tracing::error!(part = stopped, "a part of the operator has stopped");
+        });
+        Operator { handle, task }
+    }
+
+    fn start(self, context: &E, archive: Archive, wires: Wires) -> Vec<Handle<()>> {
+        let Self { context: _, setup, signer, certificates, application, blocks, finalised } = self;
+        let Setup { network, me, judge, .. } = setup;
+        let Wires { submit, gossip, fetch, feed } = wires;
+        let reporter = application.reporter.clone();
+        let _ = application.gossip.set(gossip.sender.clone());
+        let (fetch_mailbox, fetch_wants) = fetch::channel();
+        let (intake_mailbox, intake_wants) = intake::channel();
+        let (aggregator_mailbox, headers) = aggregator::channel();
+        vec![
+            blocks::Actor {
+                context: context.child("blocks"),
+                book: blocks::Book::new(&network),
+                judge,
+                mailbox: blocks,
+                fetch: fetch_mailbox,
+                intake: intake_mailbox,
+                reporter: reporter.clone(),
+            }
+            .start(),
+            intake::Actor {
+                context: context.child("intake"),
+                network: network.clone(),
+                mailbox: intake_wants,
+                blocks: application.blocks.clone(),
+                reporter: reporter.clone(),
+            }
+            .start(submit),
+            fetch::Actor {
+                context: context.child("fetch"),
+                network: network.clone(),
+                me: me.clone(),
+                mailbox: fetch_wants,
+                blocks: application.blocks.clone(),
+                reporter: reporter.clone(),
+            }
+            .start(fetch, archive.clone()),
+            aggregator::Actor {
+                context: context.child("aggregator"),
+                network,
+                me,
+                mailbox: headers,
+                records: certificates,
+                stalls: application.stalls.clone(),
+                reporter: reporter.clone(),
+            }
+            .start(gossip),
+            finaliser::Actor {
+                context: context.child("finaliser"),
+                mailbox: finalised,
+                signer,
+                states: application.states.clone(),
+                blocks: application.blocks.clone(),
+                aggregator: aggregator_mailbox,
+                reporter: reporter.clone(),
+            }
+            .start(archive),
+            feed::Actor { context: context.child("feed"), reporter }.start(feed),
+        ]
+    }
+}
+
+/// A running operator.
+pub struct Operator {
+    /// What others in the process may look at.
+    pub handle: OperatorHandle,
+    /// Resolves when a part has stopped, which in a healthy operator is never.
+    pub task: Handle<()>,
+}
+
+impl std::fmt::Debug for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Operator").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+impl Operator {
+    /// End every task at its next `await`, as a crash would.
+    pub fn abort(&self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,96 @@
+//! Making a checkpoint when this operator leads.
+
+use super::Inner;
+use crate::runtime::{Runtime, moment};
+use commonware_macros::select;
+use hum_consensus::{Ordered, Slot};
+use hum_ledger::State;
+use hum_types::{Body, ChainId, Checkpoint, Encode as _, TimeMs};
+use std::collections::BTreeSet;
+use tracing::{debug, error};
+
+/// What we proposed last, until we know what became of it.
+#[derive(Debug, Clone)]
+pub(crate) struct LastProposal {
+    view: u64,
+    height: u64,
+    chains: BTreeSet<ChainId>,
+}
+
+impl<E: Runtime> Inner<E> {
+    pub(super) async fn propose(&self, slot: Slot, ancestors: &[Ordered]) -> Option<bytes::Bytes> {
+        let state = match self.states.after(&slot.parent, ancestors) {
+            Ok(state) => state,
+            Err(error) => {
+                debug!(view = slot.view, %error, "cannot propose");
+                return None;
+            }
+        };
+        self.blame(&slot).await;
+        let started = self.now();
+        let parent_ms = state.header().time_ms;
+        // A parent whose clock runs ahead must not make us late.
+        let earliest =
+            TimeMs(parent_ms.0 + self.pace.interval_ms).min(TimeMs(started.0 + self.pace.interval_ms));
+        self.sleep_until(earliest).await;
+        let heartbeat = TimeMs(started.0 + self.pace.heartbeat_ms);
+        let board = self.reporter.handle().board();
+        let (body, time_ms) = loop {
+            // Subscribed before it is looked, so that nothing falls between.
+            let news = self.blocks.subscribe().await?;
+            let time_ms = self.now().max(TimeMs(parent_ms.0 + 1));
+            let body = self.blocks.collect(state.clone(), slot.view, time_ms).await?;
+            if !body.is_empty() || self.now() >= heartbeat {
+                break (body, time_ms);
+            }
+            board.waits_for("blocks to propose", self.now());
+            let sleep = self.clock.sleep_until(moment(heartbeat));
+            select! {
+                _ = news => {},
+                _ = sleep => {},
+            }
+        };
+        board.goes_on();
+        Some(self.seal(&slot, &state, body, time_ms).into())
+    }
+
+    fn seal(&self, slot: &Slot, state: &State, body: Body, time_ms: TimeMs) -> Vec<u8> {
+        let origin = state.header().l1_origin;
+        let chains: BTreeSet<ChainId> = body.advances.iter().map(|advance| advance.chain_id).collect();
+        let checkpoint = match state.seal(&body, time_ms, origin) {
+            Ok((header, _)) => Checkpoint { header, body },
+            Err(refusal) => {
+                // Our own mistake. An empty checkpoint keeps the chain going while someone looks.
+                error!(%refusal, "own proposal is refused by the ledger");
+                self.reporter.alarm(format!("own proposal is refused: {refusal}"), self.now());
+                let body = Body::default();
+                match state.seal(&body, time_ms, origin) {
+                    Ok((header, _)) => Checkpoint { header, body },
+                    Err(_) => return Vec::new(),
+                }
+            }
+        };
+        let metrics = self.reporter.metrics();
+        if checkpoint.body.is_empty() {
+            metrics.heartbeats.inc()
+        } else {
+            metrics.proposals.inc()
+        };
+        *self.last.lock() = Some(LastProposal { view: slot.view, height: slot.height, chains });
+        checkpoint.encode()
+    }
+
+    /// When our last proposal died, the rollups that others waited for in it are left out for a while.
+    async fn blame(&self, slot: &Slot) {
+        let Some(last) = self.last.lock().take() else { return };
+        let reported = self.stalls.take(last.view);
+        // We are asked for that height again: what stood there before is not on the chain.
+        if slot.height <= last.height {
+            let chains: BTreeSet<ChainId> = reported.intersection(&last.chains).copied().collect();
+            if !chains.is_empty() {
+                debug!(view = last.view, ?chains, "left out for stalling a view");
+                self.blocks.penalise(slot.view, chains).await;
+            }
+        }
+    }
+}

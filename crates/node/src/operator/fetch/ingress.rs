@@ -1,0 +1,32 @@
+//! How others have a block fetched.
+
+use commonware_utils::channel::mpsc;
+use hum_consensus::PublicKey;
+use hum_types::{BlockRef, ChainId};
+
+/// Requests that may wait.
+const CAPACITY: usize = 256;
+
+/// A block to fetch.
+#[derive(Debug, Clone)]
+pub(crate) struct Want {
+    pub(crate) chain_id: ChainId,
+    pub(crate) block: BlockRef,
+    /// Who is known to have it.
+    pub(crate) from: Option<PublicKey>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Mailbox(mpsc::Sender<Want>);
+
+pub(crate) fn channel() -> (Mailbox, mpsc::Receiver<Want>) {
+    let (sender, receiver) = mpsc::channel(CAPACITY);
+    (Mailbox(sender), receiver)
+}
+
+impl Mailbox {
+    /// Have a block fetched; it goes to the book. Lost when too many wait: the book asks again.
+    pub(crate) fn want(&self, chain_id: ChainId, block: BlockRef, from: Option<PublicKey>) {
+        let _ = self.0.try_send(Want { chain_id, block, from });
+    }
+}

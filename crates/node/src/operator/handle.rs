@@ -1,0 +1,326 @@
+//! What others in the process can see of an operator: a view of its newest state, and a stream of what happens.
+
+use super::metrics::Metrics;
+use crate::{
+    status::{RoleStatus, StatusBoard},
+    wire::{NodeStatus, RollupHead},
+};
+use commonware_utils::{channel::mpsc, sync::Mutex};
+use hum_bls::Certificate;
+use hum_ledger::{Archive, PendingMessage, State};
+use hum_types::{
+    BlockRef, ChainId, Checkpoint, Class, Encode as _, Generation, Header, Height, InvalidReason, RollupLeaf,
+    TimeMs,
+};
+use hum_verify::Missing;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+/// Events that a subscriber may fall behind by.
+const EVENTS_MAX: usize = 4096;
+/// Newest checkpoints kept in memory, by number and by bytes.
+const CHECKPOINTS_MAX: usize = 1024;
+const CHECKPOINT_BYTES_MAX: usize = 32 << 20;
+/// Newest certificates kept in memory.
+pub(crate) const CERTIFICATES_MAX: usize = 4096;
+
+/// What happened. Times are by the operator's clock.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The first claim for a block was taken.
+    Claimed {
+        /// The rollup.
+        chain_id: ChainId,
+        /// The claim's generation.
+        generation: Generation,
+        /// The block.
+        block: BlockRef,
+        /// When.
+        at: TimeMs,
+    },
+    /// A block has its verdict.
+    Judged {
+        /// The rollup.
+        chain_id: ChainId,
+        /// The block.
+        block: BlockRef,
+        /// The rule that it breaks, if any.
+        invalid: Option<InvalidReason>,
+        /// When.
+        at: TimeMs,
+    },
+    /// A checkpoint was finalised and applied.
+    Finalised {
+        /// The checkpoint.
+        checkpoint: Arc<Checkpoint>,
+        /// Messages that it carries for the first time.
+        messages: Arc<[PendingMessage]>,
+        /// When.
+        at: TimeMs,
+    },
+    /// A header has a certificate, or a fuller one than before.
+    Certified {
+        /// The certificate.
+        certificate: Arc<Certificate>,
+        /// When.
+        at: TimeMs,
+    },
+    /// People should look at this.
+    Alarm {
+        /// In words.
+        what: String,
+        /// When.
+        at: TimeMs,
+    },
+}
+
+/// The newest state, ready to be read.
+#[derive(Debug)]
+struct View {
+    header: Header,
+    leaves: Vec<RollupLeaf>,
+    certified: Height,
+    checkpoints: VecDeque<(Arc<Checkpoint>, usize)>,
+    checkpoint_bytes: usize,
+    certificates: BTreeMap<Height, Arc<Certificate>>,
+}
+
+struct Shared {
+    view: Mutex<View>,
+    archive: Mutex<Archive>,
+    subscribers: Mutex<Vec<mpsc::Sender<Event>>>,
+    status: StatusBoard,
+}
+
+/// An operator, seen from the same process. Clones see the same operator.
+#[derive(Clone)]
+pub struct OperatorHandle(Arc<Shared>);
+
+impl std::fmt::Debug for OperatorHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OperatorHandle").field("finalised", &self.header().height).finish_non_exhaustive()
+    }
+}
+
+impl OperatorHandle {
+    pub(crate) fn new(genesis: State) -> Self {
+        let view = View {
+            header: *genesis.header(),
+            leaves: genesis.leaves(),
+            certified: Height(0),
+            checkpoints: VecDeque::new(),
+            checkpoint_bytes: 0,
+            certificates: BTreeMap::new(),
+        };
+        Self(Arc::new(Shared {
+            view: Mutex::new(view),
+            archive: Mutex::new(Archive::new(genesis)),
+            subscribers: Mutex::new(Vec::new()),
+            status: StatusBoard::new("operator"),
+        }))
+    }
+
+    /// What happens from now on. The stream ends for a subscriber that falls too far behind: it then reads the view
+    /// and subscribes again.
+    #[must_use]
+    pub fn subscribe(&self) -> mpsc::Receiver<Event> {
+        let (sender, receiver) = mpsc::channel(EVENTS_MAX);
+        self.0.subscribers.lock().push(sender);
+        receiver
+    }
+
+    /// The newest finalised header.
+    #[must_use]
+    pub fn header(&self) -> Header {
+        self.0.view.lock().header
+    }
+
+    /// The members as the newest finalised header commits to them.
+    #[must_use]
+    pub fn rollups(&self) -> Vec<RollupLeaf> {
+        self.0.view.lock().leaves.clone()
+    }
+
+    /// The newest certified height; 0 while there is none.
+    #[must_use]
+    pub fn certified(&self) -> Height {
+        self.0.view.lock().certified
+    }
+
+    /// A recent checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self, height: Height) -> Option<Arc<Checkpoint>> {
+        self.checkpoints(height, 1).into_iter().next()
+    }
+
+    /// Recent checkpoints, ascending from `from` on. Empty when the first of them is not kept in memory.
+    #[must_use]
+    pub fn checkpoints(&self, from: Height, count: usize) -> Vec<Arc<Checkpoint>> {
+        let view = self.0.view.lock();
+        let Some(first) = view.checkpoints.front().map(|(checkpoint, _)| checkpoint.header.height) else {
+            return Vec::new();
+        };
+        let Some(skip) = from.0.checked_sub(first.0).and_then(|skip| usize::try_from(skip).ok()) else {
+            return Vec::new();
+        };
+        view.checkpoints.iter().skip(skip).take(count).map(|(checkpoint, _)| checkpoint.clone()).collect()
+    }
+
+    /// The certificate of the lowest certified height at or above this one.
+    #[must_use]
+    pub fn certificate(&self, at_or_above: Height) -> Option<Arc<Certificate>> {
+        self.0
+            .view
+            .lock()
+            .certificates
+            .range(at_or_above..)
+            .next()
+            .map(|(_, certificate)| certificate.clone())
+    }
+
+    /// Look something up in the replayed chain: states, lanes, messages, proofs. Keep it short: the operator waits.
+    pub fn archive<T>(&self, look: impl FnOnce(&Archive) -> T) -> T {
+        look(&self.0.archive.lock())
+    }
+
+    /// What the operator last did and what it waits for.
+    #[must_use]
+    pub fn status(&self) -> RoleStatus {
+        self.0.status.snapshot()
+    }
+
+    /// What a peer is told.
+    #[must_use]
+    pub fn node_status(&self) -> NodeStatus {
+        let view = self.0.view.lock();
+        NodeStatus {
+            finalised: view.header.height,
+            time_ms: view.header.time_ms,
+            certified: view.certified,
+            rollups: view
+                .leaves
+                .iter()
+                .map(|leaf| RollupHead {
+                    chain_id: leaf.chain_id,
+                    generation: leaf.generation,
+                    status: leaf.status,
+                    block: leaf.heads[0].block,
+                })
+                .collect(),
+        }
+    }
+
+    /// How operators know each member's heads.
+    #[must_use]
+    pub fn classes(&self) -> Vec<(ChainId, Class)> {
+        self.0.view.lock().leaves.iter().map(|leaf| (leaf.chain_id, leaf.class)).collect()
+    }
+
+    pub(crate) fn board(&self) -> &StatusBoard {
+        &self.0.status
+    }
+
+    pub(crate) fn archive_mut<T>(&self, act: impl FnOnce(&mut Archive) -> T) -> T {
+        act(&mut self.0.archive.lock())
+    }
+}
+
+/// The writing side of an [`OperatorHandle`], with the metrics.
+#[derive(Clone)]
+pub(crate) struct Reporter {
+    handle: OperatorHandle,
+    metrics: Arc<Metrics>,
+}
+
+impl Reporter {
+    pub(crate) const fn new(handle: OperatorHandle, metrics: Arc<Metrics>) -> Self {
+        Self { handle, metrics }
+    }
+
+    pub(crate) const fn handle(&self) -> &OperatorHandle {
+        &self.handle
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Tell all subscribers, and keep the view and the counters up to date.
+    pub(crate) fn publish(&self, event: Event) {
+        match &event {
+            Event::Claimed { .. } => {
+                self.metrics.claims.inc();
+            }
+            Event::Judged { invalid, .. } => {
+                if invalid.is_some() {
+                    self.metrics.invalid.inc()
+                } else {
+                    self.metrics.valid.inc()
+                };
+            }
+            Event::Finalised { checkpoint, at, .. } => self.finalised(checkpoint, *at),
+            Event::Certified { certificate, at } => self.certified(certificate, *at),
+            Event::Alarm { .. } => {
+                self.metrics.alarms.inc();
+            }
+        }
+        self.handle.0.subscribers.lock().retain(|subscriber| subscriber.try_send(event.clone()).is_ok());
+    }
+
+    /// People should look at this.
+    pub(crate) fn alarm(&self, what: String, at: TimeMs) {
+        self.handle.board().alarm(what.clone(), at);
+        self.publish(Event::Alarm { what, at });
+    }
+
+    fn finalised(&self, checkpoint: &Arc<Checkpoint>, at: TimeMs) {
+        let leaves = self.handle.archive(|archive| archive.newest().leaves());
+        let mut view = self.handle.0.view.lock();
+        let bytes = checkpoint.encode().len();
+        view.header = checkpoint.header;
+        view.leaves = leaves;
+        view.checkpoint_bytes += bytes;
+        view.checkpoints.push_back((checkpoint.clone(), bytes));
+        while view.checkpoints.len() > CHECKPOINTS_MAX || view.checkpoint_bytes > CHECKPOINT_BYTES_MAX {
+            let Some((_, bytes)) = view.checkpoints.pop_front() else { break };
+            view.checkpoint_bytes -= bytes;
+        }
+        drop(view);
+        let height = checkpoint.header.height;
+        Metrics::set(&self.metrics.finalised, height.0);
+        self.handle.board().did(format!("finalised checkpoint {height}"), at);
+    }
+
+    fn certified(&self, certificate: &Arc<Certificate>, at: TimeMs) {
+        self.remember(certificate.clone());
+        let certified = self.handle.certified();
+        Metrics::set(&self.metrics.certified, certified.0);
+        self.handle.board().did(format!("certified checkpoint {}", certificate.height), at);
+    }
+
+    /// Keep a certificate, a new one or one from disk.
+    pub(crate) fn remember(&self, certificate: Arc<Certificate>) {
+        let mut view = self.handle.0.view.lock();
+        view.certified = view.certified.max(certificate.height);
+        view.certificates.insert(certificate.height, certificate);
+        while view.certificates.len() > CERTIFICATES_MAX {
+            view.certificates.pop_first();
+        }
+    }
+
+    pub(crate) fn backlog(&self, (bytes, blocks): (usize, usize)) {
+        Metrics::set(&self.metrics.held_bytes, bytes as u64);
+        Metrics::set(&self.metrics.held_blocks, blocks as u64);
+    }
+
+    pub(crate) fn undecided(&self, chain_id: ChainId, block: BlockRef, missing: &Missing) {
+        self.metrics.undecided.inc();
+        tracing::debug!(%chain_id, number = block.number, %missing, "undecided");
+    }
+
+    pub(crate) fn judged_in(&self, took: TimeMs) {
+        self.metrics.judging.observe(took.0 as f64 / 1000.0);
+    }
+}

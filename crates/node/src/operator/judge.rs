@@ -1,0 +1,68 @@
+//! Who judges a block: the verifier itself, or something in front of it.
+
+use crate::config::Network;
+use hum_types::{BlockRef, Bytes, ChainId};
+use hum_verify::{CertifiedHeader, Missing, Verdict, Verifier, Witness, WitnessLimits};
+use std::collections::BTreeMap;
+
+/// A block to judge.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The rollup.
+    pub chain_id: ChainId,
+    /// The block below, from our own verified chain.
+    pub parent: CertifiedHeader,
+    /// What was claimed.
+    pub claimed: BlockRef,
+    /// The whole block, RLP.
+    pub block: Bytes,
+    /// The witness, encoded.
+    pub witness: Bytes,
+}
+
+/// Judges blocks. Equal tasks get equal verdicts, so that a verdict may be remembered.
+pub trait Judge: Send + Sync + 'static {
+    /// Judge one block. May take as long as its execution does.
+    fn judge(&self, task: &Task) -> Verdict;
+}
+
+/// Re-executes every block.
+#[derive(Debug)]
+pub struct Reexecution {
+    members: BTreeMap<ChainId, (Verifier, WitnessLimits)>,
+}
+
+impl Reexecution {
+    /// A judge for all members of a network.
+    #[must_use]
+    pub fn new(network: &Network) -> Self {
+        let members = network
+            .members
+            .iter()
+            .map(|member| {
+                let facades = member.entry.gateways.facades().to_vec();
+                let limits = member.limits();
+                let verifier = Verifier::new(member.entry.spec.clone(), facades, limits);
+                (member.entry.chain_id, (verifier, limits.witness))
+            })
+            .collect();
+        Self { members }
+    }
+}
+
+impl Judge for Reexecution {
+    fn judge(&self, task: &Task) -> Verdict {
+        let Some((verifier, limits)) = self.members.get(&task.chain_id) else {
+            return Verdict::Undecided(Missing::Verifier(format!(
+                "no member has chain id {}",
+                task.chain_id
+            )));
+        };
+        match Witness::decode(&task.witness, limits) {
+            Ok(witness) => verifier.verify(&task.parent, task.claimed.hash, &task.block, &witness),
+            Err(error) => {
+                Verdict::Undecided(Missing::Verifier(format!("the witness does not decode: {error}")))
+            }
+        }
+    }
+}
