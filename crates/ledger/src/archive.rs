@@ -305,7 +305,8 @@ impl Archive {
         let siblings = lane.tree.prove(count, start.0, length)?;
         let messages = (start.0..start.0 + length)
             .map(|index| {
-                let message = lane.get(LaneIndex(index)).ok_or(ArchiveError::Forgotten { index: LaneIndex(index) })?;
+                let message =
+                    lane.get(LaneIndex(index)).ok_or(ArchiveError::Forgotten { index: LaneIndex(index) })?;
                 Ok((message.generation, message.message.clone()))
             })
             .collect::<Result<_, ArchiveError>>()?;

@@ -117,7 +117,11 @@ pub enum RelayerError {
 }
 
 /// Start. The handle ends only when the network fails, or when it is aborted.
-pub fn start<E>(context: &E, settings: RelayerSettings, parts: RelayerParts) -> Result<RelayerHandle, RelayerError>
+pub fn start<E>(
+    context: &E,
+    settings: RelayerSettings,
+    parts: RelayerParts,
+) -> Result<RelayerHandle, RelayerError>
 where
     E: Spawner + Clock + Metrics,
 {

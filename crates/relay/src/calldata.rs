@@ -5,7 +5,8 @@ use alloy_sol_types::{SolCall, sol};
 use hum_bls::SubmissionError;
 use hum_ledger::{ArchiveError, HeadProof, LaneProof, RunProof};
 use hum_types::{
-    Address, B256, Bytes, ChainId, Encode, Header, Height, LaneIndex, Message, PAYLOAD_BYTES_MAX, RegistrationId,
+    Address, B256, Bytes, ChainId, Encode, Header, Height, LaneIndex, Message, PAYLOAD_BYTES_MAX,
+    RegistrationId,
 };
 
 sol! {
@@ -59,7 +60,8 @@ pub struct Calldata {
 pub fn calldata(transaction: &Transaction, chain: &CertifiedChain) -> Result<Calldata, CalldataError> {
     let key = transaction.key;
     let archive = chain.archive();
-    let certificate = if transaction.certificate { certificate(chain, transaction.checkpoint)? } else { Vec::new() };
+    let certificate =
+        if transaction.certificate { certificate(chain, transaction.checkpoint)? } else { Vec::new() };
     let lane = if transaction.prove {
         let header = archive.state_at(transaction.checkpoint)?.header();
         lane_proof(header, &archive.prove_lane(transaction.checkpoint, key.source, key.lane)?)?
@@ -74,7 +76,9 @@ pub fn calldata(transaction: &Transaction, chain: &CertifiedChain) -> Result<Cal
     };
     let data = match transaction.job {
         Job::Retry(index) => retryCall { run: prove(index, 1)?.into() }.abi_encode(),
-        Job::Record => relayCall { certificate: certificate.into(), lane: lane.into(), run: Bytes::new() }.abi_encode(),
+        Job::Record => {
+            relayCall { certificate: certificate.into(), lane: lane.into(), run: Bytes::new() }.abi_encode()
+        }
         Job::Deliver(messages) => {
             let run = Bytes::from(prove(messages.start, messages.length)?);
             if transaction.prove {
@@ -136,7 +140,11 @@ fn put_siblings(out: &mut Vec<u8>, index: u64, siblings: &[B256]) -> Result<(), 
 }
 
 /// A run of messages, as `deliver`, `retry` and `relay` take it.
-pub fn run(registration: RegistrationId, source: ChainId, proof: &RunProof) -> Result<Vec<u8>, CalldataError> {
+pub fn run(
+    registration: RegistrationId,
+    source: ChainId,
+    proof: &RunProof,
+) -> Result<Vec<u8>, CalldataError> {
     let length = u16::try_from(proof.messages.len()).map_err(|_| CalldataError::Width {
         field: "messages in a run",
         found: proof.messages.len() as u64,
@@ -162,7 +170,8 @@ pub fn run(registration: RegistrationId, source: ChainId, proof: &RunProof) -> R
             out.extend_from_slice(&min_gas_limit.to_be_bytes());
             route_before = Some(route);
         }
-        let narrow = u16::try_from(payload.len()).ok().filter(|length| usize::from(*length) <= PAYLOAD_BYTES_MAX);
+        let narrow =
+            u16::try_from(payload.len()).ok().filter(|length| usize::from(*length) <= PAYLOAD_BYTES_MAX);
         let bytes = narrow.ok_or(CalldataError::Width {
             field: "payload",
             found: payload.len() as u64,
@@ -176,6 +185,3 @@ pub fn run(registration: RegistrationId, source: ChainId, proof: &RunProof) -> R
     }
     Ok(out)
 }
-
-#[cfg(test)]
-mod tests;

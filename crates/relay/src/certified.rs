@@ -234,9 +234,14 @@ impl CertifiedChain {
 
     /// Whether a certificate held, or a checkpoint under one, names this header.
     fn is_certified(&self, header: &Header, hash: B256) -> bool {
-        let named = self.targets.get(&header.height).is_some_and(|target| target.certificate().header_hash == hash);
+        let named =
+            self.targets.get(&header.height).is_some_and(|target| target.certificate().header_hash == hash);
         let above = Height(header.height.0 + 1);
-        named || self.held.get(&above).is_some_and(|held| held.values().any(|child| child.checkpoint.header.parent == hash))
+        named
+            || self
+                .held
+                .get(&above)
+                .is_some_and(|held| held.values().any(|child| child.checkpoint.header.parent == hash))
     }
 
     /// Replay up to the highest certificate whose whole chain is here.
@@ -261,7 +266,9 @@ impl CertifiedChain {
                 return Err(OfferError::Fork { height: target, at: newest, found: hash, ours });
             }
             for (height, hash) in path.into_iter().rev() {
-                let Some(held) = self.held.get_mut(&height).and_then(|held| held.remove(&hash)) else { break };
+                let Some(held) = self.held.get_mut(&height).and_then(|held| held.remove(&hash)) else {
+                    break;
+                };
                 self.replay(&held.checkpoint)?;
             }
             self.certificate = self.targets.remove(&target);
@@ -309,7 +316,11 @@ impl CertifiedChain {
         }
         for message in carried {
             if !self.destinations.contains(&message.lane.destination) {
-                self.archive.forget(message.source, message.lane, LaneIndex(message.index.0.saturating_add(1)));
+                self.archive.forget(
+                    message.source,
+                    message.lane,
+                    LaneIndex(message.index.0.saturating_add(1)),
+                );
             }
         }
         Ok(())
@@ -351,7 +362,11 @@ impl Outbox for CertifiedChain {
     fn kept(&self, key: &LaneKey, since: Generation) -> u64 {
         let Some(rollup) = self.archive.newest().rollup(key.source) else { return 0 };
         let opened = u64::from(rollup.generation().0.saturating_sub(since.0));
-        let cuts = self.cuts.get(key).into_iter().flat_map(|cuts| cuts.range(Generation(since.0.saturating_add(1))..));
+        let cuts = self
+            .cuts
+            .get(key)
+            .into_iter()
+            .flat_map(|cuts| cuts.range(Generation(since.0.saturating_add(1))..));
         // A generation whose cut we did not see may have touched everything.
         let (seen, kept) = cuts.fold((0, u64::MAX), |(seen, kept), (_, cut)| (seen + 1, kept.min(*cut)));
         if seen == opened { kept } else { 0 }

@@ -114,7 +114,8 @@ impl Destination {
 
     /// What may still be promised from the balance.
     pub(crate) fn unreserved_wei(&self, prices: Prices) -> u128 {
-        let reserved = self.in_flight.values().map(|sent| sent.transaction.reserved_wei).fold(0, u128::saturating_add);
+        let reserved =
+            self.in_flight.values().map(|sent| sent.transaction.reserved_wei).fold(0, u128::saturating_add);
         prices.balance_wei.saturating_sub(reserved)
     }
 }

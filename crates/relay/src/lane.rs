@@ -88,7 +88,14 @@ impl Slot {
     }
 
     /// Take note of what the destination holds in `block`.
-    pub(crate) fn learn(&mut self, status: MessageStatus, block: u64, now_ms: u64, step: u64, policy: &Policy) -> Change {
+    pub(crate) fn learn(
+        &mut self,
+        status: MessageStatus,
+        block: u64,
+        now_ms: u64,
+        step: u64,
+        policy: &Policy,
+    ) -> Change {
         match (status, self.state) {
             (MessageStatus::Done, State::Done { block: first }) => {
                 if block >= first.saturating_add(policy.settle_blocks) {

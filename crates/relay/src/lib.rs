@@ -30,8 +30,11 @@ pub use certified::{CertifiedChain, OfferError, Offered};
 pub use destination::Counts;
 pub use outbox::{Certified, LaneKey, LaneView, MessageView, Outbox};
 pub use plan::{
-    Action, Alarm, Input, Job, LaneQuery, LaneRecord, LaneSeen, MessageStatus, Observation, Outcome,
-    Query, Run, Transaction, TransactionId,
+    Action, Alarm, Input, Job, LaneQuery, LaneRecord, LaneSeen, MessageStatus, Observation, Outcome, Query,
+    Run, Transaction, TransactionId,
 };
 pub use planner::Planner;
 pub use policy::{GasCosts, Policy};
+
+#[cfg(test)]
+mod tests;

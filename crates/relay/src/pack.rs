@@ -1,6 +1,8 @@
 //! Fill one transaction from one lane.
 
-use crate::{Certified, Job, LaneRecord, Policy, Run, destination::Destination, lane::Lane, lane::Slot, lane::State};
+use crate::{
+    Certified, Job, LaneRecord, Policy, Run, destination::Destination, lane::Lane, lane::Slot, lane::State,
+};
 use hum_types::{Confidence, LaneIndex, RollupStatus};
 
 /// Bytes of calldata around the messages: certificate, lane proof, siblings, ABI.
@@ -110,7 +112,8 @@ impl Packer<'_> {
         let prove = record.is_none();
         let certificate = prove && !self.holds();
         let alone = costs.transaction + costs.certificate + costs.lane + costs.run + self.message_gas(first);
-        let too_large = MESSAGE_BYTES + FRAME_BYTES + first.view.payload_bytes > self.policy.transaction_bytes_max;
+        let too_large =
+            MESSAGE_BYTES + FRAME_BYTES + first.view.payload_bytes > self.policy.transaction_bytes_max;
         if alone > self.policy.transaction_gas_max || too_large {
             return Filling::TooLarge { index: LaneIndex(*start), gas: alone };
         }
@@ -137,7 +140,9 @@ impl Packer<'_> {
     }
 
     fn deliverable(&self, slot: &Slot, choice: Choice) -> bool {
-        slot.state == State::Ready && slot.due_ms <= self.now_ms && (slot.reverts > 0) == (choice == Choice::Suspect)
+        slot.state == State::Ready
+            && slot.due_ms <= self.now_ms
+            && (slot.reverts > 0) == (choice == Choice::Suspect)
     }
 
     /// How many messages may go together.
@@ -160,7 +165,14 @@ impl Packer<'_> {
             }
             let job = Job::Retry(LaneIndex(*index));
             let count = record.count;
-            return Filling::Packed(Packed { certificate: false, prove: false, count, job, gas, proven: None });
+            return Filling::Packed(Packed {
+                certificate: false,
+                prove: false,
+                count,
+                job,
+                gas,
+                proven: None,
+            });
         }
         if self.destination.proving(&lane.view.key) {
             return Filling::Empty;
@@ -171,7 +183,14 @@ impl Packer<'_> {
             return Filling::Short;
         }
         let count = lane.view.count;
-        Filling::Packed(Packed { certificate, prove: true, count, job: Job::Record, gas, proven: self.proven(lane, true) })
+        Filling::Packed(Packed {
+            certificate,
+            prove: true,
+            count,
+            job: Job::Record,
+            gas,
+            proven: self.proven(lane, true),
+        })
     }
 
     /// Whether the light client has the checkpoint. That a certificate is under way does not count: transactions may be

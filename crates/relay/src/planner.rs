@@ -82,7 +82,11 @@ impl Planner {
                     .map_or(0, |last| last.saturating_add(interval_ms))
                     .max(destination.observe_from_ms)
             });
-            [observe, Some(destination.send_from_ms), destination.capped.map(|_| destination.spend.period_end_ms())]
+            [
+                observe,
+                Some(destination.send_from_ms),
+                destination.capped.map(|_| destination.spend.period_end_ms()),
+            ]
         });
         slots.chain(destinations.flatten()).filter(|due| *due > now_ms).min()
     }
@@ -181,7 +185,9 @@ impl Planner {
         let Some(destination) = self.destinations.values_mut().find(|d| d.in_flight.contains_key(&id)) else {
             return;
         };
-        let Some(InFlight { transaction, proven, period }) = destination.in_flight.remove(&id) else { return };
+        let Some(InFlight { transaction, proven, period }) = destination.in_flight.remove(&id) else {
+            return;
+        };
         let (step, policy) = (self.step, &self.policy);
         let success = matches!(outcome, Outcome::Included { success: true, .. });
         match &outcome {
@@ -274,7 +280,9 @@ impl Planner {
         let mut short = false;
         let mut found = None;
         let mut too_large = Vec::new();
-        'search: for choice in (0..Choice::ALL.len()).map(|step| Choice::ALL[(first + step) % Choice::ALL.len()]) {
+        'search: for choice in
+            (0..Choice::ALL.len()).map(|step| Choice::ALL[(first + step) % Choice::ALL.len()])
+        {
             let lanes = || self.lanes.iter().filter(|(key, _)| key.lane.destination == id);
             let after = lanes().filter(|(key, _)| turn.is_some_and(|turn| **key > turn));
             let before = lanes().filter(|(key, _)| turn.is_none_or(|turn| **key <= turn));
@@ -359,7 +367,8 @@ impl Planner {
         }
         if !capped && !destination.short {
             destination.short = true;
-            actions.push(Action::Alarm(Alarm::LowBalance { destination: id, balance_wei: prices.balance_wei }));
+            actions
+                .push(Action::Alarm(Alarm::LowBalance { destination: id, balance_wei: prices.balance_wei }));
         }
     }
 

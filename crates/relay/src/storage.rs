@@ -78,7 +78,11 @@ pub fn lane_record(source: B256, progress: B256) -> (bool, Option<LaneRecord>) {
     let count = u64::from_be_bytes(field(progress, 16));
     let generation = Generation(u32::from_be_bytes(field(progress, 24)));
     let recorded = field::<24>(source, 0) != [0; 24];
-    let record = (time_ms.0 > 0).then_some(LaneRecord { generation, count: if recorded { count } else { 0 }, time_ms });
+    let record = (time_ms.0 > 0).then_some(LaneRecord {
+        generation,
+        count: if recorded { count } else { 0 },
+        time_ms,
+    });
     (source[31] & 1 == 1, record)
 }
 

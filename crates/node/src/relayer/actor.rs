@@ -8,11 +8,7 @@ use super::{
 };
 use crate::wire::{FeedEvent, FeedRequest, FetchMessage};
 use commonware_runtime::{Clock, Metrics, Spawner};
-use futures::{
-    FutureExt, StreamExt,
-    future::BoxFuture,
-    stream::FuturesUnordered,
-};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use hum_chain::ReadError;
 use hum_consensus::{PublicKey, Recipients, Wire};
 use hum_relay::{
@@ -170,8 +166,12 @@ impl Actor {
             match heard {
                 Heard::Nothing => {}
                 Heard::Advanced => advanced = true,
-                Heard::Lie(error) => self.shared.alarm(&format!("operator {from} sent what cannot be true: {error}")),
-                Heard::CommitteeLied(error) => self.shared.alarm(&format!("the committee certified a lie: {error}")),
+                Heard::Lie(error) => {
+                    self.shared.alarm(&format!("operator {from} sent what cannot be true: {error}"))
+                }
+                Heard::CommitteeLied(error) => {
+                    self.shared.alarm(&format!("the committee certified a lie: {error}"))
+                }
             }
         }
         if advanced {
@@ -228,7 +228,8 @@ impl Actor {
             Some((height, checkpoint_word(state.header())))
         });
         let look = Look { query, light_client, checkpoint, registrations: self.registrations.clone() };
-        let done = look.run(at).map(|(destination, result, sequence)| Done::Looked(destination, result, sequence));
+        let done =
+            look.run(at).map(|(destination, result, sequence)| Done::Looked(destination, result, sequence));
         self.work.push(done.boxed());
         None
     }
@@ -239,7 +240,8 @@ impl Actor {
         let calldata = calldata(&transaction, &self.chain);
         let (Some(at), Ok(calldata)) = (at, &calldata) else {
             if let Err(error) = calldata {
-                self.shared.alarm(&format!("transaction to {} not written: {error}", transaction.destination()));
+                self.shared
+                    .alarm(&format!("transaction to {} not written: {error}", transaction.destination()));
             }
             return Some(Input::Finished { id, outcome: Outcome::NotSent });
         };

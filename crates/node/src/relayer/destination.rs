@@ -1,7 +1,7 @@
 //! The two things a relayer does at a destination: look, and send.
 
 use super::Destination;
-use futures::future::{join_all, try_join, try_join3, try_join_all};
+use futures::future::{join_all, try_join, try_join_all, try_join3};
 use hum_chain::{At, Call, Disposition, ReadError, SubmitError};
 use hum_relay::{
     Calldata, Input, LaneKey, LaneQuery, LaneSeen, Observation, Outcome, Query, TransactionId,
@@ -61,7 +61,11 @@ impl Look {
     }
 }
 
-async fn read_lane(at: &Destination, lane: &LaneQuery, registration: RegistrationId) -> Result<LaneSeen, ReadError> {
+async fn read_lane(
+    at: &Destination,
+    lane: &LaneQuery,
+    registration: RegistrationId,
+) -> Result<LaneSeen, ReadError> {
     let facade = lane.key.lane.facade;
     let groups: BTreeSet<(Generation, u64)> =
         lane.messages.iter().map(|(generation, index)| (*generation, index.0 / STATUSES_PER_WORD)).collect();
@@ -136,9 +140,9 @@ impl Send {
             Err(error) => {
                 let outcome = match &error {
                     SubmitError::Rejected { .. } => Outcome::WouldRevert,
-                    SubmitError::Underfunded { .. } | SubmitError::TooExpensive { .. } | SubmitError::Replaced { .. } => {
-                        Outcome::NotSent
-                    }
+                    SubmitError::Underfunded { .. }
+                    | SubmitError::TooExpensive { .. }
+                    | SubmitError::Replaced { .. } => Outcome::NotSent,
                     // The node refused the bytes as they are: they are not in its pool.
                     SubmitError::Read(read) if read.disposition() == Disposition::Refused => Outcome::NotSent,
                     SubmitError::Read(_) | SubmitError::Unknown { .. } => Outcome::Unknown,

@@ -55,7 +55,12 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn new(operators: Vec<PublicKey>, follow: usize, answer_timeout_ms: u64, quiet_ms: u64) -> Self {
+    pub(super) fn new(
+        operators: Vec<PublicKey>,
+        follow: usize,
+        answer_timeout_ms: u64,
+        quiet_ms: u64,
+    ) -> Self {
         let operators = operators.into_iter().map(|key| Operator { key, muted_until_ms: 0 }).collect();
         Self {
             operators,
@@ -114,9 +119,9 @@ impl Follower {
             None => Question::Certificate { at_or_above: Height(newest + 1) },
         };
         let count = self.operators.len().max(1);
-        let operator = (0..count)
-            .map(|step| (self.turn + step) % count)
-            .find(|index| self.operators.get(*index).is_some_and(|operator| operator.muted_until_ms <= now_ms))?;
+        let operator = (0..count).map(|step| (self.turn + step) % count).find(|index| {
+            self.operators.get(*index).is_some_and(|operator| operator.muted_until_ms <= now_ms)
+        })?;
         let key = self.operators.get(operator)?.key.clone();
         self.questions += 1;
         let until_ms = now_ms.saturating_add(self.answer_timeout_ms);
@@ -164,7 +169,12 @@ impl Follower {
     }
 
     /// What an offer means for the operator that made it.
-    pub(super) fn judge(&mut self, from: &PublicKey, result: Result<Offered, OfferError>, now_ms: u64) -> Heard {
+    pub(super) fn judge(
+        &mut self,
+        from: &PublicKey,
+        result: Result<Offered, OfferError>,
+        now_ms: u64,
+    ) -> Heard {
         match result {
             Ok(Offered::Advanced) => {
                 self.advanced_ms = now_ms;

@@ -151,7 +151,8 @@ fn what_fits_one_record_needs_no_second_proof() {
 
 #[test]
 fn transactions_keep_to_gas_and_bytes() {
-    let policy = Policy { transaction_gas_max: 3_000_000, transaction_bytes_max: 10_000, ..Policy::default() };
+    let policy =
+        Policy { transaction_gas_max: 3_000_000, transaction_bytes_max: 10_000, ..Policy::default() };
     let mut world = World::new(policy, 1);
     world.send(1, 50);
     world.answer();
@@ -171,7 +172,9 @@ fn a_message_that_fits_no_transaction_is_left_and_blocks_nobody() {
     world.answer();
     world.answer();
     world.block();
-    assert!(world.alarms.iter().any(|alarm| matches!(alarm, Alarm::MessageTooLarge { index: LaneIndex(0), .. })));
+    assert!(
+        world.alarms.iter().any(|alarm| matches!(alarm, Alarm::MessageTooLarge { index: LaneIndex(0), .. }))
+    );
     assert_eq!(world.contracts.executed.len(), 2);
 }
 
@@ -271,7 +274,9 @@ fn a_transaction_that_reverts_is_cut_down_to_its_culprit() {
     }
     assert_eq!(world.contracts.executed.len(), 39);
     assert!(alone >= 2);
-    assert!(world.alarms.iter().any(|alarm| matches!(alarm, Alarm::MessageReverts { index: LaneIndex(13), .. })));
+    assert!(
+        world.alarms.iter().any(|alarm| matches!(alarm, Alarm::MessageReverts { index: LaneIndex(13), .. }))
+    );
 }
 
 #[test]

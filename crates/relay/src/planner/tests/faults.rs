@@ -4,19 +4,35 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Event {
-    Send { lane: u64, count: usize },
+    Send {
+        lane: u64,
+        count: usize,
+    },
     Beat,
-    Pass { ms: u64 },
+    Pass {
+        ms: u64,
+    },
     Answer,
     Mute,
     /// A block with what waits; these do not get in, in one way or another.
-    Block { fates: u64 },
+    Block {
+        fates: u64,
+    },
     Restart,
     Reorganise,
     Foreign,
-    Retract { lane: u64, kept: usize, again: bool },
-    Quarantine { lane: u64 },
-    Refuse { index: u64, times: u32 },
+    Retract {
+        lane: u64,
+        kept: usize,
+        again: bool,
+    },
+    Quarantine {
+        lane: u64,
+    },
+    Refuse {
+        index: u64,
+        times: u32,
+    },
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -102,7 +118,8 @@ impl Run {
                 }
                 fate => {
                     let block = self.world.contracts.block;
-                    let statuses = if fate == 4 { None } else { self.world.contracts.run(&written, self.world.now_ms) };
+                    let statuses =
+                        if fate == 4 { None } else { self.world.contracts.run(&written, self.world.now_ms) };
                     let success = statuses.is_some();
                     // The node may not give logs.
                     let statuses = statuses.filter(|_| fate != 5).unwrap_or_default();

@@ -1,12 +1,10 @@
 //! A source side and a destination as small as the rules allow.
 
 use crate::{
-    Certified, Job, LaneKey, LaneRecord, LaneSeen, LaneView, MessageStatus, MessageView, Observation, Outbox, Query,
-    Transaction,
+    Certified, Job, LaneKey, LaneRecord, LaneSeen, LaneView, MessageStatus, MessageView, Observation, Outbox,
+    Query, Transaction,
 };
-use hum_types::{
-    Address, ChainId, Confidence, Generation, Height, LaneId, LaneIndex, RollupStatus, TimeMs,
-};
+use hum_types::{Address, ChainId, Confidence, Generation, Height, LaneId, LaneIndex, RollupStatus, TimeMs};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const DESTINATION: ChainId = ChainId(9);
@@ -39,7 +37,11 @@ pub(super) struct SourceLane {
 impl Sources {
     pub(super) fn new(lanes: u64) -> Self {
         let empty = SourceLane { messages: Vec::new(), generation: 0, active: true, cuts: BTreeMap::new() };
-        Self { height: 0, time_ms: 0, lanes: (1..=lanes).map(|source| (lane(source), empty.clone())).collect() }
+        Self {
+            height: 0,
+            time_ms: 0,
+            lanes: (1..=lanes).map(|source| (lane(source), empty.clone())).collect(),
+        }
     }
 
     /// Certify `count` more messages of a lane.
@@ -115,10 +117,21 @@ impl Written {
             .messages()
             .map(|index| (lane.messages[usize::try_from(index.0).expect("small")].generation, index))
             .collect();
-        assert_eq!(transaction.checkpoint.0, sources.height, "planned under a checkpoint that is not the newest");
+        assert_eq!(
+            transaction.checkpoint.0, sources.height,
+            "planned under a checkpoint that is not the newest"
+        );
         let count = lane.messages.len() as u64;
         let (generation, active) = (lane.generation, lane.active);
-        Self { transaction, height: sources.height, time_ms: sources.time_ms, generation, active, count, messages }
+        Self {
+            transaction,
+            height: sources.height,
+            time_ms: sources.time_ms,
+            generation,
+            active,
+            count,
+            messages,
+        }
     }
 }
 
@@ -195,7 +208,11 @@ impl Contracts {
         }
         let record = self.records.get(&key)?;
         let stale = now_ms > record.record.time_ms.0 + FRESH_MS;
-        if stale || !record.active || count != Some(transaction.count) || !transaction.prove && record.record.generation.0 != written.generation {
+        if stale
+            || !record.active
+            || count != Some(transaction.count)
+            || !transaction.prove && record.record.generation.0 != written.generation
+        {
             return None;
         }
         let retry = matches!(transaction.job, Job::Retry(_));

@@ -1,0 +1,5 @@
+//! The planner, the certified chain and the real contracts together, in memory.
+
+mod deliveries;
+mod evm;
+pub(crate) mod network;
