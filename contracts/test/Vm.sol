@@ -32,6 +32,8 @@ interface Vm {
     function parseJsonBytes(string calldata, string calldata) external pure returns (bytes memory);
     function parseJsonBytes32(string calldata, string calldata) external pure returns (bytes32);
     function parseJsonUintArray(string calldata, string calldata) external pure returns (uint256[] memory);
+    function mockCall(address, bytes calldata, bytes calldata) external;
+    function clearMockedCalls() external;
     function toString(uint256) external pure returns (string memory);
     function snapshotState() external returns (uint256);
     function revertToState(uint256) external returns (bool);

@@ -79,11 +79,13 @@ abstract contract GatewayInbound is GatewayRecords {
         if (run.length != 0) return _execute(_proveRun(run, registration, commitment), false);
     }
 
-    /// @dev Whether messages of the source are accepted now, and the commitment of its recorded lane.
-    function _accepted(bytes32 registration) private view returns (uint256 commitment) {
+    /// @dev Refuses unless messages of the source are accepted now.
+    /// @param proven commitment of a lane that this transaction proved itself, or 0
+    /// @return commitment of the lane that counts: the proven, else the recorded one
+    function _accepted(bytes32 registration, uint256 proven) private view returns (uint256 commitment) {
         uint256 word = sources[registration];
         if (word & 1 == 0) revert SourceNotAllowed(registration);
-        commitment = word >> 64;
+        commitment = proven != 0 ? proven : word >> 64;
         if (commitment == 0) revert LaneNotRecorded(registration);
         // What is final stays deliverable whatever becomes of its rollup.
         if (CONFIDENCE != FINALIZED) {
@@ -113,8 +115,7 @@ abstract contract GatewayInbound is GatewayRecords {
             r.start = uint64(numbers >> 64);
             r.length = uint16(numbers >> 48);
         }
-        uint256 commitment = _accepted(r.registration);
-        if (r.registration == provenSource) commitment = provenLane;
+        uint256 commitment = _accepted(r.registration, r.registration == provenSource ? provenLane : 0);
         unchecked {
             if (r.length == 0 || r.start + r.length > count) revert RunOutOfRange(uint64(r.start), r.length, uint64(count));
         }
