@@ -25,7 +25,7 @@ use alloy_primitives::{Address, B256, Bytes};
 use block::{Made, Past, Sealed, Template};
 use futures::channel::oneshot;
 use genesis::Pieces;
-use hum_chain::Outcome;
+use hum_chain::{Log, Outcome};
 use hum_types::{BlockRef, ChainId};
 use hum_verify::{ChainSpec, SpecError, Witness};
 use mempool::{Mempool, Pending};
@@ -130,6 +130,18 @@ impl SimChain {
         self.lock().head().block
     }
 
+    /// The first block's header.
+    #[must_use]
+    pub fn genesis_header(&self) -> Header {
+        self.lock().first().header.clone()
+    }
+
+    /// The first block.
+    #[must_use]
+    pub fn genesis_block(&self) -> BlockRef {
+        self.lock().first().block
+    }
+
     /// A block of the canonical chain.
     #[must_use]
     pub fn evidence(&self, number: u64) -> Option<BlockEvidence> {
@@ -140,6 +152,12 @@ impl SimChain {
     #[must_use]
     pub fn outcomes(&self, number: u64) -> Vec<Outcome> {
         self.lock().numbered(number).map(|sealed| sealed.outcomes.clone()).unwrap_or_default()
+    }
+
+    /// The logs of a canonical block, in order.
+    #[must_use]
+    pub fn logs(&self, number: u64) -> Vec<Log> {
+        self.outcomes(number).into_iter().flat_map(|outcome| outcome.logs).collect()
     }
 
     /// Make the next block; `None` while stalled. A timestamp (seconds) that the rules do not allow is moved up to the
@@ -195,6 +213,10 @@ impl Core {
     fn past(&self, upto: usize) -> Past<'_> {
         let hashes = self.canonical.get(..=upto).unwrap_or(&self.canonical);
         Past { pieces: &self.pieces, blocks: &self.blocks, hashes }
+    }
+
+    fn first(&self) -> &Sealed {
+        self.canonical.first().and_then(|hash| self.blocks.get(hash)).expect("a chain has its first block")
     }
 
     fn head(&self) -> &Sealed {
