@@ -1,1 +1,34 @@
-fn main() {}
+//! The command line of Hum: every role, every question that a person may ask, and whole local networks.
+//!
+//! ```text
+//! cli ─▶ one module a command ─▶ node, devnet, verify, …
+//!                └─▶ output: words for people, JSON for programs
+//! ```
+
+mod block;
+mod certificate;
+mod checkpoint;
+mod cli;
+mod message;
+mod network;
+mod output;
+mod role;
+mod send;
+mod status;
+#[cfg(feature = "devnet")]
+mod up;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    output::log_to_stderr();
+    match cli.run() {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

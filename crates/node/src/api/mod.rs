@@ -17,4 +17,4 @@ pub use index::{Index, IndexError};
 pub use model::{
     CertificateFile, CheckpointView, MessageView, OperatorStatus, Page, RollupView, StageTimes, confidence_of,
 };
-pub use server::{ApiError, Reports, serve, serve_operator};
+pub use server::{ApiError, Reports, TimesFrom, serve, serve_operator, serve_publisher};

@@ -1,6 +1,7 @@
 //! The HTTP server.
 
 use super::{Index, IndexError, Page};
+use crate::publisher::BlockTimes;
 use axum::{
     Json, Router,
     extract::{Path, Query, State},
@@ -9,8 +10,9 @@ use axum::{
     routing::get,
 };
 use hum_types::{B256, Height};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 
 /// The longest list that is given.
@@ -46,6 +48,16 @@ pub async fn serve(address: SocketAddr, reports: Arc<dyn Reports>) -> Result<(),
     listen(address, common(reports)).await
 }
 
+/// When things happened to a rollup's blocks, from a number on.
+pub type TimesFrom = Arc<dyn Fn(u64) -> BTreeMap<u64, BlockTimes> + Send + Sync>;
+
+/// Serve what a publisher knows until the process ends: also `/blocks?from=N`, the times of recent blocks.
+pub async fn serve_publisher(address: SocketAddr, reports: Arc<dyn Reports>, times: TimesFrom) -> Result<(), ApiError> {
+    let blocks = |State(times): State<TimesFrom>, Query(range): Query<Range>| async move { Json(times(range.from)) };
+    let routes = Router::new().route("/blocks", get(blocks)).with_state(times);
+    listen(address, common(reports).merge(routes)).await
+}
+
 /// Serve what an operator knows until the process ends.
 pub async fn serve_operator(address: SocketAddr, reports: Arc<dyn Reports>, index: Arc<Index>) -> Result<(), ApiError> {
     let indexed = Router::new()
@@ -56,6 +68,12 @@ pub async fn serve_operator(address: SocketAddr, reports: Arc<dyn Reports>, inde
         .route("/messages/{id}", get(message))
         .with_state(index);
     listen(address, common(reports).merge(indexed)).await
+}
+
+#[derive(Deserialize)]
+struct Range {
+    #[serde(default)]
+    from: u64,
 }
 
 fn common(reports: Arc<dyn Reports>) -> Router {

@@ -6,7 +6,7 @@ use commonware_runtime::{
     telemetry::metrics::{Counter, Gauge, MetricsExt as _},
 };
 use hum_types::{BlockRef, ChainId, Generation, TimeMs};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -59,7 +59,7 @@ pub struct PublisherView {
 }
 
 /// When things happened to a block, by the runtime's clock.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockTimes {
     /// A head at or above it was first seen.
     pub seen_ms: Option<TimeMs>,
@@ -113,7 +113,10 @@ impl Shared {
             claims: context.counter("publisher_claims", "claims signed"),
             resends: context.counter("publisher_resends", "claims sent again"),
             retractions: context.counter("publisher_retractions", "retractions signed"),
-            alarms: context.counter("publisher_alarms", "answers that cannot be true, and blocks that the sequencer refused"),
+            alarms: context.counter(
+                "publisher_alarms",
+                "answers that cannot be true, and blocks that the sequencer refused",
+            ),
             claimed: context.gauge("publisher_claimed_block", "highest block claimed"),
             settled: context.gauge("publisher_settled_block", "highest block that operators have finalised"),
         };
@@ -225,10 +228,15 @@ impl PublisherHandle {
     }
 
     /// A look that outlives the handle: for the API.
-    #[must_use]
     pub fn watch(&self) -> impl Fn() -> PublisherView + Clone + Send + Sync + 'static {
         let shared = self.shared.clone();
         move || shared.lock().view.clone()
+    }
+
+    /// The same for the times of blocks.
+    pub fn watch_times(&self) -> impl Fn(u64) -> BTreeMap<u64, BlockTimes> + Clone + Send + Sync + 'static {
+        let shared = self.shared.clone();
+        move |from| shared.lock().times.range(from..).map(|(number, times)| (*number, *times)).collect()
     }
 
     /// Stop at once, as a crash would.

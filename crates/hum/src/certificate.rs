@@ -1,0 +1,138 @@
+//! `hum certificate show|verify`: fetch a certificate, and check one without asking anybody.
+
+use crate::{
+    network::{NetworkArgument, block_on},
+    output,
+};
+use eyre::eyre;
+use hum_node::{api::CertificateFile, config::NetworkFile};
+use serde::Serialize;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum CertificateCommand {
+    /// The certificate that covers HEIGHT, as a file that `verify` reads.
+    Show {
+        #[command(flatten)]
+        network: NetworkArgument,
+        /// The checkpoint's height.
+        height: u64,
+    },
+    /// Check the certificate in FILE against the committee in the network file, offline; exit 0 valid, 1 invalid, 2
+    /// unreadable.
+    Verify {
+        /// A file that `hum certificate show` wrote.
+        file: PathBuf,
+        /// The network file with the committee.
+        #[arg(long, env = "HUM_NETWORK", default_value = "hum-local/network.json")]
+        network: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    valid: bool,
+    reason: Option<String>,
+    height: Option<u64>,
+    epoch: Option<u64>,
+    header_hash: Option<String>,
+    signers: Option<usize>,
+    signed_stake: Option<String>,
+    total_stake: Option<String>,
+}
+
+pub(crate) fn run(command: &CertificateCommand) -> eyre::Result<ExitCode> {
+    match command {
+        CertificateCommand::Show { network, height } => block_on(async {
+            let client = network.open()?;
+            let file: CertificateFile = client.ask(&format!("/certificates/{height}")).await?.ok_or_else(|| {
+                eyre!("no certificate covers height {height} yet; `hum checkpoint list` shows which are certified")
+            })?;
+            output::json(&file)?;
+            Ok(ExitCode::SUCCESS)
+        }),
+        CertificateCommand::Verify { file, network, json } => verify(file, network, *json),
+    }
+}
+
+fn verify(file: &Path, network: &Path, json: bool) -> eyre::Result<ExitCode> {
+    let (answer, code) = match read(file, network) {
+        Ok((file, network)) => judge(&file, &network),
+        Err(reason) => (refusal(reason.to_string()), 2),
+    };
+    if json {
+        output::json(&answer)?;
+    } else {
+        match (&answer.reason, &answer.height, &answer.signed_stake, &answer.total_stake) {
+            (None, Some(height), Some(signed), Some(total)) => println!(
+                "valid: height {height}, {} signers with {signed} of {total} stake",
+                answer.signers.unwrap_or_default()
+            ),
+            (reason, ..) => {
+                let word = if code == 2 { "unreadable" } else { "invalid" };
+                println!("{word}: {}", reason.as_deref().unwrap_or_default());
+            }
+        }
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn read(file: &Path, network: &Path) -> eyre::Result<(CertificateFile, hum_node::config::Network)> {
+    let text = std::fs::read_to_string(file).map_err(|error| eyre!("{}: {error}", file.display()))?;
+    let file = serde_json::from_str(&text).map_err(|error| eyre!("{}: {error}", file.display()))?;
+    Ok((file, NetworkFile::load(network)?))
+}
+
+fn judge(file: &CertificateFile, network: &hum_node::config::Network) -> (Answer, u8) {
+    let (header, certificate) = (file.header, &file.certificate);
+    let hash = header.hash();
+    if certificate.header_hash != hash {
+        return (
+            refusal(format!(
+                "the certificate is about {}, the header hashes to {hash}",
+                certificate.header_hash
+            )),
+            1,
+        );
+    }
+    if (certificate.height, certificate.epoch, header.domain) != (header.height, header.epoch, network.domain)
+    {
+        return (refusal("height, epoch or domain of header, certificate and network differ".to_owned()), 1);
+    }
+    match certificate.clone().verify(network.committee.table(), network.domain) {
+        Ok(verified) => {
+            let table = network.committee.table();
+            let answer = Answer {
+                valid: true,
+                reason: None,
+                height: Some(header.height.0),
+                epoch: Some(header.epoch.0),
+                header_hash: Some(hash.to_string()),
+                signers: Some(verified.certificate().signers.count()),
+                signed_stake: Some(table.signed_stake(&verified.certificate().signers).to_string()),
+                total_stake: Some(table.total_stake().to_string()),
+            };
+            (answer, 0)
+        }
+        Err(error) => (refusal(error.to_string()), 1),
+    }
+}
+
+const fn refusal(reason: String) -> Answer {
+    Answer {
+        valid: false,
+        reason: Some(reason),
+        height: None,
+        epoch: None,
+        header_hash: None,
+        signers: None,
+        signed_stake: None,
+        total_stake: None,
+    }
+}

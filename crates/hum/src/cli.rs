@@ -1,0 +1,72 @@
+//! Commands and their options.
+
+use crate::{block, certificate, checkpoint, message, role, send, status};
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// A restaked interoperability network for rollups.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a whole local network: an L1, rollups, operators, publishers, a relayer. Ctrl-C stops it.
+    #[cfg(feature = "devnet")]
+    Up(crate::up::UpArguments),
+    /// Send a message from one rollup to another.
+    Send(send::SendArguments),
+    /// Where messages are.
+    #[command(subcommand)]
+    Message(message::MessageCommand),
+    /// What the operators finalised.
+    #[command(subcommand)]
+    Checkpoint(checkpoint::CheckpointCommand),
+    /// Certificates, and checking them offline.
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
+    /// What each operator last did and what it waits for.
+    Status(status::StatusArguments),
+    /// Judge blocks.
+    #[command(subcommand)]
+    Block(Block),
+    /// Run an operator: judge blocks, order checkpoints, attest.
+    Operator(role::RoleArguments),
+    /// Run a rollup's publisher: sign claims, send blocks with witnesses to the operators.
+    Publisher(role::RoleArguments),
+    /// Run a relayer: deliver certified messages.
+    Relayer(role::RoleArguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum Block {
+    /// Judge the block in FILE from its witness alone; exit 0 Valid, 1 Invalid, 2 Undecided.
+    Verify {
+        /// JSON with block, parent and witness, or the same with gzip.
+        file: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> eyre::Result<ExitCode> {
+        match self.command {
+            #[cfg(feature = "devnet")]
+            Command::Up(arguments) => crate::up::run(&arguments),
+            Command::Send(arguments) => send::run(&arguments),
+            Command::Message(command) => message::run(&command),
+            Command::Checkpoint(command) => checkpoint::run(&command),
+            Command::Certificate(command) => certificate::run(&command),
+            Command::Status(arguments) => status::run(&arguments),
+            Command::Block(Block::Verify { file, json }) => block::verify(&file, json),
+            Command::Operator(arguments) => role::operator(&arguments),
+            Command::Publisher(arguments) => role::publisher(&arguments),
+            Command::Relayer(arguments) => role::relayer(&arguments),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! `hum operator|publisher|relayer`: a role in this process, from the files in its directory.
+//!
+//! ```text
+//! DIR/role.json, keys/ ─▶ runtime ─▶ network ─▶ role ─▶ API
+//!                            └── ends with the role, on Ctrl-C, or when standard input closes (--until-stdin-closes)
+//! ```
+
+use commonware_runtime::{Metrics as _, Runner as _, Supervisor as _, tokio::Context};
+use eyre::{WrapErr as _, bail, eyre};
+use hum_bls::SecretKey;
+use hum_chain::{
+    HeadSigner, LocalKey,
+    rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
+    sequencer::RemoteSequencer,
+};
+use hum_consensus::{PrivateKey, PublicKey, Signer as _, Tuning, real};
+use hum_node::{
+    api::{self, Index, OperatorStatus, Reports, RollupView, confidence_of},
+    config::{KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig, RoleDirectory},
+    operator::{Event, OperatorHandle, Pace, Prepared, Reexecution, Setup},
+    publisher::{self, Identity, PublisherParts, PublisherSettings},
+    relayer::{self, Destination, RelayerParts, RelayerSettings},
+    wire::{QUOTAS, Wires},
+};
+use hum_relay::Policy;
+use hum_types::{SequencerKey, TimeMs};
+use serde_json::{Value, json};
+use std::{io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+
+/// Threads of a publisher's and a relayer's runtime.
+const THREADS: usize = 1;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RoleArguments {
+    /// The role's directory: role.json, keys/, data/.
+    #[arg(long)]
+    dir: PathBuf,
+    /// End when standard input closes: how a parent process makes sure that nothing outlives it.
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+impl RoleArguments {
+    fn directory(&self) -> RoleDirectory {
+        RoleDirectory::new(&self.dir)
+    }
+
+    /// Run until the role fails, Ctrl-C, or the end of standard input.
+    fn run<T>(
+        &self,
+        threads: usize,
+        role: impl FnOnce(Context) -> T + Send + 'static,
+    ) -> eyre::Result<ExitCode>
+    where
+        T: Future<Output = eyre::Result<()>> + Send + 'static,
+    {
+        let tied = self.until_stdin_closes;
+        real::runner(&self.directory().data(), threads).start(|context| async move {
+            let stdin = async {
+                if !tied {
+                    return std::future::pending().await;
+                }
+                // A thread, because reading standard input cannot be cancelled.
+                let (closed, wait) = tokio::sync::oneshot::channel();
+                std::thread::spawn(move || {
+                    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+                    let _ = closed.send(());
+                });
+                let _ = wait.await;
+            };
+            tokio::select! {
+                ended = role(context) => ended?,
+                () = stdin => {}
+                interrupted = tokio::signal::ctrl_c() => interrupted?,
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+fn transport(
+    network: &Network,
+    key: PrivateKey,
+    listen: SocketAddr,
+    private_addresses: bool,
+) -> real::Network {
+    real::Network {
+        key,
+        listen,
+        domain: network.domain.0.0,
+        operators: network
+            .operators
+            .iter()
+            .map(|operator| real::Peer { key: operator.key.clone(), address: operator.entry.address })
+            .collect(),
+        others: network
+            .peers
+            .iter()
+            .map(|(peer, key)| real::Peer { key: key.clone(), address: peer.address })
+            .collect(),
+        wires: QUOTAS.to_vec(),
+        private_addresses,
+    }
+}
+
+/// What a role says of itself, with the runtime's metrics.
+struct Reported<F> {
+    status: F,
+    context: Context,
+}
+
+impl<F: Fn() -> Value + Send + Sync + 'static> Reports for Reported<F> {
+    fn status(&self) -> Value {
+        (self.status)()
+    }
+
+    fn metrics(&self) -> String {
+        self.context.encode()
+    }
+}
+
+pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
+    let directory = arguments.directory();
+    let config = OperatorConfig::load(&directory)?;
+    let network = Arc::new(NetworkFile::load(&config.network)?);
+    let network_key = directory.network_key()?;
+    let key = SecretKey::from_secret(directory.read_key(KeyName::Bls)?).wrap_err("keys/bls.key")?;
+    let index = Arc::new(Index::open(&directory.path().join("index.sqlite"))?);
+    arguments.run(config.threads, move |context| async move {
+        let judge = Arc::new(Reexecution::new(&network));
+        let me = network_key.public_key();
+        let setup = Setup {
+            network: network.clone(),
+            me: me.clone(),
+            key,
+            judge,
+            partition: "operator".to_owned(),
+            pace: Pace::default(),
+        };
+        let prepared = Prepared::new(context.child("hum"), setup).await?;
+        let handle = prepared.handle();
+        let indexing = tokio::spawn(index_events(handle.clone(), network.clone(), index.clone()));
+        let transport = transport(&network, network_key, config.listen, config.private_addresses);
+        let running = real::start(
+            context.child("network"),
+            transport,
+            "consensus".to_owned(),
+            Tuning::default(),
+            prepared.application(),
+        )
+        .await?;
+        let (archive, wires, consensus) = running.into_parts();
+        let operator = prepared.run(archive, Wires::try_from(wires)?);
+        let status = {
+            let (handle, network) = (handle.clone(), network.clone());
+            move || status_of(&handle, &network, &me)
+        };
+        let reports = Arc::new(Reported { status, context: context.child("api") });
+        tokio::select! {
+            _ = consensus => bail!("consensus stopped; the log says why"),
+            _ = operator.task => bail!("a part of the operator stopped; the log says which"),
+            served = api::serve_operator(config.api, reports, index) => Ok(served?),
+            indexed = indexing => indexed?,
+        }
+    })
+}
+
+fn status_of(handle: &OperatorHandle, network: &Network, me: &PublicKey) -> Value {
+    let certified = handle.certified();
+    let certified_heads = handle.archive(|archive| {
+        archive.state_at(certified).map(|state| {
+            state
+                .rollups()
+                .map(|rollup| (rollup.params().chain_id, rollup.head().block.number))
+                .collect::<std::collections::BTreeMap<_, _>>()
+        })
+    });
+    let certified_heads = certified_heads.unwrap_or_default();
+    let rollups: Vec<_> = handle
+        .rollups()
+        .into_iter()
+        .map(|leaf| RollupView {
+            chain_id: leaf.chain_id,
+            name: network.member(leaf.chain_id).map(|member| member.entry.name.clone()).unwrap_or_default(),
+            status: leaf.status,
+            generation: leaf.generation,
+            latest: leaf.heads[0].block,
+            certified: certified_heads.get(&leaf.chain_id).copied().unwrap_or_default(),
+        })
+        .collect();
+    let Some(operator) = network.operators.iter().find(|operator| operator.key == *me) else {
+        return Value::Null;
+    };
+    let status = OperatorStatus {
+        role: handle.status(),
+        id: operator.entry.id,
+        finalised: handle.header().height,
+        certified,
+        rollups,
+    };
+    json!(status)
+}
+
+/// Write what happens into the index, for people; after a gap, read what was missed.
+async fn index_events(handle: OperatorHandle, network: Arc<Network>, index: Arc<Index>) -> eyre::Result<()> {
+    loop {
+        let mut events = handle.subscribe();
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Finalised { checkpoint, messages, at } => {
+                    let times = |number: u64, chain_id| {
+                        let advance =
+                            checkpoint.body.advances.iter().find(|advance| advance.chain_id == chain_id)?;
+                        Some(advance.blocks.iter().find(|block| block.block.number == number)?.time_ms)
+                    };
+                    let rows: Vec<_> = messages
+                        .iter()
+                        .filter_map(|message| {
+                            let member = network.member(message.source)?;
+                            let confidence = confidence_of(&member.entry, message.lane.facade)?;
+                            let sent: TimeMs = times(message.block.number, message.source)?;
+                            Some((message.clone(), confidence, sent))
+                        })
+                        .collect();
+                    index.finalised(&checkpoint, &rows, at)?;
+                }
+                Event::Certified { certificate, at } => index.certified(&certificate, at)?,
+                Event::Claimed { .. } | Event::Judged { .. } | Event::Alarm { .. } => {}
+            }
+        }
+        tracing::warn!("the index fell behind the operator and has a gap; it is filled at the next start");
+    }
+}
+
+pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
+    let directory = arguments.directory();
+    let config = PublisherConfig::load(&directory)?;
+    let network = NetworkFile::load(&config.network)?;
+    let network_key = directory.network_key()?;
+    let member = network
+        .member(config.chain_id)
+        .ok_or_else(|| eyre!("chain {} is no member of {}", config.chain_id, config.network.display()))?
+        .clone();
+    let sequencer = member.entry.sequencer;
+    let signer: Arc<dyn HeadSigner> = match &config.sequencer {
+        Some(desk) => {
+            let token = directory.read_key(KeyName::Desk)?;
+            Arc::new(RemoteSequencer::new(desk, token.as_slice(), sequencer, network.domain)?)
+        }
+        None => {
+            let key = SequencerKey::from_secret(directory.read_key(KeyName::Sequencer)?)
+                .ok_or_else(|| eyre!("keys/sequencer.key is no secp256k1 key"))?;
+            Arc::new(LocalKey::new(key, network.domain))
+        }
+    };
+    let source =
+        RpcChain::new(&config.rpc, config.chain_id, RpcLimits::default()).wrap_err("rpc in role.json")?;
+    arguments.run(THREADS, move |context| async move {
+        let transport = transport(&network, network_key, config.listen, config.private_addresses);
+        let joined = real::join(context.child("network"), transport)?;
+        let wires = Wires::try_from(joined.wires)?;
+        let identity = Identity {
+            chain_id: config.chain_id,
+            registration: member.entry.registration,
+            anchor: member.anchor.block(),
+        };
+        let operators = network.operators.iter().map(|operator| operator.key.clone()).collect();
+        let settings = PublisherSettings::new(identity, operators);
+        let parts = PublisherParts { sources: vec![Arc::new(source)], signer, wire: wires.submit };
+        let publisher = publisher::start(context.child("hum"), settings, parts).await?;
+        let (view, times) = (publisher.watch(), publisher.watch_times());
+        let status = move || with_role("publisher", serde_json::to_value(view()));
+        let reports = Arc::new(Reported { status, context: context.child("api") });
+        tokio::select! {
+            _ = joined.handle => bail!("the network stopped; the log says why"),
+            ended = publisher.ended() => match ended {
+                Some(error) => Err(error.into()),
+                None => bail!("the publisher was aborted"),
+            },
+            served = api::serve_publisher(config.api, reports, Arc::new(times)) => Ok(served?),
+        }
+    })
+}
+
+pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
+    let directory = arguments.directory();
+    let config = RelayerConfig::load(&directory)?;
+    let network = NetworkFile::load(&config.network)?;
+    let network_key = directory.network_key()?;
+    let account = directory.read_key(KeyName::Account)?;
+    let policy = Policy {
+        spend_cap_wei: config.spend_cap_wei,
+        low_balance_wei: config.low_balance_wei,
+        ..Policy::default()
+    };
+    let mut destinations = std::collections::BTreeMap::new();
+    for member in &network.members {
+        let entry = &member.entry;
+        let chain = RpcChain::new(&entry.rpc, entry.chain_id, RpcLimits::default())
+            .wrap_err_with(|| format!("the RPC URL of {} in the network file", entry.name))?;
+        let submit_policy = SubmitPolicy {
+            fees: FeePolicy::default(),
+            in_flight_max: policy.in_flight_max,
+            ..SubmitPolicy::default()
+        };
+        let submit = RpcSubmit::new(chain.clone(), account, submit_policy)
+            .ok_or_else(|| eyre!("keys/account.key is no secp256k1 key"))?;
+        destinations.insert(entry.chain_id, Destination { chain: Arc::new(chain), submit: Arc::new(submit) });
+    }
+    arguments.run(THREADS, move |context| async move {
+        let transport = transport(&network, network_key, config.listen, config.private_addresses);
+        let joined = real::join(context.child("network"), transport)?;
+        let wires = Wires::try_from(joined.wires)?;
+        let settings = RelayerSettings::new(&network, policy);
+        let parts = RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed };
+        let relayer = relayer::start(&context.child("hum"), settings, parts)?;
+        let view = relayer.watch();
+        let status = move || with_role("relayer", serde_json::to_value(view()));
+        let reports = Arc::new(Reported { status, context: context.child("api") });
+        tokio::select! {
+            _ = joined.handle => bail!("the network stopped; the log says why"),
+            ended = relayer.ended() => match ended {
+                Some(error) => Err(error.into()),
+                None => bail!("the relayer was aborted"),
+            },
+            served = api::serve(config.api, reports) => Ok(served?),
+        }
+    })
+}
+
+fn with_role(role: &str, status: serde_json::Result<Value>) -> Value {
+    let mut status = status.unwrap_or_default();
+    if let Some(fields) = status.as_object_mut() {
+        fields.insert("role".to_owned(), json!(role));
+    }
+    status
+}

@@ -1,0 +1,149 @@
+//! `hum up`: a whole local network until Ctrl-C.
+
+use crate::output;
+use eyre::{WrapErr as _, ensure};
+use hum_devnet::network::{LocalConfig, LocalNetwork, Step};
+use serde_json::json;
+use std::{path::PathBuf, process::ExitCode, time::Instant};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpArguments {
+    /// Rollups to start.
+    #[arg(long, default_value_t = 3)]
+    rollups: usize,
+    /// Operators to start.
+    #[arg(long, default_value_t = 4)]
+    operators: usize,
+    /// Milliseconds between blocks; one value for all rollups, or one for each, with commas.
+    #[arg(long, default_value = "1000", value_delimiter = ',')]
+    block_time: Vec<u64>,
+    /// Blocks that `safe` stays behind.
+    #[arg(long, default_value_t = 2)]
+    safe_depth: u64,
+    /// Blocks that `finalized` stays behind.
+    #[arg(long, default_value_t = 4)]
+    finalized_depth: u64,
+    /// Where the network's files go.
+    #[arg(long, default_value = crate::network::DEFAULT_DIR)]
+    dir: PathBuf,
+    /// Remove what an earlier network left in the directory first.
+    #[arg(long)]
+    fresh: bool,
+    /// Print events as JSON, one a line; the last is `ready`.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &UpArguments) -> eyre::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let code = runtime.block_on(up(arguments));
+    // Chains keep threads of their own; what they still do is of no use to anybody.
+    runtime.shutdown_background();
+    code
+}
+
+async fn up(arguments: &UpArguments) -> eyre::Result<ExitCode> {
+    let start = Instant::now();
+    if arguments.fresh {
+        remove_network(&arguments.dir)?;
+    }
+    let config = LocalConfig {
+        dir: arguments.dir.clone(),
+        hum: std::env::current_exe().wrap_err("cannot find my own binary")?,
+        rollups: arguments.rollups,
+        operators: arguments.operators,
+        block_time_ms: arguments.block_time.clone(),
+        safe_depth: arguments.safe_depth,
+        finalized_depth: arguments.finalized_depth,
+    };
+    let json = arguments.json;
+    let tell = move |step: Step| {
+        let (event, words) = match step {
+            Step::Chains => ("chains", "L1 and rollups make blocks"),
+            Step::Files => ("files", "network file and keys are written"),
+            Step::Roles => ("roles", "operators and publishers run"),
+            Step::Contracts => ("contracts", "contracts stand on every chain"),
+            Step::Ready => ("certified", "the first checkpoints are certified, the relayer runs"),
+        };
+        let ms = start.elapsed().as_millis();
+        if json {
+            println!("{}", json!({ "event": event, "ms": ms }));
+        } else {
+            println!("{ms:>6} ms  {words}");
+        }
+    };
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
+    let network = tokio::select! {
+        started = LocalNetwork::start(config, tell) => started?,
+        _ = &mut interrupted => return Ok(ExitCode::SUCCESS),
+    };
+    let key = network.path().with_file_name("dev.key");
+    std::fs::write(&key, format!("{}\n", network.dev_secret()))
+        .wrap_err_with(|| format!("cannot write {}", key.display()))?;
+    if json {
+        let path = network.path();
+        output::json(
+            &json!({ "event": "ready", "network": path, "ms": start.elapsed().as_millis() as u64 }),
+        )?;
+    } else {
+        table(&network);
+    }
+    interrupted.await?;
+    if !json {
+        println!("\nstopping");
+    }
+    network.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(network: &LocalNetwork) {
+    let (file, addresses) = (network.file(), network.addresses());
+    println!("\n{:<18} {:<26} what", "where", "url");
+    println!("{:<18} {:<26} chain {}", "l1", file.l1.rpc, file.l1.chain_id);
+    for rollup in &file.rollups {
+        let what = format!("chain {}, a block every {} ms", rollup.chain_id, rollup.block_time_ms);
+        println!("{:<18} {:<26} {what}", rollup.name, rollup.rpc);
+    }
+    for (index, operator) in file.operators.iter().enumerate() {
+        println!(
+            "{:<18} {:<26} /status /metrics /checkpoints /messages",
+            format!("operator-{index}"),
+            operator.api
+        );
+    }
+    for process in network.processes.iter().filter(|process| !process.name().starts_with("operator")) {
+        println!("{:<18} {:<26} log {}", process.name(), "", process.log().display());
+    }
+    println!("\non every rollup:");
+    let [latest, safe, finalized] = addresses.gateways;
+    for (what, address) in [
+        ("gateway latest", latest),
+        ("gateway safe", safe),
+        ("gateway finalized", finalized),
+        ("light client", addresses.light_client),
+        ("demo inbox", addresses.inbox),
+    ] {
+        println!("{what:<18} {address}");
+    }
+    println!("\nnetwork file {}", network.path().display());
+    if let [from, to, ..] = &file.rollups[..] {
+        let argument = if network.path().ends_with("hum-local/network.json") {
+            String::new()
+        } else {
+            format!(" --network {}", network.path().display())
+        };
+        println!("try: hum send --from {} --to {} --wait hello{argument}", from.name, to.name);
+    }
+    println!("Ctrl-C stops everything");
+}
+
+/// Remove a directory only when it holds a network of ours.
+fn remove_network(dir: &std::path::Path) -> eyre::Result<()> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    let ours = dir.join("network.json").exists() || std::fs::read_dir(dir)?.next().is_none();
+    ensure!(ours, "{} holds no network; not removing it", dir.display());
+    std::fs::remove_dir_all(dir).wrap_err_with(|| format!("cannot remove {}", dir.display()))
+}
