@@ -71,7 +71,11 @@ impl RawBlock {
         for transaction in transactions {
             leaves.push(trie_leaf(transaction)?);
         }
-        same("transactions root", root("transactions root", position::TRANSACTIONS_ROOT)?, trie_root(&leaves))?;
+        same(
+            "transactions root",
+            root("transactions root", position::TRANSACTIONS_ROOT)?,
+            trie_root(&leaves),
+        )?;
 
         let ommers = item("ommers", &mut block)?;
         same("ommers hash", root("ommers hash", position::OMMERS_HASH)?, keccak256(ommers))?;

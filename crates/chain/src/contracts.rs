@@ -89,7 +89,9 @@ pub enum DeployError {
         tx_hash: B256,
     },
     /// The chain lacks the deterministic deployer.
-    #[error("chain {chain_id} has no deterministic deployer at {CREATE2_DEPLOYER}; deploy it first (its transaction is public and pre-signed)")]
+    #[error(
+        "chain {chain_id} has no deterministic deployer at {CREATE2_DEPLOYER}; deploy it first (its transaction is public and pre-signed)"
+    )]
     NoDeployer {
         /// The chain.
         chain_id: ChainId,
@@ -102,7 +104,10 @@ impl Deployment {
     }
 
     fn gateway_code(&self, light_client: Address, confidence: Confidence) -> Vec<u8> {
-        init_code(&Gateway::BYTECODE, &(light_client, U256::from(confidence as u8), self.owner).abi_encode_params())
+        init_code(
+            &Gateway::BYTECODE,
+            &(light_client, U256::from(confidence as u8), self.owner).abi_encode_params(),
+        )
     }
 
     fn inbox_code(gateways: [Address; 3]) -> Vec<u8> {
@@ -118,7 +123,8 @@ impl Deployment {
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         let light_client = create2(&self.light_client_code());
-        let gateways = Confidence::ALL.map(|confidence| create2(&self.gateway_code(light_client, confidence)));
+        let gateways =
+            Confidence::ALL.map(|confidence| create2(&self.gateway_code(light_client, confidence)));
         let inbox = inbox_address(gateways);
         Addresses { light_client, gateways, inbox, key_registry: create2(&self.key_registry_code()) }
     }
@@ -147,7 +153,12 @@ impl Deployment {
         let table_address = Address::from_word(B256::from_slice(answer.get(..32).unwrap_or(&[0; 32])));
         if site.is_empty(table_address).await? {
             let install = LightClient::installTableCall { epoch: self.epoch.0, table: table.clone() };
-            let call = site.call("install the committee table", addresses.light_client, install.abi_encode(), TABLE_GAS);
+            let call = site.call(
+                "install the committee table",
+                addresses.light_client,
+                install.abi_encode(),
+                TABLE_GAS,
+            );
             calls.push(Box::pin(call));
         }
         for gateway in addresses.gateways {
@@ -221,19 +232,34 @@ impl Site<'_> {
         let mut calls = Vec::new();
         for (address, code) in codes {
             if self.is_empty(address).await? {
-                calls.push(self.call("deploy a contract", CREATE2_DEPLOYER, [SALT.as_slice(), &code].concat(), DEPLOY_GAS));
+                calls.push(self.call(
+                    "deploy a contract",
+                    CREATE2_DEPLOYER,
+                    [SALT.as_slice(), &code].concat(),
+                    DEPLOY_GAS,
+                ));
             }
         }
         try_join_all(calls).await?;
         Ok(())
     }
 
-    async fn call(&self, what: &'static str, to: Address, data: Vec<u8>, gas: u64) -> Result<(), DeployError> {
+    async fn call(
+        &self,
+        what: &'static str,
+        to: Address,
+        data: Vec<u8>,
+        gas: u64,
+    ) -> Result<(), DeployError> {
         let chain_id = self.chain.chain_id();
         let call = Call { gas_limit: Some(gas), ..Call::new(to, data.into()) };
         let outcome =
             self.submit.send(call).await.map_err(|source| DeployError::Submit { what, chain_id, source })?;
-        if outcome.success { Ok(()) } else { Err(DeployError::Reverted { what, chain_id, tx_hash: outcome.tx_hash }) }
+        if outcome.success {
+            Ok(())
+        } else {
+            Err(DeployError::Reverted { what, chain_id, tx_hash: outcome.tx_hash })
+        }
     }
 }
 

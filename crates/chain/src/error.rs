@@ -114,9 +114,10 @@ impl ReadError {
             Self::Transport { .. } | Self::Timeout { .. } | Self::Missing { .. } | Self::Node { .. } => {
                 Disposition::Retry
             }
-            Self::TooLarge { .. } | Self::Garbage { .. } | Self::Mismatch { .. } | Self::WrongChain { .. } => {
-                Disposition::Distrust
-            }
+            Self::TooLarge { .. }
+            | Self::Garbage { .. }
+            | Self::Mismatch { .. }
+            | Self::WrongChain { .. } => Disposition::Distrust,
             Self::Unsupported { .. } | Self::Reverted { .. } => Disposition::Refused,
         }
     }

@@ -107,7 +107,11 @@ impl RpcChain {
         self.note(self.0.client.ask(method, params, allowance).await)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: &'static str, params: serde_json::Value) -> Result<T, ReadError> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: serde_json::Value,
+    ) -> Result<T, ReadError> {
         let what = params.to_string();
         let answer = self.maybe(method, params, self.0.limits.ordinary()).await?;
         answer.ok_or(ReadError::Missing { method, what })
@@ -166,7 +170,9 @@ impl RpcChain {
             At::Number(number) if number != found.block.number => {
                 Err(differs(method, "block number", number, found.block.number))
             }
-            At::Hash(hash) if hash != found.block.hash => Err(differs(method, "block hash", hash, found.block.hash)),
+            At::Hash(hash) if hash != found.block.hash => {
+                Err(differs(method, "block hash", hash, found.block.hash))
+            }
             _ => Ok(Some(found)),
         }
     }
@@ -188,13 +194,25 @@ impl RpcChain {
         for log in found.into_iter().filter(|log| !log.removed) {
             let log = known_log(METHOD, log)?;
             if !(query.from..=query.to).contains(&log.block.number) {
-                return Err(differs(METHOD, "log's block", format!("{}..{}", query.from, query.to), log.block.number));
+                return Err(differs(
+                    METHOD,
+                    "log's block",
+                    format!("{}..{}", query.from, query.to),
+                    log.block.number,
+                ));
             }
             if !query.addresses.is_empty() && !query.addresses.contains(&log.address) {
                 return Err(differs(METHOD, "log's emitter", "one that was asked for", log.address));
             }
-            if !query.topics.is_empty() && !log.topics.first().is_some_and(|topic| query.topics.contains(topic)) {
-                return Err(differs(METHOD, "log's first topic", "one that was asked for", format!("{:?}", log.topics)));
+            if !query.topics.is_empty()
+                && !log.topics.first().is_some_and(|topic| query.topics.contains(topic))
+            {
+                return Err(differs(
+                    METHOD,
+                    "log's first topic",
+                    "one that was asked for",
+                    format!("{:?}", log.topics),
+                ));
             }
             logs.push(log);
         }

@@ -12,8 +12,10 @@ type Block = alloy_consensus::Block<TxEnvelope>;
 /// A block with one legacy and one typed transaction and a withdrawal.
 pub(crate) fn block() -> Block {
     let signer = PrivateKeySigner::from_bytes(&B256::repeat_byte(7)).unwrap();
-    let legacy = TxLegacy { nonce: 1, gas_price: 5, gas_limit: 21_000, to: TxKind::Create, ..Default::default() };
-    let typed = TxEip1559 { chain_id: 9, nonce: 2, gas_limit: 50_000, value: U256::from(3), ..Default::default() };
+    let legacy =
+        TxLegacy { nonce: 1, gas_price: 5, gas_limit: 21_000, to: TxKind::Create, ..Default::default() };
+    let typed =
+        TxEip1559 { chain_id: 9, nonce: 2, gas_limit: 50_000, value: U256::from(3), ..Default::default() };
     let signature = |hash| signer.sign_hash_sync(&hash).unwrap();
     let legacy = legacy.clone().into_signed(signature(legacy.signature_hash()));
     let typed = typed.clone().into_signed(signature(typed.signature_hash()));

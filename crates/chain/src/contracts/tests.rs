@@ -12,12 +12,8 @@ fn deployment() -> Deployment {
 #[test]
 fn addresses_commit_to_every_argument() {
     let base = deployment().addresses();
-    let changes: [fn(&mut Deployment); 4] = [
-        |d| d.domain.0.0[0] ^= 1,
-        |d| d.epoch.0 += 1,
-        |d| d.table_hash.0[0] ^= 1,
-        |d| d.owner.0.0[0] ^= 1,
-    ];
+    let changes: [fn(&mut Deployment); 4] =
+        [|d| d.domain.0.0[0] ^= 1, |d| d.epoch.0 += 1, |d| d.table_hash.0[0] ^= 1, |d| d.owner.0.0[0] ^= 1];
     for (i, change) in changes.into_iter().enumerate() {
         let mut other = deployment();
         change(&mut other);

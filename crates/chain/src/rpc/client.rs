@@ -163,13 +163,19 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, method: &'static str, request: String, bound: usize) -> Result<Vec<u8>, ReadError> {
+    async fn exchange(
+        &self,
+        method: &'static str,
+        request: String,
+        bound: usize,
+    ) -> Result<Vec<u8>, ReadError> {
         let transport = |error: alloy::transports::http::reqwest::Error| ReadError::Transport {
             method,
             endpoint: self.endpoint(),
             detail: shorten(&error.without_url().to_string()),
         };
-        let mut request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(request);
+        let mut request =
+            self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(request);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

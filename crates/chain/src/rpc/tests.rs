@@ -120,20 +120,25 @@ pub(crate) fn raw() -> RawBlock {
 pub(crate) fn full_json() -> Value {
     let block = crate::block::tests::block();
     let hash = block.header.hash_slow();
-    let transactions = block.body.transactions.iter().enumerate().map(|(index, envelope): (usize, &TxEnvelope)| {
-        let signer = alloy_primitives::Address::ZERO;
-        wire::Transaction {
-            inner: alloy_consensus::transaction::Recovered::new_unchecked(envelope.clone(), signer),
-            block_hash: Some(hash),
-            block_number: Some(block.header.number),
-            transaction_index: Some(index as u64),
-            effective_gas_price: None,
-            block_timestamp: None,
-        }
-    });
+    let transactions =
+        block.body.transactions.iter().enumerate().map(|(index, envelope): (usize, &TxEnvelope)| {
+            let signer = alloy_primitives::Address::ZERO;
+            wire::Transaction {
+                inner: alloy_consensus::transaction::Recovered::new_unchecked(envelope.clone(), signer),
+                block_hash: Some(hash),
+                block_number: Some(block.header.number),
+                transaction_index: Some(index as u64),
+                effective_gas_price: None,
+                block_timestamp: None,
+            }
+        });
     let transactions: Vec<wire::Transaction> = transactions.collect();
     let rpc = wire::Block::new(
-        wire::Header::from_consensus(alloy_consensus::Sealed::new_unchecked(block.header.clone(), hash), None, None),
+        wire::Header::from_consensus(
+            alloy_consensus::Sealed::new_unchecked(block.header.clone(), hash),
+            None,
+            None,
+        ),
         wire::BlockTransactions::Full(transactions),
     )
     .with_withdrawals(block.body.withdrawals.clone());

@@ -12,7 +12,7 @@ use super::{RpcChain, differs};
 use crate::{At, RawWitness, ReadError};
 use alloy_primitives::U64;
 use hum_types::{BlockRef, Bytes};
-use serde_json::{json, value::RawValue};
+use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const BY_HASH: &str = "debug_executionWitnessByBlockHash";
@@ -66,11 +66,12 @@ impl RpcChain {
         };
         self.ready().await?;
         let answer = self.note(self.0.client.ask_text(method, params, self.0.limits.witness()).await)?;
-        let text = answer.ok_or_else(|| ReadError::Missing { method, what: format!("a witness of {}", block.hash) })?;
+        let text = answer
+            .ok_or_else(|| ReadError::Missing { method, what: format!("a witness of {}", block.hash) })?;
         if !matches!(form, Form::Hash) {
             self.still_canonical(method, block).await?;
         }
-        Ok(RawWitness::Json(Bytes::from(Box::<str>::from(<Box<RawValue>>::from(text)).into_string().into_bytes())))
+        Ok(RawWitness::Json(Bytes::from(Box::<str>::from(text).into_string().into_bytes())))
     }
 
     /// A witness asked for by number is of whichever block has the number then.

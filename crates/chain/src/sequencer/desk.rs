@@ -96,13 +96,24 @@ impl SequencerDesk {
     }
 
     /// The statement must be about this rollup, and its block canonical here.
-    async fn stands(&self, chain: ChainId, registration: RegistrationId, block: BlockRef) -> Result<(), SignError> {
+    async fn stands(
+        &self,
+        chain: ChainId,
+        registration: RegistrationId,
+        block: BlockRef,
+    ) -> Result<(), SignError> {
         let not_ours = |reason: String| SignError::NotOurs { block, reason };
         if chain != self.chain.chain_id() {
-            return Err(not_ours(format!("statement is for chain {chain}, this is {}", self.chain.chain_id())));
+            return Err(not_ours(format!(
+                "statement is for chain {chain}, this is {}",
+                self.chain.chain_id()
+            )));
         }
         if registration != self.registration {
-            return Err(not_ours(format!("statement is for registration {registration}, this is {}", self.registration)));
+            return Err(not_ours(format!(
+                "statement is for registration {registration}, this is {}",
+                self.registration
+            )));
         }
         match self.chain.block(At::Number(block.number)).await? {
             Some(own) if own.block == block => Ok(()),
@@ -127,7 +138,10 @@ impl SequencerDesk {
         let above = kept.number.saturating_add(1);
         let newest = {
             let claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
-            claimed.range((previous, above)..=(previous, u64::MAX)).next_back().map(|(key, hash)| (key.1, *hash))
+            claimed
+                .range((previous, above)..=(previous, u64::MAX))
+                .next_back()
+                .map(|(key, hash)| (key.1, *hash))
         };
         // A block holds all those below it; nothing remembered is no reason to refuse.
         let Some((number, hash)) = newest else { return Ok(false) };
@@ -151,7 +165,10 @@ impl HeadSigner for SequencerDesk {
             if let Some(before) = self.conflict(&claim) {
                 return Err(SignError::NotOurs {
                     block: claim.block,
-                    reason: format!("{before} was signed for it in generation {}: retract first", claim.generation),
+                    reason: format!(
+                        "{before} was signed for it in generation {}: retract first",
+                        claim.generation
+                    ),
                 });
             }
             self.key.sign_claim(claim).await

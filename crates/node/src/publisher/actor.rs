@@ -15,7 +15,7 @@ use futures::{
     future::{BoxFuture, Fuse, FusedFuture},
 };
 use hum_chain::Backoff;
-use hum_consensus::{Recipients, Wire};
+use hum_consensus::{PublicKey, Recipients, Wire};
 use hum_types::{BlockRef, Bytes, Encode, Generation, SignedClaim, TimeMs};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,7 +38,11 @@ pub(super) struct Actor<E: Storage> {
     cache: BTreeMap<u64, Bytes>,
     cached_bytes: usize,
     /// Blocks to fetch again because the cache no longer has them, or an operator could not use what it got.
-    rebuild: BTreeSet<u64>,
+    rebuild: BTreeMap<u64, BTreeSet<PublicKey>>,
+    /// Who waits for the block that is being fetched again.
+    rebuilding: BTreeSet<PublicKey>,
+    /// Grows with every block that an operator could not use: another node is asked first.
+    rebuild_turn: usize,
     work: Fuse<BoxFuture<'static, Done>>,
     backoff: Backoff,
     /// No work is begun before this time.
@@ -57,7 +61,10 @@ pub(super) struct Actor<E: Storage> {
 
 impl<E: Storage> std::fmt::Debug for Actor<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Actor").field("stage", &self.stage).field("journal", &self.journal).finish_non_exhaustive()
+        f.debug_struct("Actor")
+            .field("stage", &self.stage)
+            .field("journal", &self.journal)
+            .finish_non_exhaustive()
     }
 }
 
@@ -81,7 +88,9 @@ impl<E: Storage> Actor<E> {
             operators,
             cache: BTreeMap::new(),
             cached_bytes: 0,
-            rebuild: BTreeSet::new(),
+            rebuild: BTreeMap::new(),
+            rebuilding: BTreeSet::new(),
+            rebuild_turn: 0,
             work: Fuse::terminated(),
             resume_at_ms: 0,
             stage: Stage::Joining,
@@ -168,13 +177,16 @@ impl<E: Storage> Actor<E> {
         }
         if self.diverged {
             let Some(next) = generation.next() else { return };
-            let (live, settled) = (self.journal.live(), self.settled());
-            self.work = tools.retract(live, settled, self.safe, next).boxed().fuse();
+            let (known, settled) = (self.journal.known(), self.settled());
+            self.work = tools.retract(known, settled, self.safe, next).boxed().fuse();
             return;
         }
-        while let Some(number) = self.rebuild.pop_first() {
+        // One that fails is not tried again before it is due again: it must not keep new blocks waiting.
+        while let Some((number, who)) = self.rebuild.pop_first() {
             if let Some(signed) = self.journal.claim(number) {
-                self.work = tools.rebuild(*signed).boxed().fuse();
+                let turn = self.source.wrapping_add(self.rebuild_turn);
+                self.rebuilding = who;
+                self.work = self.tools_from(turn).rebuild(*signed).boxed().fuse();
                 return;
             }
         }
@@ -188,10 +200,14 @@ impl<E: Storage> Actor<E> {
 
     /// What tasks use: the node in use first, then the others.
     fn tools(&self) -> Tools {
+        self.tools_from(self.source)
+    }
+
+    fn tools_from(&self, source: usize) -> Tools {
         let mut tools = self.tools.clone();
         let count = tools.sources.len();
         if count > 0 {
-            tools.sources.rotate_left(self.source % count);
+            tools.sources.rotate_left(source % count);
         }
         tools
     }
@@ -220,7 +236,9 @@ impl<E: Storage> Actor<E> {
             Found::Quiet => {
                 self.pause(self.settings.poll_interval_ms);
                 self.shared.waits(match self.head {
-                    Some(head) if head.number > self.journal.mark().number => "operators to finalise what was claimed",
+                    Some(head) if head.number > self.journal.mark().number => {
+                        "operators to finalise what was claimed"
+                    }
                     _ => "the next block",
                 });
                 // A node may drop blocks without having made others above them yet.
@@ -232,9 +250,13 @@ impl<E: Storage> Actor<E> {
             }
             Found::Claimed(signed, submission) => self.publish(signed, &submission).await?,
             Found::Rebuilt(submission) => {
-                let number = submission.claim.claim.block.number;
-                self.keep(number, encoded(submission));
-                self.send_to(number, Recipients::Some(self.operators.keys()), false);
+                let block = submission.claim.claim.block;
+                let who = std::mem::take(&mut self.rebuilding);
+                if self.journal.block_at(block.number) == Some(block) {
+                    self.keep(block.number, encoded(submission));
+                    self.shared.resent();
+                    self.send_to(block.number, Recipients::Some(who.into_iter().collect()), false);
+                }
             }
             Found::Diverged => self.diverge(),
             Found::Retracted(signed) => {
@@ -245,7 +267,8 @@ impl<E: Storage> Actor<E> {
                 self.forget();
                 self.operators.restart(kept.number);
                 self.shared.retracted(self.journal.generation(), self.journal.mark());
-                let what = format!("retracted to block {}, generation {}", kept.number, self.journal.generation());
+                let what =
+                    format!("retracted to block {}, generation {}", kept.number, self.journal.generation());
                 tracing::warn!("{what}");
                 self.shared.did(self.now(), what);
                 self.send_retraction();
@@ -259,7 +282,9 @@ impl<E: Storage> Actor<E> {
     async fn publish(&mut self, signed: SignedClaim, submission: &Submission) -> Result<(), JournalError> {
         let (generation, block) = (signed.claim.generation, signed.claim.block);
         // The task began before a retraction or a recovery: what it found is not the next block any more.
-        if generation != self.journal.generation() || block.number != self.journal.mark().number.saturating_add(1) {
+        if generation != self.journal.generation()
+            || block.number != self.journal.mark().number.saturating_add(1)
+        {
             return Ok(());
         }
         self.journal.record_claim(signed).await?;
@@ -294,8 +319,8 @@ impl<E: Storage> Actor<E> {
                     return Ok(());
                 }
                 let Some(next) = highest.next() else { return Ok(()) };
-                let live: Vec<BlockRef> = held.into_iter().collect();
-                let work = self.tools().retract(live, agreed.head, self.safe, next);
+                let known: Vec<BlockRef> = held.into_iter().collect();
+                let work = self.tools().retract(known, agreed.head, self.safe, next);
                 self.work = work.boxed().fuse();
             }
         }
@@ -356,7 +381,9 @@ impl<E: Storage> Actor<E> {
     fn see(&mut self, head: BlockRef) {
         let seen = self.head.map_or(self.journal.mark().number, |known| known.number);
         // A node that was far ahead is being caught up with: the times of those blocks mean nothing.
-        for number in seen.saturating_add(1).max(head.number.saturating_sub(self.settings.window))..=head.number {
+        for number in
+            seen.saturating_add(1).max(head.number.saturating_sub(self.settings.window))..=head.number
+        {
             self.shared.time(number, self.now(), |times| &mut times.seen_ms);
         }
         self.head = Some(head);

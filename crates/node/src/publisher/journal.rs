@@ -8,19 +8,14 @@
 //! A record is synced before what it records is sent. So a torn last record was never sent and is cut off; a bad
 //! record before good ones is damage, and the publisher does not start with it.
 
-use commonware_runtime::{Blob, Error as RuntimeError, Storage, WriteOptions};
-use hum_types::{
-    BlockRef, ChainId, Decode, Encode, Generation, HeadClaim, Reader, RegistrationId, SignedClaim, SignedRetraction,
-    keccak256,
-};
-use std::collections::BTreeMap;
+mod records;
+mod signed;
 
-const PAYLOAD_BYTES: usize = 149;
-const CHECK_BYTES: usize = 8;
-const RECORD_BYTES: usize = 1 + PAYLOAD_BYTES + CHECK_BYTES;
-const KIND_CLAIM: u8 = 1;
-const KIND_RETRACTION: u8 = 2;
-const KIND_BASE: u8 = 3;
+use commonware_runtime::{Blob, Error as RuntimeError, Storage, WriteOptions};
+use hum_types::{BlockRef, ChainId, Generation, HeadClaim, RegistrationId, SignedClaim, SignedRetraction};
+use records::{KIND_CLAIM, KIND_RETRACTION, RECORD_BYTES, read_all, record, replay, write_segment};
+use signed::Signed;
+
 /// Appended records after which a segment is rewritten with what is still live (10 MiB).
 const SEGMENT_RECORDS_MAX: u64 = 65_536;
 
@@ -42,7 +37,9 @@ pub enum JournalError {
     #[error("journal not written: {0}")]
     Storage(#[from] RuntimeError),
     /// The journal is of another rollup.
-    #[error("journal belongs to chain {found_chain} registration {found}, this is chain {chain} registration {expected}")]
+    #[error(
+        "journal belongs to chain {found_chain} registration {found}, this is chain {chain} registration {expected}"
+    )]
     Foreign {
         /// The chain in the journal.
         found_chain: ChainId,
@@ -54,7 +51,9 @@ pub enum JournalError {
         expected: RegistrationId,
     },
     /// A record before others is damaged.
-    #[error("record {record} of {records} in journal segment {segment} is damaged: move the journal away to start a new generation")]
+    #[error(
+        "record {record} of {records} in journal segment {segment} is damaged: move the journal away to start a new generation"
+    )]
     Damaged {
         /// The segment.
         segment: u64,
@@ -88,7 +87,9 @@ pub enum JournalError {
         current: Generation,
     },
     /// The retraction does not open the next generation, or keeps a block that was never claimed.
-    #[error("retraction opens generation {opened} at block {kept}, the present generation is {current} at {mark}")]
+    #[error(
+        "retraction opens generation {opened} at block {kept}, the present generation is {current} at {mark}"
+    )]
     Retraction {
         /// What it opens.
         opened: Generation,
@@ -99,34 +100,6 @@ pub enum JournalError {
         /// The highest claimed block.
         mark: u64,
     },
-}
-
-/// The claims and the retraction that count.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Signed {
-    generation: Generation,
-    /// Everything up to here is settled or kept; claims start above.
-    floor: BlockRef,
-    claims: BTreeMap<u64, SignedClaim>,
-    /// The one that opened the generation.
-    retraction: Option<SignedRetraction>,
-}
-
-impl Signed {
-    fn mark(&self) -> BlockRef {
-        self.claims.last_key_value().map_or(self.floor, |(_, signed)| signed.claim.block)
-    }
-
-    fn apply_claim(&mut self, signed: SignedClaim) {
-        self.claims.insert(signed.claim.block.number, signed);
-    }
-
-    fn apply_retraction(&mut self, signed: SignedRetraction) {
-        self.generation = signed.retraction.generation;
-        self.floor = signed.retraction.kept;
-        self.claims.clear();
-        self.retraction = Some(signed);
-    }
 }
 
 /// A publisher's journal: what it signed, and the refusal to sign against it.
@@ -162,8 +135,10 @@ impl<E: Storage> Journal<E> {
             Err(error) => return Err(error.into()),
         };
         segments.sort_unstable();
-        let names: Vec<u64> =
-            segments.iter().filter_map(|name| name.as_slice().try_into().ok().map(u64::from_be_bytes)).collect();
+        let names: Vec<u64> = segments
+            .iter()
+            .filter_map(|name| name.as_slice().try_into().ok().map(u64::from_be_bytes))
+            .collect();
 
         for (position, segment) in names.iter().enumerate().rev() {
             let (blob, size) = storage.open(&partition, &segment.to_be_bytes()).await?;
@@ -171,11 +146,13 @@ impl<E: Storage> Journal<E> {
             let (signed, records) = match replay(*segment, &bytes, identity) {
                 Ok(Some(read)) => read,
                 Ok(None) => {
+                    drop(blob);
                     storage.remove(&partition, Some(&segment.to_be_bytes())).await?;
                     continue;
                 }
                 // A rewrite that a crash cut short: the segment before it is whole, and still there.
                 Err(JournalError::Damaged { .. }) if position > 0 => {
+                    drop(blob);
                     storage.remove(&partition, Some(&segment.to_be_bytes())).await?;
                     continue;
                 }
@@ -189,11 +166,19 @@ impl<E: Storage> Journal<E> {
             for older in &names[..position] {
                 storage.remove(&partition, Some(&older.to_be_bytes())).await?;
             }
-            return Ok(Self { storage, partition, identity, segment: *segment, blob, records, failed: false, signed });
+            return Ok(Self {
+                storage,
+                partition,
+                identity,
+                segment: *segment,
+                blob,
+                records,
+                failed: false,
+                signed,
+            });
         }
 
-        let signed =
-            Signed { generation: Generation(0), floor: identity.anchor, claims: BTreeMap::new(), retraction: None };
+        let signed = Signed::new(Generation(0), identity.anchor);
         let segment = names.last().map_or(0, |last| last.saturating_add(1));
         let (blob, records) = write_segment(&storage, &partition, segment, identity, &signed).await?;
         Ok(Self { storage, partition, identity, segment, blob, records, failed: false, signed })
@@ -223,20 +208,21 @@ impl<E: Storage> Journal<E> {
         self.signed.claims.get(&number)
     }
 
-    /// What is known to stand at `number`: a live claim's block, or the floor.
+    /// What is known to stand at `number`: remembered, settled or claimed.
     #[must_use]
     pub fn block_at(&self, number: u64) -> Option<BlockRef> {
         if number == self.signed.floor.number {
             return Some(self.signed.floor);
         }
-        self.claim(number).map(|signed| signed.claim.block)
+        let claimed = self.claim(number).map(|signed| signed.claim.block);
+        claimed.or_else(|| self.signed.history.get(&number).copied())
     }
 
-    /// The floor and every live claim's block, ascending.
+    /// Every block known to stand, ascending: a few hundred that are settled, and those above that are claimed.
     #[must_use]
-    pub fn live(&self) -> Vec<BlockRef> {
+    pub fn known(&self) -> Vec<BlockRef> {
         let claimed = self.signed.claims.values().map(|signed| signed.claim.block);
-        std::iter::once(self.signed.floor).chain(claimed).collect()
+        self.signed.history.values().copied().chain([self.signed.floor]).chain(claimed).collect()
     }
 
     /// The retraction that opened the present generation.
@@ -251,15 +237,22 @@ impl<E: Storage> Journal<E> {
         if generation == self.generation()
             && let Some(known) = self.block_at(number)
         {
-            if known == claim.block {
-                return Ok(self.claim(number).copied());
+            if known != claim.block {
+                let (signed, asked) = (known.hash, claim.block.hash);
+                return Err(JournalError::Equivocation { number, generation, signed, asked });
             }
-            let (signed, asked) = (known.hash, claim.block.hash);
-            return Err(JournalError::Equivocation { number, generation, signed, asked });
+            if let Some(signed) = self.claim(number) {
+                return Ok(Some(*signed));
+            }
         }
         let expected = self.mark().number.saturating_add(1);
         if generation != self.generation() || number != expected {
-            return Err(JournalError::OutOfOrder { number, generation, expected, current: self.generation() });
+            return Err(JournalError::OutOfOrder {
+                number,
+                generation,
+                expected,
+                current: self.generation(),
+            });
         }
         Ok(None)
     }
@@ -293,10 +286,8 @@ impl<E: Storage> Journal<E> {
     /// Nothing at or below `number` will be sent again. What stands there can no longer be signed differently either:
     /// claims are only made above the mark.
     pub fn settle(&mut self, number: u64) {
-        let Some(block) = self.block_at(number) else { return };
-        if block.number > self.signed.floor.number {
-            self.signed.claims = self.signed.claims.split_off(&number.saturating_add(1));
-            self.signed.floor = block;
+        if let Some(block) = self.claim(number).map(|signed| signed.claim.block) {
+            self.signed.raise(block);
         }
     }
 
@@ -306,7 +297,7 @@ impl<E: Storage> Journal<E> {
         if (generation, block.number) <= (self.generation(), self.mark().number) {
             return Ok(());
         }
-        self.signed = Signed { generation, floor: block, claims: BTreeMap::new(), retraction: None };
+        self.signed = Signed::new(generation, block);
         self.rewrite().await
     }
 
@@ -336,128 +327,6 @@ impl<E: Storage> Journal<E> {
         self.storage.remove(&self.partition, Some(&old.to_be_bytes())).await?;
         Ok(())
     }
-}
-
-/// Start a segment with what is live. The base record counts what follows it, so that half a segment is told apart.
-async fn write_segment<E: Storage>(
-    storage: &E,
-    partition: &str,
-    segment: u64,
-    identity: Identity,
-    signed: &Signed,
-) -> Result<(E::Blob, u64), JournalError> {
-    let live = signed.claims.len() as u64 + u64::from(signed.retraction.is_some());
-    let base = Base { identity, generation: signed.generation, floor: signed.floor, live };
-    let mut bytes = record(KIND_BASE, &base);
-    if let Some(retraction) = &signed.retraction {
-        bytes.extend(record(KIND_RETRACTION, retraction));
-    }
-    for claim in signed.claims.values() {
-        bytes.extend(record(KIND_CLAIM, claim));
-    }
-    let (blob, _) = storage.open(partition, &segment.to_be_bytes()).await?;
-    blob.resize(0).await?;
-    blob.write_at(0, bytes, WriteOptions::default()).await?;
-    blob.sync().await?;
-    Ok((blob, live + 1))
-}
-
-async fn read_all(blob: &impl Blob, size: u64) -> Result<Vec<u8>, RuntimeError> {
-    let length = usize::try_from(size).map_err(|_| RuntimeError::ReadFailed)?;
-    if length == 0 {
-        return Ok(Vec::new());
-    }
-    let read = blob.read_at(0, length, commonware_runtime::ReadOptions::default()).await?;
-    Ok(read.coalesce().as_ref().to_vec())
-}
-
-/// First record of a segment.
-struct Base {
-    identity: Identity,
-    generation: Generation,
-    floor: BlockRef,
-    live: u64,
-}
-
-impl Encode for Base {
-    fn encode_to(&self, out: &mut Vec<u8>) {
-        self.identity.chain_id.encode_to(out);
-        out.extend_from_slice(self.identity.registration.0.as_slice());
-        self.generation.encode_to(out);
-        self.floor.encode_to(out);
-        out.extend_from_slice(&self.live.to_be_bytes());
-    }
-}
-
-fn record(kind: u8, value: &impl Encode) -> Vec<u8> {
-    let mut bytes = vec![kind];
-    value.encode_to(&mut bytes);
-    bytes.resize(1 + PAYLOAD_BYTES, 0);
-    let check = keccak256(&bytes);
-    bytes.extend_from_slice(&check[..CHECK_BYTES]);
-    bytes
-}
-
-/// Kind and payload of a whole, undamaged record.
-fn opened(record: &[u8]) -> Option<(u8, &[u8])> {
-    let (body, check) = record.split_at_checked(1 + PAYLOAD_BYTES)?;
-    let (kind, payload) = body.split_first()?;
-    (check == &keccak256(body)[..CHECK_BYTES]).then_some((*kind, payload))
-}
-
-/// What the records amount to, and how many there are; `None` when nothing was ever recorded.
-fn replay(segment: u64, bytes: &[u8], identity: Identity) -> Result<Option<(Signed, u64)>, JournalError> {
-    let records: Vec<&[u8]> = bytes.chunks_exact(RECORD_BYTES).collect();
-    let good = records.iter().take_while(|record| opened(record).is_some()).count();
-    let damaged = || JournalError::Damaged { segment, record: good as u64, records: records.len() as u64 };
-    let Some((KIND_BASE, payload)) = records.first().and_then(|record| opened(record)) else {
-        // Nothing is appended before the base is synced: with two whole records, this one was good once.
-        return if records.len() > 1 { Err(damaged()) } else { Ok(None) };
-    };
-    let mut reader = Reader::new(payload);
-    let base = read_base(&mut reader).map_err(|_| damaged())?;
-    let found = base.identity;
-    if (found.chain_id, found.registration) != (identity.chain_id, identity.registration) {
-        return Err(JournalError::Foreign {
-            found_chain: found.chain_id,
-            found: found.registration,
-            chain: identity.chain_id,
-            expected: identity.registration,
-        });
-    }
-    // What was live is written with the base; after it only the last record can be torn.
-    if (good as u64) <= base.live || good + 1 < records.len() {
-        return Err(damaged());
-    }
-    let mut signed =
-        Signed { generation: base.generation, floor: base.floor, claims: BTreeMap::new(), retraction: None };
-    for record in records.iter().take(good).skip(1) {
-        let Some((kind, payload)) = opened(record) else { return Err(damaged()) };
-        match kind {
-            KIND_CLAIM => signed.apply_claim(SignedClaim::decode(payload).map_err(|_| damaged())?),
-            KIND_RETRACTION => {
-                let retraction = SignedRetraction::decode(payload).map_err(|_| damaged())?;
-                if retraction.retraction.generation > signed.generation {
-                    signed.apply_retraction(retraction);
-                } else {
-                    // The one that opened the base's generation: the floor has moved on since.
-                    signed.retraction = Some(retraction);
-                }
-            }
-            _ => return Err(damaged()),
-        }
-    }
-    Ok(Some((signed, good as u64)))
-}
-
-fn read_base(reader: &mut Reader<'_>) -> Result<Base, hum_types::DecodeError> {
-    let chain_id = ChainId::decode_from(reader)?;
-    let registration = RegistrationId(reader.b256("registration")?);
-    let generation = Generation::decode_from(reader)?;
-    let floor = BlockRef::decode_from(reader)?;
-    let live = reader.u64("live records")?;
-    // The anchor is configuration, not history; it is not kept here.
-    Ok(Base { identity: Identity { chain_id, registration, anchor: floor }, generation, floor, live })
 }
 
 #[cfg(test)]

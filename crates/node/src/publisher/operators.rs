@@ -16,6 +16,8 @@ struct Operator {
     took: u64,
     /// When each block not yet taken was last sent, in ms.
     sent: BTreeMap<u64, u64>,
+    /// When each block was last fetched again because it could not use what it got, in ms.
+    granted: BTreeMap<u64, u64>,
 }
 
 /// All operators, as seen by one rollup's publisher. Any of them may lie: what counts is what more of them say than
@@ -91,11 +93,13 @@ impl Operators {
     /// What more operators say than can be faulty; `None` before that many have spoken.
     pub(super) fn agreed(&self) -> Option<Agreed> {
         let faults = self.faults();
-        let statuses: Vec<&PublisherStatus> = self.operators.values().filter_map(|o| o.status.as_ref()).collect();
+        let statuses: Vec<&PublisherStatus> =
+            self.operators.values().filter_map(|o| o.status.as_ref()).collect();
         let generation = nth_highest(statuses.iter().map(|status| status.generation), faults)?;
         let there = || statuses.iter().filter(|status| status.generation >= generation);
         let head = nth_highest(there().map(|status| status.head.number), faults)?;
-        let quarantined = there().filter(|status| status.status == RollupStatus::Quarantined).count() > faults;
+        let quarantined =
+            there().filter(|status| status.status == RollupStatus::Quarantined).count() > faults;
         Some(Agreed { generation, head, quarantined })
     }
 
@@ -123,6 +127,7 @@ impl Operators {
         for operator in self.operators.values_mut() {
             operator.took = kept;
             operator.sent.clear();
+            operator.granted.clear();
         }
     }
 
@@ -135,14 +140,22 @@ impl Operators {
 
     /// Who needs which blocks now: those that it has not taken, up to `mark`, above what is settled, and not sent
     /// within `after_ms`. Each is noted as sent.
-    pub(super) fn due(&mut self, settled: u64, mark: u64, now_ms: u64, after_ms: u64) -> Vec<(u64, Vec<PublicKey>)> {
+    pub(super) fn due(
+        &mut self,
+        settled: u64,
+        mark: u64,
+        now_ms: u64,
+        after_ms: u64,
+    ) -> Vec<(u64, Vec<PublicKey>)> {
         let mut due: BTreeMap<u64, Vec<PublicKey>> = BTreeMap::new();
         for (key, operator) in &mut self.operators {
             let first = operator.took.max(settled).saturating_add(1);
             let last = mark.min(first.saturating_add(RESEND_BATCH - 1));
             operator.sent = operator.sent.split_off(&first);
+            operator.granted = operator.granted.split_off(&settled);
             for number in first..=last {
-                let waited = operator.sent.get(&number).is_none_or(|sent| now_ms.saturating_sub(*sent) >= after_ms);
+                let waited =
+                    operator.sent.get(&number).is_none_or(|sent| now_ms.saturating_sub(*sent) >= after_ms);
                 if waited {
                     operator.sent.insert(number, now_ms);
                     due.entry(number).or_default().push(key.clone());
@@ -152,11 +165,13 @@ impl Operators {
         due.into_iter().collect()
     }
 
-    /// Whether `from` may be sent `number` again at its own wish; noted as sent when so.
+    /// Whether `from`'s wish for `number` is granted: once in `after_ms`.
     pub(super) fn wants(&mut self, from: &PublicKey, number: u64, now_ms: u64, after_ms: u64) -> bool {
         let Some(operator) = self.operators.get_mut(from) else { return false };
-        let waited = operator.sent.get(&number).is_none_or(|sent| now_ms.saturating_sub(*sent) >= after_ms);
+        let waited =
+            operator.granted.get(&number).is_none_or(|granted| now_ms.saturating_sub(*granted) >= after_ms);
         if waited {
+            operator.granted.insert(number, now_ms);
             operator.sent.insert(number, now_ms);
         }
         waited

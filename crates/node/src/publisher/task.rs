@@ -3,7 +3,9 @@
 use crate::wire::Submission;
 use futures::future::try_join;
 use hum_chain::{At, Chain, Disposition, HeadSigner, RawBlock, RawWitness, ReadError, SignError};
-use hum_types::{BlockRef, Bytes, Confidence, Generation, HeadClaim, Retraction, SignedClaim, SignedRetraction};
+use hum_types::{
+    BlockRef, Bytes, Confidence, Generation, HeadClaim, Retraction, SignedClaim, SignedRetraction,
+};
 use hum_verify::{Witness, WitnessLimits, dialect::parse_witness};
 use std::sync::Arc;
 
@@ -113,7 +115,13 @@ pub(super) struct Tools {
 
 impl Tools {
     /// Look for the block above `mark`, and claim it.
-    pub(super) async fn next(self, mark: BlockRef, generation: Generation, ask_safe: bool, most: u64) -> Done {
+    pub(super) async fn next(
+        self,
+        mark: BlockRef,
+        generation: Generation,
+        ask_safe: bool,
+        most: u64,
+    ) -> Done {
         let mut done = Done::only(Ok(Found::Quiet));
         let Some(source) = self.sources.first() else { return done };
         match source.head(Confidence::Latest).await {
@@ -192,34 +200,34 @@ impl Tools {
         Err(trouble)
     }
 
-    /// Sign away what the chain dropped of `live` (ascending), keeping at most `settled`.
+    /// Sign away what the chain dropped of `known` (ascending), keeping at most `settled`.
     pub(super) async fn retract(
         self,
-        live: Vec<BlockRef>,
+        known: Vec<BlockRef>,
         settled: u64,
         safe: Option<u64>,
         generation: Generation,
     ) -> Done {
-        Done::only(self.retracted(&live, settled, safe, generation).await)
+        Done::only(self.retracted(&known, settled, safe, generation).await)
     }
 
     async fn retracted(
         &self,
-        live: &[BlockRef],
+        known: &[BlockRef],
         settled: u64,
         safe: Option<u64>,
         generation: Generation,
     ) -> Result<Found, Trouble> {
-        let kept = match self.last_common(live).await? {
+        let kept = match self.last_common(known).await? {
             Some(common) => {
                 let keep = common.number.min(settled);
-                live.iter().rev().find(|block| block.number <= keep).copied()
+                known.iter().rev().find(|block| block.number <= keep).copied()
             }
             None => None,
         };
         let kept = match kept {
             Some(kept) => kept,
-            None => self.below(live.first().copied()).await?,
+            None => self.below(known.first().copied()).await?,
         };
         if let Some(safe) = safe.filter(|safe| kept.number < *safe) {
             return Err(Trouble::BelowSafe { kept: kept.number, safe });
@@ -229,19 +237,19 @@ impl Tools {
         Ok(Found::Retracted(self.signer.sign_retraction(retraction).await?))
     }
 
-    /// The highest of `live` that the chain holds. A chain holds all below what it holds, so this is a bisection.
-    async fn last_common(&self, live: &[BlockRef]) -> Result<Option<BlockRef>, Trouble> {
-        let (mut known, mut unknown) = (0, live.len());
-        while known < unknown {
-            let middle = usize::midpoint(known, unknown);
-            let Some(block) = live.get(middle) else { break };
+    /// The highest of `known` that the chain holds. A chain holds all below what it holds, so this is a bisection.
+    async fn last_common(&self, known: &[BlockRef]) -> Result<Option<BlockRef>, Trouble> {
+        let (mut standing, mut gone) = (0, known.len());
+        while standing < gone {
+            let middle = usize::midpoint(standing, gone);
+            let Some(block) = known.get(middle) else { break };
             if self.holds(*block).await? {
-                known = middle + 1;
+                standing = middle + 1;
             } else {
-                unknown = middle;
+                gone = middle;
             }
         }
-        Ok(known.checked_sub(1).and_then(|last| live.get(last)).copied())
+        Ok(standing.checked_sub(1).and_then(|last| known.get(last)).copied())
     }
 
     async fn holds(&self, block: BlockRef) -> Result<bool, Trouble> {
@@ -254,7 +262,9 @@ impl Tools {
         let anchor = self.identity.anchor;
         let Some(source) = self.sources.first() else { return Ok(anchor) };
         match source.head(Confidence::Safe).await {
-            Ok(safe) if safe.number >= anchor.number && floor.is_none_or(|floor| safe.number < floor.number) => {
+            Ok(safe)
+                if safe.number >= anchor.number && floor.is_none_or(|floor| safe.number < floor.number) =>
+            {
                 Ok(safe)
             }
             Ok(_) | Err(ReadError::Missing { .. }) => Ok(anchor),

@@ -7,14 +7,14 @@ mod script;
 
 use super::*;
 use crate::wire::{PublisherMessage, PublisherReply, PublisherStatus, QUOTAS, RefusalKind, Wires};
-use commonware_runtime::{Clock as _, Runner as _, Spawner as _, Supervisor as _, deterministic};
+use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use hum_consensus::{
     Committee, PrivateKey, Recipients, Signer as _,
     simulated::{Link, World},
 };
 use hum_types::{
-    B256, BlockRef, ChainId, Decode, Domain, Encode, Generation, HeadClaim, Height, RegistrationId, RollupStatus,
-    SequencerKey, keccak256,
+    B256, BlockRef, ChainId, Decode, Domain, Encode, Generation, HeadClaim, Height, RegistrationId,
+    RollupStatus, SequencerKey, keccak256,
 };
 use script::Script;
 use std::{
@@ -107,7 +107,8 @@ impl Operator {
         };
         match message {
             PublisherMessage::Submit(submission) => {
-                let signed = submission.claim.authenticate(DOMAIN, key().address()).expect("the sequencer signed");
+                let signed =
+                    submission.claim.authenticate(DOMAIN, key().address()).expect("the sequencer signed");
                 let claim = *signed.get();
                 court.hear(&claim);
                 let block = claim.block;
@@ -192,6 +193,27 @@ impl Operators {
         self.states.iter().map(|state| state.lock().unwrap().head()).collect()
     }
 
+    /// What operators do among themselves: one that is behind takes over what two others have finalised.
+    fn sync(&self, behind: &Mutex<Operator>) {
+        let finalised = |state: &Arc<Mutex<Operator>>| {
+            let state = state.lock().unwrap();
+            (state.generation, state.chain.clone())
+        };
+        let mut others: Vec<_> = self.states.iter().map(finalised).collect();
+        others.sort_by_key(|(generation, chain)| (*generation, chain.len()));
+        let Some((generation, chain)) = others.into_iter().rev().nth(1) else { return };
+        let mut own = behind.lock().unwrap();
+        if own.finalises && (own.generation, own.chain.len()) < (generation, chain.len()) {
+            if generation > own.generation {
+                own.status = RollupStatus::Active;
+            }
+            own.generation = generation;
+            own.chain = chain;
+            let head = own.head().number;
+            own.held.retain(|number, _| *number > head);
+        }
+    }
+
     pub(super) fn public(&self) -> Vec<PublicKey> {
         self.keys.iter().map(|key| key.public_key()).collect()
     }
@@ -210,14 +232,17 @@ impl Bench {
     pub(super) async fn new(context: deterministic::Context, operators: Operators, link: Link) -> Self {
         let publisher = PrivateKey::from_seed(1_000);
         let committee = Committee::new(DOMAIN.0.0, operators.public()).unwrap();
-        let world = World::new(&context, committee, vec![publisher.public_key()], QUOTAS.to_vec(), link).await.unwrap();
+        let world = World::new(&context, committee, vec![publisher.public_key()], QUOTAS.to_vec(), link)
+            .await
+            .unwrap();
         for (key, state) in operators.keys.iter().zip(&operators.states) {
             let Wires { mut submit, .. } = world.join(&key.public_key()).await.unwrap().try_into().unwrap();
-            let (state, court) = (Arc::clone(state), operators.court.clone());
+            let (state, all) = (Arc::clone(state), operators.clone());
             context.child("operator").spawn(move |_| async move {
                 while let Some((from, bytes)) = submit.receiver.recv().await {
                     let message = PublisherMessage::decode(&bytes).expect("a publisher encodes");
-                    for reply in state.lock().unwrap().answer(message, &court) {
+                    all.sync(&state);
+                    for reply in state.lock().unwrap().answer(message, &all.court) {
                         submit.sender.send(Recipients::One(from.clone()), reply.encode().into(), false);
                     }
                 }
@@ -261,7 +286,11 @@ pub(super) fn local() -> Arc<dyn HeadSigner> {
 
 pub(super) fn desk(chain: &Arc<Script>) -> Arc<dyn HeadSigner> {
     let chain = Arc::clone(chain) as Arc<dyn Chain>;
-    Arc::new(hum_chain::sequencer::SequencerDesk::new(hum_chain::LocalKey::new(key(), DOMAIN), chain, REGISTRATION))
+    Arc::new(hum_chain::sequencer::SequencerDesk::new(
+        hum_chain::LocalKey::new(key(), DOMAIN),
+        chain,
+        REGISTRATION,
+    ))
 }
 
 pub(super) fn run<F: Future>(test: impl FnOnce(deterministic::Context) -> F) -> F::Output {

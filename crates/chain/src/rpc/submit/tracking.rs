@@ -87,7 +87,9 @@ impl Inner {
                         Refusal::NonceTaken => break,
                         Refusal::Underpriced => {
                             let cap = self.policy.fees.gas_price_max;
-                            fees = fees.raised(cap).ok_or(SubmitError::TooExpensive { price: fees.most, cap })?;
+                            fees = fees
+                                .raised(cap)
+                                .ok_or(SubmitError::TooExpensive { price: fees.most, cap })?;
                         }
                         Refusal::Underfunded => return Err(self.underfunded(call, gas_limit, fees).await),
                         Refusal::Known | Refusal::Other => return Err(error.into()),
@@ -110,7 +112,9 @@ impl Inner {
         match self.chain.balance(self.signer.address()).await {
             Ok(balance) => SubmitError::Underfunded {
                 balance,
-                needed: U256::from(gas_limit).saturating_mul(U256::from(fees.most)).saturating_add(call.value),
+                needed: U256::from(gas_limit)
+                    .saturating_mul(U256::from(fees.most))
+                    .saturating_add(call.value),
             },
             Err(error) => error.into(),
         }
@@ -204,14 +208,16 @@ impl Inner {
     async fn receipt(&self, tx_hash: B256) -> Result<Option<Outcome>, ReadError> {
         let method = "eth_getTransactionReceipt";
         let allowance = self.chain.0.limits.ordinary();
-        let receipt: Option<TransactionReceipt> = self.chain.maybe(method, json!([tx_hash]), allowance).await?;
+        let receipt: Option<TransactionReceipt> =
+            self.chain.maybe(method, json!([tx_hash]), allowance).await?;
         let Some(receipt) = receipt else { return Ok(None) };
         if receipt.transaction_hash != tx_hash {
             return Err(differs(method, "transaction hash", tx_hash, receipt.transaction_hash));
         }
         // A receipt without a block is of a transaction that still waits.
         let (Some(number), Some(hash)) = (receipt.block_number, receipt.block_hash) else { return Ok(None) };
-        let logs = receipt.logs().iter().cloned().map(|log| known_log(method, log)).collect::<Result<_, _>>()?;
+        let logs =
+            receipt.logs().iter().cloned().map(|log| known_log(method, log)).collect::<Result<_, _>>()?;
         Ok(Some(Outcome {
             tx_hash,
             success: receipt.status(),

@@ -236,6 +236,8 @@ async fn a_reverted_call_carries_its_data() {
         let node = Node::new();
         node.replies("eth_call", Reply::Error(3, "execution reverted", data));
         let error = node.chain().await.call(Address::ZERO, Bytes::new(), At::LATEST).await.unwrap_err();
-        assert!(matches!(&error, ReadError::Reverted { data, .. } if data.as_ref() == [0xde, 0xad, 0xbe, 0xef]));
+        assert!(
+            matches!(&error, ReadError::Reverted { data, .. } if data.as_ref() == [0xde, 0xad, 0xbe, 0xef])
+        );
     }
 }

@@ -70,7 +70,9 @@ impl Pool {
         self.include();
         let hash: B256 = serde_json::from_value(hash.clone()).unwrap();
         let state = self.lock();
-        let Some(tx) = state.included.iter().find(|tx| *tx.tx_hash() == hash) else { return Reply::Result(Value::Null) };
+        let Some(tx) = state.included.iter().find(|tx| *tx.tx_hash() == hash) else {
+            return Reply::Result(Value::Null);
+        };
         Reply::Result(json!({
             "transactionHash": hash, "transactionIndex": "0x0", "blockHash": B256::repeat_byte(1),
             "blockNumber": U64::from(tx.nonce() + 1), "from": Address::ZERO, "to": Address::ZERO,
@@ -132,7 +134,10 @@ async fn calls_at_once_take_nonces_without_gaps() {
     let submit = submit(&pool.node()).await;
     let sent = futures::future::join_all((0..8).map(|_| submit.send(call()))).await;
     assert!(sent.iter().all(Result::is_ok), "{sent:?}");
-    assert_eq!(pool.lock().included.iter().map(Transaction::nonce).collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
+    assert_eq!(
+        pool.lock().included.iter().map(Transaction::nonce).collect::<Vec<_>>(),
+        (0..8).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]

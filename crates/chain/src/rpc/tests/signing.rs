@@ -55,7 +55,8 @@ async fn a_desk_signs_its_own_blocks_and_no_others() {
 async fn a_desk_does_not_take_back_what_it_stands_by() {
     let desk = desk().await;
     let kept = raw().block;
-    let retraction = Retraction { chain_id: CHAIN, registration: REGISTRATION, generation: Generation(1), kept };
+    let retraction =
+        Retraction { chain_id: CHAIN, registration: REGISTRATION, generation: Generation(1), kept };
     // Nothing claimed above it: a publisher that lost its journal may start over.
     assert!(desk.sign_retraction(retraction).await.is_ok());
     let fork = Retraction { kept: BlockRef { hash: B256::ZERO, ..kept }, ..retraction };
@@ -79,7 +80,9 @@ async fn remote(desk: SequencerDesk, token: &[u8]) -> RemoteSequencer {
                 let mut answer = json!({ "jsonrpc": "2.0", "id": request["id"] });
                 match desk.answer(TOKEN, authorization, method, &request["params"]).await {
                     Ok(result) => answer["result"] = result,
-                    Err(refusal) => answer["error"] = json!({ "code": refusal.code, "message": refusal.message }),
+                    Err(refusal) => {
+                        answer["error"] = json!({ "code": refusal.code, "message": refusal.message })
+                    }
                 }
                 answer.to_string()
             }

@@ -22,9 +22,12 @@ impl<E: Storage> Actor<E> {
     /// What is done by the clock.
     pub(super) fn chores(&mut self) {
         let mark = self.journal.mark().number;
-        let since = |at: Option<u64>, interval: u64, now: u64| at.is_none_or(|at| now.saturating_sub(at) >= interval);
+        let since =
+            |at: Option<u64>, interval: u64, now: u64| at.is_none_or(|at| now.saturating_sub(at) >= interval);
         let joining = self.stage == Stage::Joining;
-        if since(self.asked_ms, self.settings.ask_interval_ms, self.now_ms) && (joining || self.operators.behind(self.journal.generation(), mark)) {
+        if since(self.asked_ms, self.settings.ask_interval_ms, self.now_ms)
+            && (joining || self.operators.behind(self.journal.generation(), mark))
+        {
             self.asked_ms = Some(self.now_ms);
             let ask = PublisherMessage::Ask { chain_id: self.settings.identity.chain_id };
             let to = Recipients::Some(self.operators.keys());
@@ -42,7 +45,7 @@ impl<E: Storage> Actor<E> {
                 self.shared.resent();
                 self.send_to(number, Recipients::Some(operators), false);
             } else {
-                self.rebuild.insert(number);
+                self.rebuild.entry(number).or_default().extend(operators);
             }
         }
     }
@@ -112,7 +115,8 @@ impl<E: Storage> Actor<E> {
     pub(super) fn lost(&self) -> Option<Lost> {
         let agreed = self.operators.agreed()?;
         let (mark, generation) = (self.journal.mark().number, self.journal.generation());
-        let ahead = older(generation, agreed.generation) || agreed.generation == generation && agreed.head > mark;
+        let ahead =
+            older(generation, agreed.generation) || agreed.generation == generation && agreed.head > mark;
         let one_is_enough =
             self.stage == Stage::Joining && self.operators.heard_enough() && !self.tools.signer.vouches();
         if !ahead && !one_is_enough {
@@ -133,7 +137,8 @@ impl<E: Storage> Actor<E> {
         if !ours || !self.operators.wants(from, block.number, self.now_ms, self.settings.resend_after_ms) {
             return;
         }
-        self.rebuild.insert(block.number);
+        self.rebuild_turn = self.rebuild_turn.wrapping_add(1);
+        self.rebuild.entry(block.number).or_default().insert(from.clone());
     }
 
     fn refused(&mut self, from: &PublicKey, kind: RefusalKind, block: BlockRef) {
@@ -144,7 +149,8 @@ impl<E: Storage> Actor<E> {
                 tracing::debug!(%from, ?kind, number, "operator does not take a block yet");
             }
             RefusalKind::TooLarge => {
-                self.shared.waits(format!("block {number} is above the rollup's budget: operators refuse it"));
+                self.shared
+                    .waits(format!("block {number} is above the rollup's budget: operators refuse it"));
             }
             RefusalKind::Quarantined => {
                 self.shared.waits("the sequencer to rebuild its chain: operators have set the rollup aside");

@@ -1,6 +1,6 @@
 use super::*;
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
-use hum_types::{B256, Domain, Retraction, SequencerKey};
+use hum_types::{B256, Domain, Retraction, SequencerKey, keccak256};
 
 const PARTITION: &str = "journal";
 
@@ -18,12 +18,14 @@ fn key() -> SequencerKey {
 
 fn claim(generation: u32, block: BlockRef) -> SignedClaim {
     let Identity { chain_id, registration, .. } = identity();
-    HeadClaim { chain_id, registration, generation: Generation(generation), block }.sign(Domain(B256::ZERO), &key())
+    HeadClaim { chain_id, registration, generation: Generation(generation), block }
+        .sign(Domain(B256::ZERO), &key())
 }
 
 fn retraction(generation: u32, kept: BlockRef) -> SignedRetraction {
     let Identity { chain_id, registration, .. } = identity();
-    Retraction { chain_id, registration, generation: Generation(generation), kept }.sign(Domain(B256::ZERO), &key())
+    Retraction { chain_id, registration, generation: Generation(generation), kept }
+        .sign(Domain(B256::ZERO), &key())
 }
 
 async fn open(context: &deterministic::Context) -> Result<Journal<deterministic::Context>, JournalError> {
@@ -57,7 +59,10 @@ fn what_was_recorded_is_there_after_reopening() {
         journal.record_claim(claim(1, block(3, 1))).await.unwrap();
         drop(journal);
         let journal = open(&context).await.unwrap();
-        assert_eq!((journal.generation(), journal.mark(), journal.floor()), (Generation(1), block(3, 1), block(2, 0)));
+        assert_eq!(
+            (journal.generation(), journal.mark(), journal.floor()),
+            (Generation(1), block(3, 1), block(2, 0))
+        );
         assert_eq!(journal.retraction(), Some(&retraction(1, block(2, 0))));
     });
 }
@@ -71,7 +76,10 @@ fn a_second_hash_for_a_number_is_never_permitted() {
         assert_eq!(journal.permit(&claim(0, block(1, 0)).claim).unwrap(), Some(claim(0, block(1, 0))));
         for number in [0, 1, 2] {
             let other = claim(0, block(number, 9));
-            assert!(matches!(journal.permit(&other.claim), Err(JournalError::Equivocation { .. })), "{number}");
+            assert!(
+                matches!(journal.permit(&other.claim), Err(JournalError::Equivocation { .. })),
+                "{number}"
+            );
             assert!(journal.record_claim(other).await.is_err());
         }
         assert!(matches!(journal.permit(&claim(0, block(4, 0)).claim), Err(JournalError::OutOfOrder { .. })));
@@ -110,28 +118,31 @@ fn a_torn_last_record_is_cut_off_and_a_damaged_earlier_one_stops_the_start() {
         drop(journal);
         let (blob, size) = only_segment(&context).await;
         let whole = read_all(&blob, size).await.unwrap();
+        drop(blob);
+        let write = async |bytes: Vec<u8>| {
+            let (blob, _) = only_segment(&context).await;
+            blob.resize(0).await.unwrap();
+            blob.write_at(0, bytes, WriteOptions::default()).await.unwrap();
+            blob.sync().await.unwrap();
+        };
 
         // Every torn length of the last record.
-        for cut in 1..=RECORD_BYTES as u64 {
-            blob.write_at(0, whole.clone(), WriteOptions::default()).await.unwrap();
-            blob.resize(size - cut).await.unwrap();
-            blob.sync().await.unwrap();
+        for cut in 1..=RECORD_BYTES {
+            write(whole[..whole.len() - cut].to_vec()).await;
             assert_eq!(open(&context).await.unwrap().mark(), block(2, 0), "{cut} bytes missing");
         }
         // A torn last record of full length.
         for at in size - RECORD_BYTES as u64..size {
             let mut bytes = whole.clone();
             bytes[at as usize] ^= 0x40;
-            blob.write_at(0, bytes, WriteOptions::default()).await.unwrap();
-            blob.sync().await.unwrap();
+            write(bytes).await;
             assert_eq!(open(&context).await.unwrap().mark(), block(2, 0), "byte {at}");
         }
         // Any byte before it.
         for at in (0..size as usize - RECORD_BYTES).step_by(13) {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
-            blob.write_at(0, bytes, WriteOptions::default()).await.unwrap();
-            blob.sync().await.unwrap();
+            write(bytes).await;
             let error = open(&context).await.unwrap_err();
             assert!(matches!(error, JournalError::Damaged { segment: 0, .. }), "byte {at}: {error}");
         }
@@ -185,18 +196,47 @@ fn a_rewrite_cut_short_anywhere_falls_back_to_the_segment_before() {
         }
         let signed = journal.signed.clone();
         drop(journal);
-        let (_, records) = write_segment(&context, PARTITION, 1, identity(), &signed).await.unwrap();
-        let (blob, size) = context.open(PARTITION, &1_u64.to_be_bytes()).await.unwrap();
-        assert_eq!(size, records * RECORD_BYTES as u64);
+        let (blob, records) = write_segment(&context, PARTITION, 1, identity(), &signed).await.unwrap();
+        let size = records * RECORD_BYTES as u64;
         let whole = read_all(&blob, size).await.unwrap();
+        drop(blob);
         for kept in (0..size).step_by(31) {
             let (blob, _) = context.open(PARTITION, &1_u64.to_be_bytes()).await.unwrap();
             blob.resize(0).await.unwrap();
             blob.write_at(0, whole[..kept as usize].to_vec(), WriteOptions::default()).await.unwrap();
             blob.sync().await.unwrap();
+            drop(blob);
             let journal = open(&context).await.unwrap();
-            assert_eq!((journal.segment, journal.mark()), (0, block(4, 0)), "{kept} bytes of the new segment");
+            assert_eq!(
+                (journal.segment, journal.mark()),
+                (0, block(4, 0)),
+                "{kept} bytes of the new segment"
+            );
         }
+    });
+}
+
+#[test]
+fn what_is_settled_is_remembered_for_a_while_in_every_generation() {
+    run(|context| async move {
+        let mut journal = open(&context).await.unwrap();
+        for number in 1..=300 {
+            journal.record_claim(claim(0, block(number, 0))).await.unwrap();
+        }
+        journal.settle(290);
+        let numbers: Vec<u64> = journal.known().iter().map(|block| block.number).collect();
+        assert_eq!(numbers, (34..=300).collect::<Vec<_>>());
+        journal.record_retraction(retraction(1, block(280, 0))).await.unwrap();
+        assert_eq!((journal.floor(), journal.block_at(279)), (block(280, 0), Some(block(279, 0))));
+        assert_eq!(journal.block_at(281), None);
+        journal.record_claim(claim(1, block(281, 1))).await.unwrap();
+        journal.rewrite().await.unwrap();
+        let known = journal.known();
+        drop(journal);
+        let journal = open(&context).await.unwrap();
+        assert_eq!(journal.known(), known);
+        // What was claimed in an older generation is not up for signing again.
+        assert!(journal.permit(&claim(1, block(279, 0)).claim).is_err());
     });
 }
 

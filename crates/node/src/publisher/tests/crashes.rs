@@ -2,7 +2,14 @@ use super::*;
 use commonware_runtime::{Storage as _, deterministic::Checkpoint};
 
 /// Run for `ms`, then pull the plug: what was not synced is gone.
-fn powered<F>(from: Option<Checkpoint>, ms: u64, operators: Operators, source: &Arc<Script>, seed: u64, also: F) -> Checkpoint
+fn powered<F>(
+    from: Option<Checkpoint>,
+    ms: u64,
+    operators: Operators,
+    source: &Arc<Script>,
+    seed: u64,
+    also: F,
+) -> Checkpoint
 where
     F: AsyncFnOnce(&mut Bench) + 'static,
 {
@@ -92,7 +99,8 @@ fn a_lost_journal_beside_a_desk_takes_over_where_the_network_is() {
         let sequencer = Script::new(10, 0);
         let mut bench = Bench::new(context, Operators::new(4), Link::default()).await;
         let (settings, signer) = (bench.settings(), desk(&sequencer));
-        let publisher = bench.start(settings.clone(), vec![Arc::clone(&sequencer)], Arc::clone(&signer)).await;
+        let publisher =
+            bench.start(settings.clone(), vec![Arc::clone(&sequencer)], Arc::clone(&signer)).await;
         bench.wait(3_000).await;
         publisher.abort();
         bench.context.remove("publisher-7", None).await.unwrap();
@@ -119,20 +127,26 @@ fn no_answers_of_a_node_make_it_sign_twice() {
             state % below
         };
         for life in 0..4_u64 {
-            let script: Vec<[u64; 4]> = (0..12).map(|_| [random(8), random(6), random(10), random(400)]).collect();
+            let script: Vec<[u64; 4]> =
+                (0..12).map(|_| [random(8), random(6), random(10), random(400)]).collect();
             let (node, ms) = (Arc::clone(&source), random(50));
-            checkpoint = Some(powered(checkpoint, ms, operators.clone(), &source, seed, async move |bench| {
-                for [what, depth, length, ms] in script {
-                    let head = node.at_head();
-                    match what {
-                        0 => node.set_down(true),
-                        1 | 2 => node.set_down(false),
-                        3 => node.rebuild(head.saturating_sub(depth), head.saturating_sub(depth) + length, depth as u8 + 1),
-                        _ => node.extend(head + length, node.fork_at_head()),
+            checkpoint =
+                Some(powered(checkpoint, ms, operators.clone(), &source, seed, async move |bench| {
+                    for [what, depth, length, ms] in script {
+                        let head = node.at_head();
+                        match what {
+                            0 => node.set_down(true),
+                            1 | 2 => node.set_down(false),
+                            3 => node.rebuild(
+                                head.saturating_sub(depth),
+                                head.saturating_sub(depth) + length,
+                                depth as u8 + 1,
+                            ),
+                            _ => node.extend(head + length, node.fork_at_head()),
+                        }
+                        bench.wait(ms).await;
                     }
-                    bench.wait(ms).await;
-                }
-            }));
+                }));
             assert_eq!(operators.court.equivocations(), 0, "seed {seed}, life {life}");
         }
         source.set_down(false);

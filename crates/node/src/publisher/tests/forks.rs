@@ -13,6 +13,7 @@ fn a_rebuilt_chain_is_retracted_to_the_last_common_block_and_goes_on() {
         assert_eq!((view.generation, view.claimed, view.alarms), (Generation(1), source.at(25), 0));
         assert_eq!(bench.operators.heads(), vec![source.at(25); 4]);
         assert!(bench.operators.court.heard(1, source.at(18)));
+        assert!(!bench.operators.court.heard(1, source.at(17)), "what is kept is not claimed again");
         assert_eq!(bench.operators.court.equivocations(), 0);
 
         // Again, this time to a lower head than was claimed.
@@ -130,7 +131,10 @@ fn a_poisoned_node_gets_no_claim_and_another_node_takes_over() {
             }
         }
         let court = bench.operators.court.hashes();
-        assert!((0..=40).all(|number| !court.contains(&script::block(number, 66).hash)), "a forged claim got out");
+        assert!(
+            (0..=40).all(|number| !court.contains(&script::block(number, 66).hash)),
+            "a forged claim got out"
+        );
         let view = publisher.view();
         assert!(view.alarms > 0);
         assert_eq!(view.generation, Generation(0), "nothing was retracted");
