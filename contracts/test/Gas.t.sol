@@ -39,25 +39,26 @@ contract GasTest is World {
         for (uint8 i = 1; i < 99; i += 3) absent = abi.encodePacked(absent, i);
     }
 
+    /// @notice 1,000 digests, after every place of the ring was used once.
     function test_certificate() public {
-        uint256 worst;
-        uint256 worstAbsent;
         for (uint64 i; i < 64; ++i) {
             says.height = 100 + i;
             client.submit(certifyHundred(""));
         }
-        for (uint64 i; i < 100; ++i) {
-            says.height = 200 + i;
-            bytes memory c = certifyHundred(i % 2 == 0 ? bytes("") : i % 4 == 1 ? third() : scattered());
+        uint256[3] memory worst;
+        bytes[3] memory absent = [bytes(""), third(), scattered()];
+        for (uint64 i; i < 1000; ++i) {
+            says.height = 8_000_000 + i;
+            bytes memory c = certifyHundred(absent[i % 3]);
             client.submit(c);
             uint256 gas = vm.lastCallGas().gasTotalUsed;
-            if (i % 2 == 0) worst = gas > worst ? gas : worst;
-            else worstAbsent = gas > worstAbsent ? gas : worstAbsent;
+            if (gas > worst[i % 3]) worst[i % 3] = gas;
         }
-        emit log_named_uint("certificate, worst", worst);
-        emit log_named_uint("certificate, 33 absent, worst", worstAbsent);
-        yes("certificate", worst <= 165_000);
-        yes("certificate, 33 absent", worstAbsent <= 180_000);
+        emit log_named_uint("certificate", worst[0]);
+        emit log_named_uint("certificate, first 33 absent", worst[1]);
+        emit log_named_uint("certificate, every third absent", worst[2]);
+        yes("certificate", worst[0] <= 165_000);
+        yes("certificate, 33 absent", worst[1] <= 180_000 && worst[2] <= 180_000);
     }
 
     function test_send() public {
@@ -93,10 +94,6 @@ contract GasTest is World {
         next(1);
         bytes memory c = certifyHundred("");
         bytes memory lane = laneProof();
-        client.submit(certifyHundred("")); // warm the place? no: see below
-        next(1);
-        c = certifyHundred("");
-        lane = laneProof();
         bytes memory batch = run(500, 100);
         (uint256 delivered,) = gateway.relay(c, lane, batch);
         emit log_named_uint("100 delivered, each", vm.lastCallGas().gasTotalUsed / 100);

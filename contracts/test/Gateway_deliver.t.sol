@@ -120,24 +120,33 @@ contract GatewayDeliverTest is World {
     }
 
     /// @notice Whatever gas a delivery gets: it reverts, or the recipient had its floor. Never "failed" for want of gas.
+    /// For a status word that is written for the first time, and for one that is not; short payload and long.
     function test_tooLittleGasReverts() public {
-        push(address(recipient), "");
+        Picky picky = new Picky();
+        push(address(picky), "");
+        push(address(picky), new bytes(16_384));
         record();
-        bytes memory packed = run(0, 1);
+        for (uint256 i; i < 3; ++i) {
+            sweep(run(i % 2, 1), i % 2);
+            if (i == 1) gateway.deliver(run(1, 1));
+        }
+    }
+
+    function sweep(bytes memory packed, uint256 index) private {
         bytes memory data = abi.encodeCall(gateway.deliver, (packed));
         uint256 clean = vm.snapshotState();
         bool sawFloor;
         bool sawDone;
-        for (uint256 gas = 30_000; gas < 300_000; gas += 997) {
+        for (uint256 gas = 150_000; gas < 310_000; gas += 149) {
             (bool ok, bytes memory answer) = address(gateway).call{gas: gas}(data);
             if (ok) {
-                eq("done", status(0), 2);
+                eq("done", status(index), 2);
                 sawDone = true;
                 vm.revertToState(clean);
             } else {
                 yes("reverts by the floor or dry", answer.length == 0 || bytes4(answer) == IGateway.InsufficientGas.selector);
                 if (answer.length != 0) sawFloor = true;
-                eq("untouched", status(0), 0);
+                eq("untouched", status(index), 0);
             }
         }
         yes("both seen", sawFloor && sawDone);
@@ -254,6 +263,14 @@ contract Recipient_ {
 
     function receiveMessage(bytes32, bytes calldata, bytes calldata) external payable returns (bytes4) {
         require(good, "not yet");
+        return this.receiveMessage.selector;
+    }
+}
+
+/// @notice Refuses when it gets less than the 200,000 gas asked for, less what its dispatch costs.
+contract Picky {
+    function receiveMessage(bytes32, bytes calldata, bytes calldata) external payable returns (bytes4) {
+        require(gasleft() > 199_000);
         return this.receiveMessage.selector;
     }
 }

@@ -48,7 +48,7 @@ abstract contract World is Committees {
     uint64 internal constant B = 70_002;
     bytes32 internal constant REGISTRATION = keccak256("registration of A");
     address internal constant OWNER = address(0x0ff1ce);
-    address internal constant SENDER = address(0x5e4de2);
+    address internal constant SENDER = 0x5e4dE25E4dE25E4de25e4De25e4de25E4de25E4D;
 
     struct Message {
         uint32 generation;

@@ -12,7 +12,8 @@ import {GatewayRecords} from "./GatewayRecords.sol";
 abstract contract GatewayInbound is GatewayRecords {
     /// @dev How old the newest recorded checkpoint of a source may be, in seconds, at `Latest` and `Safe`.
     uint256 internal constant FRESH_S = 60;
-    /// @dev Gas beyond what the recipient gets: a cold account, then the state and the event of a failed message.
+    /// @dev Gas beyond what the recipient gets: at most 4,000 to lay out the longest payload and 2,600 for a cold account
+    /// before the call; 1,600 for the state and the event of a failed message after it.
     uint256 internal constant GAS_RESERVE = 10_000;
 
     /// @dev Offsets in a run.
@@ -254,15 +255,16 @@ abstract contract GatewayInbound is GatewayRecords {
                 continue;
             }
 
-            // CALL hands over at most 63/64 of what is left; asking for 1/63 more keeps the promise.
+            // Done before the call; only a refusal, seen after it, makes it failed.
+            word = (word & ~(uint256(3) << shift)) | (uint256(MessageStatus.Done) << shift);
+            _store(slot, word);
+            // After the last dear step before the call. CALL hands over at most 63/64 of what is left; asking for 1/63
+            // more keeps the promise.
             uint256 needed;
             unchecked {
                 needed = gasLimit + gasLimit / 63 + GAS_RESERVE;
             }
             if (gasleft() < needed) revert InsufficientGas(needed, gasleft());
-            // Done before the call; only a refusal, seen after it, makes it failed.
-            word = (word & ~(uint256(3) << shift)) | (uint256(MessageStatus.Done) << shift);
-            _store(slot, word);
 
             bool accepted = _call(call_, senderAt, payloadAt, place, id, again ? gasleft() : gasLimit);
             bytes32 topic = DELIVERED;
@@ -323,6 +325,7 @@ abstract contract GatewayInbound is GatewayRecords {
             mstore(add(call_, 68), add(0x80, senderPadded)) // offset of payload
             mstore(add(call_, 100), senderLength)
             mstore(add(call_, 132), prefix)
+            mstore(add(call_, 164), 0) // padding of a sender of more than 32 bytes
             senderAt := add(add(call_, 132), prefixLength)
             payloadAt := add(add(call_, 132), senderPadded)
             mstore(0x40, add(payloadAt, add(longestPayload, 96))) // the length, the payload, padding

@@ -46,7 +46,9 @@ abstract contract GatewayStore is IGateway {
     }
 
     constructor(address lightClient, uint8 confidence, address owner) {
-        require(confidence <= FINALIZED && lightClient != address(0) && owner != address(0));
+        if (confidence > FINALIZED || lightClient == address(0) || owner == address(0)) {
+            revert ConstructorArguments(lightClient, confidence, owner);
+        }
         LIGHT_CLIENT = lightClient;
         CONFIDENCE = confidence;
         OWNER = owner;

@@ -74,6 +74,9 @@ interface IGateway is IERC7786GatewaySource {
     /// @notice Messages of this source are not accepted any more.
     event SourceDenied(uint64 indexed chainId, bytes32 indexed registration);
 
+    /// @notice No such confidence, or an address is zero.
+    error ConstructorArguments(address lightClient, uint8 confidence, address owner);
+
     // Sending
 
     /// @notice Messages carry no value.
