@@ -1,7 +1,7 @@
 //! Lay a network out on disk: who takes part, with which keys, on which ports.
 
 use super::{Desk, LocalConfig, LocalRollup, NetworkError, Secrets, network_path};
-use crate::DevChain;
+use crate::{DevChain, Endpoint};
 use alloy_consensus::Block;
 use alloy_rlp::Decodable as _;
 use commonware_codec::{DecodeExt as _, Encode as _};
@@ -127,8 +127,9 @@ pub(super) async fn plan(
         let desk = Desk::open(&chain, sequencer, domain, registration, token.to_vec()).await?;
         let seat = ports.seat(secrets, "publisher-key", index)?;
         peers.push(peer(format!("publisher-{name}"), PeerRole::Publisher, &seat));
-        seats.push((seat, chain_id, desk.url().to_owned(), chain.rpc_url(), token));
-        rollups.push(LocalRollup { name, chain, registration, sequencer_secret, desk });
+        let feed = Endpoint::open(&chain, 0).await?;
+        seats.push((seat, chain_id, desk.url().to_owned(), feed.url(), token));
+        rollups.push(LocalRollup { name, chain, registration, sequencer_secret, feed, desk });
     }
     let relayer = ports.seat(secrets, "relayer-key", 0)?;
     peers.push(peer("relayer".to_owned(), PeerRole::Relayer, &relayer));

@@ -16,7 +16,7 @@ mod process;
 
 pub use process::{Process, TIED_ARGUMENT};
 
-use crate::{ChainConfig, DevChain, DevChainError};
+use crate::{ChainConfig, DevChain, DevChainError, Endpoint};
 use alloy::{primitives::U256, transports::http::reqwest};
 use desk::Desk;
 use hum_chain::{
@@ -166,6 +166,8 @@ pub struct LocalRollup {
     pub registration: RegistrationId,
     /// The secret of its sequencer: what a lying sequencer of a demo signs with.
     pub sequencer_secret: B256,
+    /// Where its publisher reads the chain; a demo may point it at another one.
+    pub feed: Endpoint,
     desk: Desk,
 }
 
@@ -256,6 +258,7 @@ impl LocalNetwork {
         }
         for rollup in &self.rollups {
             rollup.desk.close().await;
+            rollup.feed.close().await;
             rollup.chain.shutdown().await;
         }
         self.l1.shutdown().await;

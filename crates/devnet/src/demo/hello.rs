@@ -1,0 +1,52 @@
+//! Messages between all rollups, and how long they take.
+
+use super::{
+    DemoError, Figures,
+    clock::{Durations, spread},
+    percentiles::percentile,
+    scene::{Scene, Shape},
+    traffic::Traffic,
+};
+use serde_json::json;
+use std::time::Duration;
+
+pub(super) const SHAPE: Shape = Shape { rollups: 3, operators: 4, safe_depth: 2, finalized_depth: 4 };
+/// Messages from each rollup to each other one.
+const EACH: u32 = 20;
+/// How long the last message may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
+    let pairs = scene.pairs(|_| true);
+    let gap = scene.block_time;
+    let traffic = Traffic::start(scene, &pairs, EACH, gap);
+    let planned = traffic.count;
+    scene.tell(format!("sending {EACH} messages along each of {} lanes", pairs.len()));
+    for lost in traffic.included().await {
+        scene.violation(lost);
+    }
+    let books = scene.settle(&pairs, PATIENCE).await?;
+    let tally = books.tally(&pairs);
+    scene.tell(format!("{} of {planned} messages are executed", tally.executed));
+    let mut times = Durations::read(scene, &books, &pairs).await?;
+    if let (Some(certified), Some(executed)) =
+        (percentile(&mut times.certified, 50), percentile(&mut times.executed, 50))
+    {
+        scene.tell(format!("after inclusion, half were certified within {certified} ms and executed within {executed} ms"));
+    }
+    scene.demand(tally.sent == planned, || format!("{} messages stand on their chains, {planned} were sent", tally.sent));
+    scene.demand(tally.executed == planned, || format!("{} of {planned} messages were executed", tally.executed));
+    scene.demand(tally.duplicates == 0, || format!("{} messages were executed again", tally.duplicates));
+    let invented = books.invented().len();
+    scene.demand(invented == 0, || format!("{invented} messages were executed that nobody sent so"));
+    scene.demand(times.untimed == 0, || format!("{} executed messages lack a time", times.untimed));
+    scene.check_clock();
+    Ok(Figures::from_iter([
+        ("sent".to_owned(), json!(tally.sent)),
+        ("executed".to_owned(), json!(tally.executed)),
+        ("duplicates".to_owned(), json!(tally.duplicates)),
+        ("certified_ms".to_owned(), spread(&mut times.certified, &[50, 95, 99])),
+        ("executed_ms".to_owned(), spread(&mut times.executed, &[50, 95, 99])),
+        ("claim_to_certificate_ms".to_owned(), spread(&mut times.claim_to_certificate, &[50, 99])),
+    ]))
+}

@@ -1,0 +1,160 @@
+//! Nodes that serve a fork: it executes correctly, but no sequencer ever signed it.
+//!
+//! Every publisher reads the fork from its own node, and the fork's blocks are also put before the operators directly, under a claim with
+//! another key. Operators need no node: they judge what they are given. Nothing of the fork may be certified or executed elsewhere, somebody
+//! must say that something is wrong, and all goes on when the nodes are honest again.
+
+use super::{
+    DemoError, Figures,
+    audit::Audit,
+    liar::standstill,
+    scene::{Scene, Shape, until},
+    sequencer::{Sequencer, witness},
+    stand_in::StandIn,
+    traffic::{self, Traffic},
+};
+use crate::{DevChain, network::connect};
+use alloy::primitives::keccak256;
+use hum_chain::Submit as _;
+use hum_node::{
+    publisher::PublisherView,
+    wire::{PublisherReply, RefusalKind},
+};
+use hum_types::{Bytes, Generation};
+use serde_json::json;
+use std::{collections::BTreeSet, time::Duration};
+
+pub(super) const SHAPE: Shape = Shape { rollups: 3, operators: 4, safe_depth: 2, finalized_depth: 4 };
+/// Messages along each lane while nodes are poisoned.
+const EACH: u32 = 3;
+/// How long nodes serve the fork.
+const POISONED: Duration = Duration::from_secs(8);
+/// The deepest fork, in blocks below the head.
+const DEPTH_MAX: u64 = 3;
+/// How long a step may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
+    let pairs = scene.pairs(|_| true);
+    let before = alarms(scene).await;
+    let forks = poison(scene).await?;
+    let gap = scene.block_time;
+    let traffic = Traffic::start(scene, &pairs, EACH, gap);
+    let planned = traffic.count;
+    tokio::time::sleep(POISONED).await;
+    let refused = feed_operators(scene, &forks).await?;
+    let alarms = alarms(scene).await.saturating_sub(before);
+    scene.tell(format!("{alarms} alarms; {refused} operators refused the fork's blocks without the sequencer's signature"));
+
+    for rollup in &scene.network.rollups {
+        rollup.feed.point_at(&rollup.chain);
+    }
+    scene.tell("the nodes are honest again");
+    for lost in traffic.included().await {
+        scene.violation(lost);
+    }
+    let books = scene.settle(&pairs, PATIENCE).await?;
+    let (tally, invented) = (books.tally(&pairs), books.invented().len());
+    let audit = Audit::read(scene).await?;
+    let forged = audit.foreign.len() + invented;
+    scene.tell(format!(
+        "{} certified heads were compared with the chains: {} false; {} of {planned} true messages are executed",
+        audit.heads,
+        audit.foreign.len(),
+        tally.executed
+    ));
+    for fork in forks {
+        fork.shutdown().await;
+    }
+    for (chain_id, number) in &audit.foreign {
+        scene.violation(format!("block {number} of chain {chain_id} was certified and is the fork's"));
+    }
+    scene.demand(audit.heads > 0, || "no certified head was found".to_owned());
+    scene.demand(invented == 0, || format!("{invented} messages of a fork were executed"));
+    scene.demand(audit.quarantines.is_empty(), || "a rollup was set aside for what its sequencer did not sign".to_owned());
+    scene.demand(alarms > 0, || "nobody raised an alarm".to_owned());
+    let operators = scene.operators().len();
+    scene.demand(refused == operators, || format!("{refused} of {operators} operators refused what the sequencer did not sign"));
+    scene.demand(tally.executed == planned, || {
+        format!("{} of {planned} messages were executed after the nodes were honest again", tally.executed)
+    });
+    scene.demand(tally.duplicates == 0, || format!("{} messages were executed again", tally.duplicates));
+    Ok(Figures::from_iter([
+        ("forged_certificates".to_owned(), json!(forged)),
+        ("alarms".to_owned(), json!(alarms)),
+        ("refused".to_owned(), json!(refused)),
+        ("sent".to_owned(), json!(tally.sent)),
+        ("executed".to_owned(), json!(tally.executed)),
+    ]))
+}
+
+/// Fork every chain, send a message on each fork, and let the publishers' nodes serve the forks.
+async fn poison(scene: &mut Scene) -> Result<Vec<DevChain>, DemoError> {
+    let secret = scene.network.dev_secret();
+    let mut forks = Vec::new();
+    for place in 0..scene.sites.len() {
+        let depth = scene.dice.below(DEPTH_MAX + 1);
+        let (Some(rollup), Some(site)) = (scene.network.rollups.get(place), scene.sites.get(place)) else { continue };
+        let Some(victim) = scene.sites.iter().find(|other| other.chain_id != site.chain_id) else { continue };
+        let fork = rollup.chain.fork(rollup.chain.head().number.saturating_sub(depth), 0).await?;
+        rollup.feed.point_at(&fork);
+        let (_, submit) = connect(&fork, secret)?;
+        let theft = traffic::call(site, victim, Bytes::from_static(b"a message that only the fork knows"));
+        let sent = submit.send(theft).await;
+        let failed = |problem: String| DemoError::Role { what: format!("send a message on {}'s fork", site.name), problem };
+        let outcome = sent.map_err(|error| failed(error.to_string()))?;
+        if !outcome.success {
+            return Err(failed("the transaction reverted".to_owned()));
+        }
+        forks.push(fork);
+    }
+    scene.tell("every publisher's node serves a fork with a message of its own");
+    Ok(forks)
+}
+
+/// Put a fork's block before the operators under a claim that a stranger signed; how many refuse it for that.
+async fn feed_operators(scene: &mut Scene, forks: &[DevChain]) -> Result<usize, DemoError> {
+    let place = scene.dice.place(forks.len());
+    let stranger = keccak256(scene.dice.next().to_be_bytes());
+    let (Some(fork), name) = (forks.get(place), scene.name(place)) else { return Ok(0) };
+    let publisher = format!("publisher-{name}");
+    scene.kill(&publisher).await?;
+    let (generation, head) = standstill(scene, place).await?;
+    let number = head.number + 1;
+    let (reader, _) = connect(fork, scene.network.dev_secret())?;
+    until(PATIENCE, async || Ok((fork.head().number >= number).then_some(()))).await?;
+    let (block, bytes) = (fork.block(number)?, fork.raw_block(number).await?);
+    let witness = witness(&name, &reader, block).await?;
+    let missing = || DemoError::Role { what: "find a rollup".to_owned(), problem: format!("no rollup {place}") };
+    let sequencer = Sequencer::new(scene, scene.sites.get(place).ok_or_else(missing)?, stranger)?;
+    let claim = sequencer.claim(Generation(generation.0), block, bytes, witness);
+    let mut stand_in = StandIn::connect(scene, place)?;
+    let mut refused = BTreeSet::new();
+    let all = stand_in.operators().len();
+    until(PATIENCE, async || {
+        stand_in.say_to_all(&claim);
+        for (operator, reply) in stand_in.heard() {
+            if matches!(reply, PublisherReply::Refused { kind: RefusalKind::Signature, .. }) {
+                refused.insert(operator);
+            }
+        }
+        Ok((refused.len() == all).then_some(()))
+    })
+    .await?;
+    stand_in.leave().await?;
+    scene.restart(&publisher)?;
+    Ok(refused.len())
+}
+
+/// Alarms that publishers and operators have raised.
+async fn alarms(scene: &Scene) -> u64 {
+    let mut alarms = 0;
+    for site in scene.sites.iter() {
+        let view: Result<PublisherView, _> = scene.ask(&site.publisher_api, "/status").await;
+        alarms += view.map_or(0, |view| view.alarms);
+    }
+    for status in scene.statuses().await {
+        alarms += status.role.alarms_total;
+    }
+    alarms
+}
