@@ -148,6 +148,13 @@ impl SimChain {
         self.lock().numbered(number).map(evidence)
     }
 
+    /// The state root that executing a block gives, whatever its header says; for any block that was ever made.
+    #[must_use]
+    pub fn state_after(&self, block: BlockRef) -> Option<B256> {
+        let core = self.lock();
+        core.blocks.get(&block.hash).filter(|sealed| sealed.block == block).map(|sealed| sealed.state_root)
+    }
+
     /// What became of the transactions of a canonical block, in order.
     #[must_use]
     pub fn outcomes(&self, number: u64) -> Vec<Outcome> {

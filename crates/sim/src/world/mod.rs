@@ -11,6 +11,8 @@
 mod checks;
 mod config;
 mod memory;
+#[cfg(test)]
+mod tests;
 mod traffic;
 
 pub use checks::Report;
@@ -88,12 +90,20 @@ pub enum WorldError {
 
 /// Run one world from its beginning to its end.
 pub fn run(config: WorldConfig) -> Result<Report, WorldError> {
+    run_with(config, |_, _| {})
+}
+
+/// As [`run`], calling `mischief` ten times a second with the milliseconds since the first message could be sent.
+pub fn run_with(
+    config: WorldConfig,
+    mischief: impl FnMut(&World, u64) + Send + 'static,
+) -> Result<Report, WorldError> {
     let settings = deterministic::Config::new()
         .with_seed(config.seed)
         .with_start_time(UNIX_EPOCH + Duration::from_secs(START));
     deterministic::Runner::new(settings).start(|context| async move {
         let mut world = World::start(context, config).await?;
-        world.play().await?;
+        world.play(mischief).await?;
         Ok(checks::report(&world))
     })
 }
@@ -333,7 +343,7 @@ impl World {
     }
 
     /// Send messages, crash and restart one operator if that is wanted, and wait until everything has arrived.
-    async fn play(&mut self) -> Result<(), WorldError> {
+    async fn play(&mut self, mut mischief: impl FnMut(&Self, u64)) -> Result<(), WorldError> {
         let begun_ms = self.elapsed_ms();
         let mut applications = traffic::start(self);
         let dice = Dice(self.config.seed);
@@ -343,6 +353,7 @@ impl World {
         while self.elapsed_ms() < begun_ms + self.config.patience_ms {
             self.context.sleep(LOOK).await;
             let now = self.elapsed_ms();
+            mischief(self, now - begun_ms);
             if crash_at.is_some_and(|at| at <= now) {
                 self.kill(victim);
                 crash_at = None;
