@@ -18,3 +18,6 @@ pub use network::{
     NetworkFile, OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RollupEntry, RollupLimits,
 };
 pub use roles::{OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig};
+
+#[cfg(test)]
+pub(crate) mod tests;

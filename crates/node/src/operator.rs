@@ -268,3 +268,6 @@ impl Operator {
         self.task.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

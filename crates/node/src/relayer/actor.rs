@@ -134,7 +134,8 @@ impl Actor {
             Ok(FeedEvent::Certified(certificate)) => self.chain.certify(certificate),
             Err(error) => {
                 self.follower.mute(from, self.now_ms);
-                self.shared.alarm(&format!("operator {from} sent unreadable news: {error}"));
+                self.shared
+                    .alarm(TimeMs(self.now_ms), &format!("operator {from} sent unreadable news: {error}"));
                 return;
             }
         };
@@ -155,7 +156,10 @@ impl Actor {
             Ok(FetchMessage::Ask { .. }) => {}
             Err(error) => {
                 self.follower.mute(from, self.now_ms);
-                self.shared.alarm(&format!("operator {from} sent an unreadable answer: {error}"));
+                self.shared.alarm(
+                    TimeMs(self.now_ms),
+                    &format!("operator {from} sent an unreadable answer: {error}"),
+                );
             }
         }
     }
@@ -166,11 +170,12 @@ impl Actor {
             match heard {
                 Heard::Nothing => {}
                 Heard::Advanced => advanced = true,
-                Heard::Lie(error) => {
-                    self.shared.alarm(&format!("operator {from} sent what cannot be true: {error}"))
-                }
+                Heard::Lie(error) => self.shared.alarm(
+                    TimeMs(self.now_ms),
+                    &format!("operator {from} sent what cannot be true: {error}"),
+                ),
                 Heard::CommitteeLied(error) => {
-                    self.shared.alarm(&format!("the committee certified a lie: {error}"))
+                    self.shared.alarm(TimeMs(self.now_ms), &format!("the committee certified a lie: {error}"))
                 }
             }
         }
@@ -210,12 +215,12 @@ impl Actor {
                     Action::Forget { key, index } => self.chain.forget(&key, index),
                     Action::Alarm(alarm) => {
                         let text = serde_json::to_string(&alarm).unwrap_or_else(|_| format!("{alarm:?}"));
-                        self.shared.alarm(&text);
+                        self.shared.alarm(TimeMs(self.now_ms), &text);
                     }
                 }
             }
         }
-        self.shared.counts(self.planner.counts(), self.chain.header().height);
+        self.shared.counts(TimeMs(self.now_ms), self.planner.counts(), self.chain.header().height);
     }
 
     fn look(&self, query: Query) -> Option<Input> {
@@ -240,8 +245,10 @@ impl Actor {
         let calldata = calldata(&transaction, &self.chain);
         let (Some(at), Ok(calldata)) = (at, &calldata) else {
             if let Err(error) = calldata {
-                self.shared
-                    .alarm(&format!("transaction to {} not written: {error}", transaction.destination()));
+                self.shared.alarm(
+                    TimeMs(self.now_ms),
+                    &format!("transaction to {} not written: {error}", transaction.destination()),
+                );
             }
             return Some(Input::Finished { id, outcome: Outcome::NotSent });
         };

@@ -47,6 +47,8 @@ pub(super) struct Follower {
     /// The operator that is asked next, and the first that is followed.
     turn: usize,
     asked: Option<Asked>,
+    /// Where the page that an answer left unfinished goes on.
+    resume: Option<Height>,
     questions: u64,
     followed_ms: Option<u64>,
     advanced_ms: u64,
@@ -69,6 +71,7 @@ impl Follower {
             quiet_ms,
             turn: 0,
             asked: None,
+            resume: None,
             questions: 0,
             followed_ms: None,
             advanced_ms: 0,
@@ -109,9 +112,12 @@ impl Follower {
         let far = Question::Certificate { at_or_above: Height(newest + STRIDE) };
         let question = match chain.missing() {
             // Alternate, so that an operator without the certificate in between cannot stop us.
-            Some((from, to)) if to.0 - from.0 > STRIDE && self.fruitless.is_multiple_of(2) => far,
+            Some((from, to)) if to.0 - from.0 > 2 * STRIDE && self.fruitless.is_multiple_of(2) => far,
+            // From the top: what stands right below a certificate can be told from what does not.
             Some((from, to)) => {
-                let count = (to.0 - from.0).saturating_add(1).min(STRIDE);
+                let page = Height(to.0.saturating_sub(STRIDE - 1)).max(from);
+                let from = self.resume.filter(|resume| *resume >= page && *resume <= to).unwrap_or(page);
+                let count = (to.0 - from.0).saturating_add(1);
                 Question::Checkpoints { from, count: u16::try_from(count).unwrap_or(u16::MAX) }
             }
             None if now_ms.saturating_sub(self.advanced_ms) < self.quiet_ms => return None,
@@ -146,8 +152,13 @@ impl Follower {
         }
         let Some(asked) = self.asked.take() else { return Vec::new() };
         let before = chain.missing();
+        let mut resume = None;
         let offered: Vec<Result<Offered, OfferError>> = match (asked.question, answer) {
-            (Question::Checkpoints { .. }, Answer::Checkpoints(checkpoints)) => {
+            (Question::Checkpoints { from, count }, Answer::Checkpoints(checkpoints)) => {
+                // Answers are bounded in bytes too: the rest of the page is asked for next.
+                let last = checkpoints.last().map(|checkpoint| checkpoint.header.height);
+                let end = from.0.saturating_add(count.into());
+                resume = last.filter(|last| *last >= from && last.0 + 1 < end).and_then(Height::next);
                 checkpoints.into_iter().map(|checkpoint| chain.offer(checkpoint)).collect()
             }
             (Question::Certificate { .. }, Answer::Certificate(Some(certificate))) => {
@@ -156,7 +167,11 @@ impl Follower {
             _ => Vec::new(),
         };
         let heard: Vec<Heard> = offered.into_iter().map(|result| self.judge(from, result, now_ms)).collect();
-        if heard.iter().any(|heard| matches!(heard, Heard::Advanced)) || chain.missing() != before {
+        self.resume = resume;
+        if resume.is_some()
+            || heard.iter().any(|heard| matches!(heard, Heard::Advanced))
+            || chain.missing() != before
+        {
             self.fruitless = 0;
         } else {
             self.failed();
@@ -202,6 +217,7 @@ impl Follower {
     }
 
     fn failed(&mut self) {
+        self.resume = None;
         self.fruitless = self.fruitless.saturating_add(1);
         self.turn = (self.turn + 1) % self.operators.len().max(1);
     }

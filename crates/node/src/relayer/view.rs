@@ -1,6 +1,7 @@
 //! What a relayer last did and what it waits for, for people and metrics.
 
 use super::RelayerError;
+use crate::status::StatusBoard;
 use commonware_runtime::{
     Handle, Metrics,
     telemetry::metrics::{Counter, Gauge, MetricsExt as _},
@@ -68,6 +69,7 @@ struct Registered {
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
     view: Arc<Mutex<RelayerView>>,
+    board: StatusBoard,
     metrics: Arc<Registered>,
 }
 
@@ -107,7 +109,11 @@ impl Shared {
             alarms: context.counter("relayer_alarms", "alarms raised"),
             destinations: destinations.map(|id| (id, gauges(id))).collect(),
         };
-        Self { view: Arc::new(Mutex::new(view)), metrics: Arc::new(metrics) }
+        Self {
+            view: Arc::new(Mutex::new(view)),
+            board: StatusBoard::new("relayer"),
+            metrics: Arc::new(metrics),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, RelayerView> {
@@ -116,13 +122,15 @@ impl Shared {
     }
 
     pub(super) fn did(&self, now: TimeMs, what: String) {
+        self.board.did(what.clone(), now);
         let mut view = self.lock();
         view.last_did = what;
         view.last_did_ms = now;
     }
 
-    pub(super) fn alarm(&self, what: &str) {
+    pub(super) fn alarm(&self, now: TimeMs, what: &str) {
         tracing::warn!(alarm = what, "relayer alarm");
+        self.board.alarm(what, now);
         self.metrics.alarms.inc();
         let mut view = self.lock();
         view.alarms += 1;
@@ -142,7 +150,12 @@ impl Shared {
         }
     }
 
-    pub(super) fn counts(&self, counts: impl Iterator<Item = (ChainId, Counts)>, certified: Height) {
+    pub(super) fn counts(
+        &self,
+        now: TimeMs,
+        counts: impl Iterator<Item = (ChainId, Counts)>,
+        certified: Height,
+    ) {
         let mut view = self.lock();
         let (mut in_flight, mut open) = (None, None);
         for (id, counts) in counts {
@@ -169,8 +182,9 @@ impl Shared {
             _ if certified == Height(0) => "operators to send a certificate".into(),
             (Some((id, count)), _) => format!("a block of chain {id} to include {count} transactions"),
             (None, Some((id, count))) => format!("{count} messages to settle on chain {id}"),
-            (None, None) => format!("messages above height {certified}"),
+            (None, None) => "new messages".into(),
         };
+        self.board.waits_for(view.waiting_for.clone(), now);
     }
 }
 
@@ -202,6 +216,12 @@ impl RelayerHandle {
     pub fn watch(&self) -> impl Fn() -> RelayerView + Clone + Send + Sync + 'static {
         let shared = self.shared.clone();
         move || shared.lock().clone()
+    }
+
+    /// The role in its own words, for the API.
+    #[must_use]
+    pub fn status(&self) -> StatusBoard {
+        self.shared.board.clone()
     }
 
     /// Stop at once, as a crash would.
