@@ -1,6 +1,7 @@
 //! The same values in the two type families: alloy's in our interface, ethrex's inside.
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
+use ethrex_common::types::Receipt;
 use ethrex_common::{Address as EthrexAddress, H256, U256 as EthrexU256};
 
 pub(super) fn address(address: Address) -> EthrexAddress {
@@ -21,4 +22,9 @@ pub(super) fn number(value: U256) -> EthrexU256 {
 
 pub(super) fn word(bytes: &[u8; 32]) -> EthrexU256 {
     EthrexU256::from_big_endian(bytes)
+}
+
+/// EIP-2718 encoding with its bloom: what the receipts root is over.
+pub(super) fn receipt(receipt: &Receipt) -> Bytes {
+    receipt.encode_inner_with_bloom(&ethrex_crypto::NativeCrypto).into()
 }

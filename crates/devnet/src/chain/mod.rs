@@ -4,6 +4,7 @@ mod config;
 mod convert;
 mod core;
 mod error;
+mod receipts;
 mod rpc;
 #[cfg(test)]
 mod tests;
@@ -136,12 +137,9 @@ impl DevChain {
 
     /// EIP-2718 encodings of the receipts of the canonical block of this number.
     pub async fn raw_receipts(&self, number: u64) -> Result<Vec<Bytes>, DevChainError> {
-        let hash = self.core.header(number)?.hash();
-        let receipts = self.core.store.get_receipts_for_block(&hash).await?;
-        Ok(receipts
-            .iter()
-            .map(|receipt| receipt.encode_inner_with_bloom(&ethrex_crypto::NativeCrypto).into())
-            .collect())
+        let block = self.core.block(number).await?;
+        let receipts = receipts::of_block(&self.core.store, &block).await?;
+        Ok(receipts.iter().map(convert::receipt).collect())
     }
 
     /// Makes no more blocks on its own once this has returned; transactions gather in the pool.

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::DevChain;
 use super::error::DevChainError;
+use super::receipts;
 
 /// Largest request body: room for a block of calls, none for an accident.
 pub const MAX_BODY_BYTES: usize = 8 << 20;
@@ -30,8 +31,9 @@ const CLOSE_TIMEOUT_MS: u64 = 1_000;
 const PARSE_ERROR: i32 = -32_700;
 const INVALID_REQUEST: i32 = -32_600;
 
-/// Methods of the client that would move the head behind the producer's back.
-const REFUSED: [&str; 1] = ["debug_setHead"];
+/// Methods of the client that would move the head behind the producer's back, or that answer from receipts that it cannot
+/// read (see [`receipts`]).
+const REFUSED: [&str; 4] = ["debug_setHead", "eth_newFilter", "eth_getFilterChanges", "eth_uninstallFilter"];
 
 type Target = Arc<RwLock<RpcApiContext>>;
 
@@ -136,6 +138,8 @@ async fn answer_one(request: Value, context: RpcApiContext) -> Value {
     };
     let mut result = if REFUSED.contains(&request.method.as_str()) {
         Err(RpcErr::MethodNotFound(request.method.clone()))
+    } else if let Some(answer) = receipts::answer(&context.storage, &request).await {
+        answer
     } else {
         // Boxed: the future is as large as the largest of the client's handlers.
         Box::pin(map_http_requests(&request, context)).await

@@ -164,6 +164,39 @@ async fn transfers_are_mined_at_block_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_receipt_of_a_full_block_is_read_back() {
+    const SENT: usize = 5;
+    let chain = still(settings(1_000)).await;
+    let sender = provider(&chain.rpc_url());
+    for _ in 0..SENT {
+        let call = TransactionRequest::default().with_to(COUNTER).with_gas_limit(100_000);
+        let _ = sender.send_transaction(call).await.unwrap();
+    }
+    let number = chain.produce_block().await.unwrap().number;
+    // The client moves what it has made from a buffer to its store soon after a block.
+    for _ in 0..3 {
+        chain.produce_block().await.unwrap();
+    }
+    let tag = format!("0x{number:x}");
+    let receipts = ask(&chain, "eth_getBlockReceipts", json!([tag])).await;
+    let receipts = receipts.as_array().unwrap();
+    assert_eq!(receipts.len(), SENT);
+    let logs = ask(&chain, "eth_getLogs", json!([{"fromBlock": "0x0", "address": COUNTER}])).await;
+    assert_eq!(logs.as_array().unwrap().len(), SENT);
+    for (index, receipt) in receipts.iter().enumerate() {
+        assert_eq!(receipt["transactionIndex"], format!("0x{index:x}"));
+        assert_eq!(receipt["logs"][0], logs[index]);
+        assert_eq!(receipt["logs"][0]["logIndex"], format!("0x{index:x}"));
+        assert_eq!(&ask(&chain, "eth_getTransactionReceipt", json!([receipt["transactionHash"]])).await, receipt);
+    }
+    let none = ask(&chain, "eth_getLogs", json!([{"fromBlock": "0x0", "address": SOMEBODY}])).await;
+    assert_eq!(none, json!([]));
+    let raw = ask(&chain, "debug_getRawReceipts", json!([tag])).await;
+    assert_eq!(raw, json!(chain.raw_receipts(number).await.unwrap()));
+    assert_eq!(raw.as_array().unwrap().len(), SENT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn quarter_second_blocks_share_timestamps_and_have_witnesses() {
     let chain = still(settings(250)).await;
     let mut hashes = Vec::new();
