@@ -3,9 +3,11 @@
 //! It asserts nothing about time and talks to no network; figures that do not depend on the machine are held by tests.
 //!
 //! ```text
-//! gas: ledger (proofs) ─▶ relay (calldata) ─▶ revm with the committed artifacts ─▶ GasReport
+//! gas:    ledger (proofs) ─▶ relay (calldata) ─▶ revm with the committed artifacts ─▶ GasReport
+//! verify: block and witness ─▶ verify, and its EVM alone over a cache ─▶ BlockFigures
 //! ```
 //!
 //! Invariant: what is measured is what a relayer would send: certificates, proofs and calldata come from the same code.
 
 pub mod gas;
+pub mod verify;

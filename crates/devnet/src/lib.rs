@@ -17,6 +17,8 @@
 #![deny(missing_docs)]
 
 pub mod chain;
+pub mod demo;
+pub mod full_blocks;
 pub mod lies;
 pub mod network;
 

@@ -25,8 +25,7 @@ struct Answer {
 
 /// Judge the block in `path`.
 pub(crate) fn verify(path: &Path, json: bool) -> eyre::Result<ExitCode> {
-    let file = BlockFile::parse(&read(path)?)
-        .wrap_err_with(|| format!("{} holds no block that can be judged", path.display()))?;
+    let file = load(path)?;
     let verifier = Verifier::new(file.spec, Vec::new(), Limits::default());
     let start = Instant::now();
     let verdict = verifier.verify(&file.parent, file.claimed, &file.block, &file.witness);
@@ -51,6 +50,12 @@ pub(crate) fn verify(path: &Path, json: bool) -> eyre::Result<ExitCode> {
         print(&answer);
     }
     Ok(ExitCode::from(code))
+}
+
+/// A block and its evidence from a file of JSON, plain or with gzip.
+pub(crate) fn load(path: &Path) -> eyre::Result<BlockFile> {
+    BlockFile::parse(&read(path)?)
+        .wrap_err_with(|| format!("{} holds no block that can be judged", path.display()))
 }
 
 fn print(answer: &Answer) {

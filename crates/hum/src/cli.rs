@@ -17,6 +17,9 @@ enum Command {
     /// Start a whole local network: an L1, rollups, operators, publishers, a relayer. Ctrl-C stops it.
     #[cfg(feature = "devnet")]
     Up(crate::up::UpArguments),
+    /// Play a scenario on a throw-away network; exit 0 when everything that it promises happened.
+    #[cfg(feature = "devnet")]
+    Demo(crate::demo::DemoArguments),
     /// Send a message from one rollup to another.
     Send(send::SendArguments),
     /// Where messages are.
@@ -33,6 +36,10 @@ enum Command {
     /// Judge blocks.
     #[command(subcommand)]
     Block(Block),
+    /// Take the figures of docs/benchmarks.md, in process.
+    #[cfg(feature = "devnet")]
+    #[command(subcommand)]
+    Bench(crate::bench::BenchCommand),
     /// Run an operator: judge blocks, order checkpoints, attest.
     Operator(role::RoleArguments),
     /// Run a rollup's publisher: sign claims, send blocks with witnesses to the operators.
@@ -58,12 +65,16 @@ impl Cli {
         match self.command {
             #[cfg(feature = "devnet")]
             Command::Up(arguments) => crate::up::run(&arguments),
+            #[cfg(feature = "devnet")]
+            Command::Demo(arguments) => crate::demo::run(&arguments),
             Command::Send(arguments) => send::run(&arguments),
             Command::Message(command) => message::run(&command),
             Command::Checkpoint(command) => checkpoint::run(&command),
             Command::Certificate(command) => certificate::run(&command),
             Command::Status(arguments) => status::run(&arguments),
             Command::Block(Block::Verify { file, json }) => block::verify(&file, json),
+            #[cfg(feature = "devnet")]
+            Command::Bench(command) => crate::bench::run(&command),
             Command::Operator(arguments) => role::operator(&arguments),
             Command::Publisher(arguments) => role::publisher(&arguments),
             Command::Relayer(arguments) => role::relayer(&arguments),

@@ -5,10 +5,14 @@
 //!                └─▶ output: words for people, JSON for programs
 //! ```
 
+#[cfg(feature = "devnet")]
+mod bench;
 mod block;
 mod certificate;
 mod checkpoint;
 mod cli;
+#[cfg(feature = "devnet")]
+mod demo;
 mod message;
 mod network;
 mod output;
