@@ -50,7 +50,9 @@ async fn block_receipts(store: &Store, block: Value) -> Result<Value, RpcErr> {
 
 async fn transaction_receipt(store: &Store, hash: Value) -> Result<Value, RpcErr> {
     let hash = serde_json::from_value(hash)?;
-    let Some((number, _, index)) = store.get_transaction_location(hash).await? else { return Ok(Value::Null) };
+    let Some((number, _, index)) = store.get_transaction_location(hash).await? else {
+        return Ok(Value::Null);
+    };
     let Some(block) = store.get_block_by_number(number).await? else { return Ok(Value::Null) };
     let receipts = detailed(store, &block).await?;
     match receipts.get(index as usize) {
@@ -133,7 +135,8 @@ async fn detailed(store: &Store, block: &Block) -> Result<Vec<RpcReceipt>, RpcEr
     let schedule = store.get_chain_config().get_fork_blob_schedule(header.timestamp);
     let fraction = schedule.map(|schedule| schedule.base_fee_update_fraction).unwrap_or_default();
     let blob_fee = calculate_base_fee_per_blob_gas(header.excess_blob_gas.unwrap_or_default(), fraction);
-    let blob_fee = u64::try_from(blob_fee).map_err(|_| RpcErr::Internal("blob base fee over 64 bits".into()))?;
+    let blob_fee =
+        u64::try_from(blob_fee).map_err(|_| RpcErr::Internal("blob base fee over 64 bits".into()))?;
     let place = RpcReceiptBlockInfo::from_block_header(header.clone());
     let (mut gas_before, mut logs_before) = (0, 0);
     let mut detailed = Vec::new();

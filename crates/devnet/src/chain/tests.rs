@@ -187,7 +187,10 @@ async fn every_receipt_of_a_full_block_is_read_back() {
         assert_eq!(receipt["transactionIndex"], format!("0x{index:x}"));
         assert_eq!(receipt["logs"][0], logs[index]);
         assert_eq!(receipt["logs"][0]["logIndex"], format!("0x{index:x}"));
-        assert_eq!(&ask(&chain, "eth_getTransactionReceipt", json!([receipt["transactionHash"]])).await, receipt);
+        assert_eq!(
+            &ask(&chain, "eth_getTransactionReceipt", json!([receipt["transactionHash"]])).await,
+            receipt
+        );
     }
     let none = ask(&chain, "eth_getLogs", json!([{"fromBlock": "0x0", "address": SOMEBODY}])).await;
     assert_eq!(none, json!([]));
