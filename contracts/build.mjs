@@ -7,32 +7,32 @@ import { createRequire } from 'node:module';
 process.chdir(import.meta.dirname);
 const solc = createRequire(import.meta.url)('solc');
 const check = process.argv.includes('--check');
+const outputSelection = { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } };
+const settings = { ...JSON.parse(fs.readFileSync('settings.json', 'utf8')), outputSelection };
 
-const sources = {};
-function load(unit) {
-  if (sources[unit]) return;
+function load(unit, sources) {
+  if (sources[unit]) return sources;
   const file = unit.startsWith('@') ? path.posix.join('node_modules', unit) : unit;
   const content = fs.readFileSync(file, 'utf8');
   sources[unit] = { content };
   for (const [, target] of content.matchAll(/^\s*import\s+(?:[^"';]*?from\s+)?["']([^"']+)["']/gm)) {
-    load(target.startsWith('.') ? path.posix.join(path.posix.dirname(unit), target) : target);
+    load(target.startsWith('.') ? path.posix.join(path.posix.dirname(unit), target) : target, sources);
   }
+  return sources;
 }
-const roots = fs.readdirSync('src', { recursive: true }).filter((f) => f.endsWith('.sol')).map((f) => `src/${f}`).sort();
-roots.forEach(load);
 
-const outputSelection = { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } };
-const settings = { ...JSON.parse(fs.readFileSync('settings.json', 'utf8')), outputSelection };
-const output = JSON.parse(solc.compile(JSON.stringify({ language: 'Solidity', sources, settings })));
-// 2394 reminds of clearing transient storage, which the guard does.
-for (const e of output.errors ?? []) if (e.errorCode !== '2394') console.error(e.formattedMessage);
-if ((output.errors ?? []).some((e) => e.severity === 'error')) process.exit(1);
-
+// Each file is compiled with its own imports and nothing else: what the optimiser does depends on everything that it is
+// given, so a new contract would change the bytecode, and so the address, of all others.
 const wanted = new Map();
+const roots = fs.readdirSync('src', { recursive: true }).filter((f) => f.endsWith('.sol')).map((f) => `src/${f}`).sort();
 for (const root of roots) {
-  for (const [contractName, c] of Object.entries(output.contracts[root] ?? {})) {
-    // Interfaces and abstract contracts have no code; libraries are compiled into their users.
-    if (!c.evm.bytecode.object || root.startsWith('src/lib/')) continue;
+  // Interfaces and abstract contracts have no code; libraries are compiled into their users.
+  if (!/^contract /m.test(fs.readFileSync(root, 'utf8'))) continue;
+  const output = JSON.parse(solc.compile(JSON.stringify({ language: 'Solidity', sources: load(root, {}), settings })));
+  // 2394 reminds of clearing transient storage, which the guard does.
+  for (const e of output.errors ?? []) if (e.errorCode !== '2394') console.error(e.formattedMessage);
+  if ((output.errors ?? []).some((e) => e.severity === 'error')) process.exit(1);
+  for (const [contractName, c] of Object.entries(output.contracts[root])) {
     const code = { bytecode: `0x${c.evm.bytecode.object}`, deployedBytecode: `0x${c.evm.deployedBytecode.object}` };
     wanted.set(`artifacts/${contractName}.json`, JSON.stringify({ contractName, abi: c.abi, ...code }, null, 1) + '\n');
   }
