@@ -98,6 +98,25 @@ impl Wire {
     }
 }
 
+/// Shows every message to someone before it goes out.
+struct TappedSender<F>(WireSender, F);
+
+impl<F: Fn(&Bytes) + Send + Sync> SendBytes for TappedSender<F> {
+    fn send(&self, to: Recipients, message: Bytes, priority: bool) -> Vec<PublicKey> {
+        self.1(&message);
+        self.0.send(to, message, priority)
+    }
+}
+
+impl Wire {
+    /// The same wire, with `observe` called for every message before it is sent. A simulation checks with it that no
+    /// process ever says what would convict it.
+    #[must_use]
+    pub fn tapped(self, observe: impl Fn(&Bytes) + Send + Sync + 'static) -> Self {
+        Self { sender: WireSender(Arc::new(TappedSender(self.sender, observe))), receiver: self.receiver }
+    }
+}
+
 /// Channel number of the first wire; the engine's five lie below.
 pub(crate) const FIRST_WIRE: u64 = 16;
 
