@@ -12,8 +12,8 @@ import {GatewayRecords} from "./GatewayRecords.sol";
 abstract contract GatewayInbound is GatewayRecords {
     /// @dev How old the newest recorded checkpoint of a source may be, in seconds, at `Latest` and `Safe`.
     uint256 internal constant FRESH_S = 60;
-    /// @dev Gas beyond what the recipient gets: at most 4,000 to lay out the longest payload and 2,600 for a cold account
-    /// before the call; 1,600 for the state and the event of a failed message after it.
+    /// @dev Gas beyond what the recipient gets: at most 2,000 to lay out the longest payload and 5,200 for a cold account
+    /// that delegates to a cold one (EIP-7702) before the call; 1,600 for the state and the event of a failed message after it.
     uint256 internal constant GAS_RESERVE = 10_000;
 
     /// @dev Offsets in a run.
@@ -173,6 +173,15 @@ abstract contract GatewayInbound is GatewayRecords {
                 next := add(next, 1)
                 switch tag
                 case 0 {
+                    // A route that repeats is written as tag 1: one byte string for one run.
+                    if route {
+                        if iszero(
+                            or(
+                                xor(calldataload(route), calldataload(next)),
+                                xor(calldataload(add(route, 16)), calldataload(add(next, 16)))
+                            )
+                        ) { break }
+                    }
                     route := next
                     next := add(next, ROUTE_BYTES)
                 }
@@ -210,8 +219,8 @@ abstract contract GatewayInbound is GatewayRecords {
                 offset := sub(next, run.offset)
             }
             if (offset > run.length) revert RunTruncated(run.length);
-            if (tag > 1 || position == 0 && tag == 1) revert RunTag(position, uint8(tag));
-            revert PayloadTooLong(payloadLength, PAYLOAD_MAX);
+            if (payloadLength > PAYLOAD_MAX) revert PayloadTooLong(payloadLength, PAYLOAD_MAX);
+            revert RunTag(position, uint8(tag));
         }
         r.longestPayload = longest;
         r.ids = ids;

@@ -35,9 +35,11 @@ abstract contract GatewayRecords is GatewayStore {
     function allow(uint64 chainId, bytes32 registration) external {
         if (msg.sender != OWNER) revert NotOwner(msg.sender);
         Progress memory p = _progress(registration);
-        if (
-            chainId == 0 || registration == 0 || chainId == block.chainid || (p.chainId != 0 && p.chainId != chainId)
-        ) revert SourceInvalid(chainId, registration);
+        if (chainId == 0 || registration == 0 || chainId == block.chainid) revert SourceInvalid(chainId, registration);
+        // A registration stays with its chain; only one that was denied before anything was recorded can have been a slip.
+        if (p.chainId != 0 && p.chainId != chainId && (p.height != 0 || sources[registration] & 1 == 1)) {
+            revert SourceInvalid(chainId, registration);
+        }
         if (registrations[chainId] != 0) revert ChainHasSource(chainId, registrations[chainId]);
         registrations[chainId] = registration;
         sources[registration] = 1;

@@ -36,20 +36,29 @@ import {IERC7786GatewaySource} from "@openzeppelin/contracts/interfaces/draft-IE
 /// | 48 | index of the first message | 8 |
 /// | 56 | `k`, number of messages, at least 1 | 2 |
 /// | 58 | k messages, each: | |
-/// | | tag: 0 = a route follows, 1 = the route of the message before | 1 |
+/// | | tag: 0 = a route follows, other than the one before; 1 = the route of the message before | 1 |
 /// | | route, only after tag 0: generation 4 ‖ sender 20 ‖ recipient 20 ‖ min gas limit 4 | 48 |
 /// | | payload length, at most 16,384 | 2 |
 /// | | payload | |
 /// | | siblings of the run (protocol, Trees), exactly those needed | 32 each |
 interface IGateway is IERC7786GatewaySource {
     /// @notice State of a message at its destination.
+    /// None: not run yet. Failed: its recipient refused it, anyone may retry. Done: accepted, for ever.
     enum MessageStatus {
         None,
         Failed,
         Done
     }
 
-    /// @notice What this façade knows of a source. `laneCount` is that of the lane recorded last.
+    /// @notice What this façade knows of a source.
+    /// @param allowed whether its messages are accepted
+    /// @param chainId its chain; zero when it was never allowed
+    /// @param generation at the checkpoint recorded last
+    /// @param status at that checkpoint: 0 Active, 1 Quarantined, 2 Reorged, 3 Left
+    /// @param height of that checkpoint
+    /// @param timeMs of that checkpoint
+    /// @param laneCount messages of the lane recorded last
+    /// @param laneCommitment first 24 bytes of `H(chain id 8 ‖ count 8 ‖ message tree root 32)` of that lane; zero when none
     struct Source {
         bool allowed;
         uint64 chainId;
@@ -104,7 +113,8 @@ interface IGateway is IERC7786GatewaySource {
     error ChainHasSource(uint64 chainId, bytes32 registration);
     /// @notice No registration of this chain is allowed.
     error ChainHasNoSource(uint64 chainId);
-    /// @notice The registration belongs to another chain, or the chain is this one, or either is zero.
+    /// @notice The registration belongs to another chain (it is allowed for that one, or something is recorded of it
+    /// already), or the chain is this one, or either is zero.
     error SourceInvalid(uint64 chainId, bytes32 registration);
     /// @notice The registration is not allowed here.
     error SourceNotAllowed(bytes32 registration);
@@ -150,9 +160,9 @@ interface IGateway is IERC7786GatewaySource {
     error CheckpointStale(uint64 timeMs, uint256 nowSeconds);
     /// @notice The source is not Active.
     error SourceNotActive(uint8 status);
-    /// @notice The run ends inside the field that begins at `offset`.
-    error RunTruncated(uint256 offset);
-    /// @notice A tag is 0 or 1, and 0 at the first message.
+    /// @notice The run ends inside a field, after `length` bytes.
+    error RunTruncated(uint256 length);
+    /// @notice A tag is 0 or 1: 1 exactly where the route is that of the message before.
     error RunTag(uint256 position, uint8 found);
     /// @notice The run is empty or reaches beyond the lane.
     error RunOutOfRange(uint64 start, uint256 length, uint64 count);
@@ -173,7 +183,8 @@ interface IGateway is IERC7786GatewaySource {
 
     /// @notice Accepts messages of `registration`, which is the member `chainId`. Owner only.
     /// @dev Emits {SourceAllowed}. Reverts {NotOwner}, {SourceInvalid}, {ChainHasSource}. What was recorded before a
-    /// denial keeps its height and generation, so that nothing goes back in time.
+    /// denial keeps its height and generation, so that nothing goes back in time. What was delivered is remembered for
+    /// each registration: another registration of the same chain starts with every message of its lanes undelivered.
     function allow(uint64 chainId, bytes32 registration) external;
 
     /// @notice Stops accepting messages of `chainId`'s registration. Owner only.

@@ -12,7 +12,7 @@ pragma solidity 0.8.37;
 /// | 0 | scheme, 1 = BLS on BN254 | 1 |
 /// | 1 | header without its domain: bytes 32 to 224 of the protocol's header | 192 |
 /// | 193 | signature, sum over the signers, G1 `x ‖ y` | 64 |
-/// | 257 | root hint `w`: `w² = y` of the hashed point | 32 |
+/// | 257 | root hint `w`: `w² = y` of the hashed point; either root will do, nothing is made of it | 32 |
 /// | 289 | step `k`: the hashed point has `x = digest + k mod p` | 1 |
 /// | 290 | `a`, number of absentees | 1 |
 /// | 291 | absentees: indexes into the table (0 = first operator), strictly ascending | a |
