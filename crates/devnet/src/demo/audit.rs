@@ -24,7 +24,8 @@ impl Audit {
     pub(super) async fn read(scene: &Scene) -> Result<Self, DemoError> {
         let mut audit = Self::default();
         for api in scene.operators() {
-            let mut views: Vec<CheckpointView> = scene.ask(&api, &format!("/checkpoints?limit={PAGE}")).await?;
+            let mut views: Vec<CheckpointView> =
+                scene.ask(&api, &format!("/checkpoints?limit={PAGE}")).await?;
             let lowest = views.iter().map(|view| view.header.height.0).min().unwrap_or(1);
             for height in 1..lowest {
                 views.push(scene.ask(&api, &format!("/checkpoints/{height}")).await?);
@@ -40,7 +41,9 @@ impl Audit {
         for change in &view.changes {
             let Change::Quarantine { evidence } = change else { continue };
             let (chain_id, why) = match evidence {
-                Evidence::Equivocation { one, .. } => (one.claim.chain_id, "two claims for one block".to_owned()),
+                Evidence::Equivocation { one, .. } => {
+                    (one.claim.chain_id, "two claims for one block".to_owned())
+                }
                 Evidence::InvalidBlock { claim, reason } => (claim.claim.chain_id, reason.to_string()),
             };
             self.quarantines.insert((chain_id, view.header.height), why);

@@ -54,20 +54,25 @@ impl Books {
         let mut books = Self::default();
         for (place, site) in sites.iter().enumerate() {
             for log in logs(site, site.inbox, Inbox::Received::SIGNATURE_HASH).await? {
-                let Ok(event) = Inbox::Received::decode_raw_log(log.topics.iter().copied(), &log.data) else { continue };
+                let Ok(event) = Inbox::Received::decode_raw_log(log.topics.iter().copied(), &log.data) else {
+                    continue;
+                };
                 let received = Received { block: log.block.number, payload: event.payload };
                 books.received.entry((place, event.receiveId)).or_default().push(received);
             }
         }
         for (from, site) in sites.iter().enumerate() {
             for log in logs(site, site.gateway, Gateway::MessageSent::SIGNATURE_HASH).await? {
-                let Ok(event) = Gateway::MessageSent::decode_raw_log(log.topics.iter().copied(), &log.data) else {
+                let Ok(event) = Gateway::MessageSent::decode_raw_log(log.topics.iter().copied(), &log.data)
+                else {
                     continue;
                 };
                 let recipient = InteropAddress::try_from(&event.recipient[..]).ok();
-                let to = sites.iter().position(|site| recipient.is_some_and(|to| to.chain_id == site.chain_id));
+                let to =
+                    sites.iter().position(|site| recipient.is_some_and(|to| to.chain_id == site.chain_id));
                 let Some(to) = to else { continue };
-                let message = SentMessage { pair: (from, to), block: log.block.number, payload: event.payload };
+                let message =
+                    SentMessage { pair: (from, to), block: log.block.number, payload: event.payload };
                 books.sent.insert(event.sendId, message);
             }
         }
@@ -76,7 +81,10 @@ impl Books {
 
     /// Messages between these pairs that stand on their source chain.
     pub(super) fn sent(&self, pairs: &[Pair]) -> impl Iterator<Item = (B256, &SentMessage)> {
-        self.sent.iter().filter(|(_, message)| pairs.contains(&message.pair)).map(|(id, message)| (*id, message))
+        self.sent
+            .iter()
+            .filter(|(_, message)| pairs.contains(&message.pair))
+            .map(|(id, message)| (*id, message))
     }
 
     /// The block of the destination that executed a message first.

@@ -41,8 +41,12 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     for dead in scene.dead() {
         scene.violation(format!("{dead} ended after its restart"));
     }
-    scene.demand(tally.sent == planned, || format!("{} messages stand on their chains, {planned} were sent", tally.sent));
-    scene.demand(tally.executed == planned, || format!("{} of {planned} messages were executed", tally.executed));
+    scene.demand(tally.sent == planned, || {
+        format!("{} messages stand on their chains, {planned} were sent", tally.sent)
+    });
+    scene.demand(tally.executed == planned, || {
+        format!("{} of {planned} messages were executed", tally.executed)
+    });
     scene.demand(tally.duplicates == 0, || format!("{} messages were executed again", tally.duplicates));
     let invented = books.invented().len();
     scene.demand(invented == 0, || format!("{invented} messages were executed that nobody sent so"));
@@ -58,8 +62,11 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
 fn victims(scene: &mut Scene) -> Vec<String> {
     let operator = scene.dice.place(scene.operators().len());
     let publisher = scene.dice.place(scene.sites.len());
-    let mut victims =
-        vec![format!("operator-{operator}"), "relayer".to_owned(), format!("publisher-{}", scene.name(publisher))];
+    let mut victims = vec![
+        format!("operator-{operator}"),
+        "relayer".to_owned(),
+        format!("publisher-{}", scene.name(publisher)),
+    ];
     scene.dice.shuffle(&mut victims);
     let again = scene.dice.place(victims.len());
     victims.extend(victims.get(again).cloned());

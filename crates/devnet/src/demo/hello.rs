@@ -32,10 +32,16 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     if let (Some(certified), Some(executed)) =
         (percentile(&mut times.certified, 50), percentile(&mut times.executed, 50))
     {
-        scene.tell(format!("after inclusion, half were certified within {certified} ms and executed within {executed} ms"));
+        scene.tell(format!(
+            "after inclusion, half were certified within {certified} ms and executed within {executed} ms"
+        ));
     }
-    scene.demand(tally.sent == planned, || format!("{} messages stand on their chains, {planned} were sent", tally.sent));
-    scene.demand(tally.executed == planned, || format!("{} of {planned} messages were executed", tally.executed));
+    scene.demand(tally.sent == planned, || {
+        format!("{} messages stand on their chains, {planned} were sent", tally.sent)
+    });
+    scene.demand(tally.executed == planned, || {
+        format!("{} of {planned} messages were executed", tally.executed)
+    });
     scene.demand(tally.duplicates == 0, || format!("{} messages were executed again", tally.duplicates));
     let invented = books.invented().len();
     scene.demand(invented == 0, || format!("{invented} messages were executed that nobody sent so"));

@@ -20,8 +20,8 @@ use alloy::{
 };
 use hum_chain::{At, Chain as _, contracts::Gateway};
 use hum_types::{
-    B256, BlockRef, Bytes, GAS_LIMIT_DEFAULT, Generation, InteropAddress, LaneId, LaneIndex, LaneSlot, Message,
-    Rolling, RollupStatus,
+    B256, BlockRef, Bytes, GAS_LIMIT_DEFAULT, Generation, InteropAddress, LaneId, LaneIndex, LaneSlot,
+    Message, Rolling, RollupStatus,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -70,7 +70,8 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
         let after = books.tally(&others);
         honest_sent += after.sent - before.sent;
         honest_executed += after.executed - before.executed;
-        executed_ms.extend(Durations::read(scene, &books, &others).await?.executed.drain(before.executed.min(0)..));
+        executed_ms
+            .extend(Durations::read(scene, &books, &others).await?.executed.drain(before.executed.min(0)..));
     }
     let books = scene.settle(&[], Duration::ZERO).await?;
     let (invented, duplicates) = (books.invented().len(), books.tally(&[]).duplicates);
@@ -88,7 +89,8 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     scene.demand(invented == 0, || format!("{invented} messages were executed that nobody sent so"));
     scene.demand(duplicates == 0, || format!("{duplicates} messages were executed again"));
     let rounds = Falsehood::ALL.len();
-    scene.demand(quarantined == rounds, || format!("{quarantined} rollups were set aside in {rounds} rounds"));
+    scene
+        .demand(quarantined == rounds, || format!("{quarantined} rollups were set aside in {rounds} rounds"));
     scene.demand(honest_executed == honest_sent && honest_sent > 0, || {
         format!("{honest_executed} of {honest_sent} messages among the others were executed")
     });
@@ -105,7 +107,12 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
 }
 
 /// One round; whether the rollup resumed after it.
-async fn lie(scene: &mut Scene, liar: usize, falsehood: Falsehood, others: &[Pair]) -> Result<bool, DemoError> {
+async fn lie(
+    scene: &mut Scene,
+    liar: usize,
+    falsehood: Falsehood,
+    others: &[Pair],
+) -> Result<bool, DemoError> {
     let name = scene.name(liar);
     let publisher = format!("publisher-{name}");
     scene.kill(&publisher).await?;
@@ -155,7 +162,8 @@ async fn lie(scene: &mut Scene, liar: usize, falsehood: Falsehood, others: &[Pai
 
 /// A rollup's sequencer with its own key.
 pub(super) fn sequencer(scene: &Scene, site: usize) -> Result<Sequencer, DemoError> {
-    let missing = || DemoError::Role { what: "find a rollup".to_owned(), problem: format!("no rollup {site}") };
+    let missing =
+        || DemoError::Role { what: "find a rollup".to_owned(), problem: format!("no rollup {site}") };
     let secret = scene.network.rollups.get(site).ok_or_else(missing)?.sequencer_secret;
     Sequencer::new(scene, scene.sites.get(site).ok_or_else(missing)?, secret)
 }
@@ -200,7 +208,8 @@ async fn false_block(
 ) -> Result<(BlockRef, Bytes, Bytes), DemoError> {
     let number = head.number + 1;
     let elsewhere = keccak256(scene.dice.next().to_be_bytes());
-    let missing = || DemoError::Role { what: "find a rollup".to_owned(), problem: format!("no rollup {liar}") };
+    let missing =
+        || DemoError::Role { what: "find a rollup".to_owned(), problem: format!("no rollup {liar}") };
     let (rollup, site) =
         (scene.network.rollups.get(liar).ok_or_else(missing)?, scene.sites.get(liar).ok_or_else(missing)?);
     let chain = &rollup.chain;
@@ -219,8 +228,11 @@ async fn false_block(
     };
     let lane = LaneId { facade: site.gateway, destination: victim.chain_id };
     let call = Gateway::laneCall { destination: victim.chain_id.0 };
-    let answer =
-        site.reader.call(site.gateway, call.abi_encode().into(), At::Number(number)).await.map_err(|error| site.read_error(error))?;
+    let answer = site
+        .reader
+        .call(site.gateway, call.abi_encode().into(), At::Number(number))
+        .await
+        .map_err(|error| site.read_error(error))?;
     let lane_now = Gateway::laneCall::abi_decode_returns(&answer)
         .map_err(|error| DemoError::Role { what: "read a lane".to_owned(), problem: error.to_string() })?;
     let slot = LaneSlot { count: lane_now.count, rolling: Rolling(lane_now.rolling.0) };

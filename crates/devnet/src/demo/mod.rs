@@ -50,6 +50,23 @@ pub enum Scenario {
     Reorg,
 }
 
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Hello, Self::Liar, Self::Crash, Self::Poison, Self::Reorg];
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::Liar => "liar",
+            Self::Crash => "crash",
+            Self::Poison => "poison",
+            Self::Reorg => "reorg",
+        }
+    }
+}
+
 /// How a demonstration runs.
 pub struct DemoConfig {
     /// Where the network's files go; made when missing.

@@ -16,11 +16,9 @@ use super::{
 use crate::{DevChain, network::connect};
 use alloy::primitives::keccak256;
 use hum_chain::Submit as _;
-use hum_node::{
-    publisher::PublisherView,
-    wire::{PublisherReply, RefusalKind},
-};
+use hum_node::wire::{PublisherReply, RefusalKind};
 use hum_types::{Bytes, Generation};
+use serde::Deserialize;
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 
@@ -44,7 +42,9 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     tokio::time::sleep(POISONED).await;
     let refused = feed_operators(scene, &forks).await?;
     let alarms = alarms(scene).await.saturating_sub(before);
-    scene.tell(format!("{alarms} alarms; {refused} operators refused the fork's blocks without the sequencer's signature"));
+    scene.tell(format!(
+        "{alarms} alarms; {refused} operators refused the fork's blocks without the sequencer's signature"
+    ));
 
     for rollup in &scene.network.rollups {
         rollup.feed.point_at(&rollup.chain);
@@ -71,10 +71,14 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     }
     scene.demand(audit.heads > 0, || "no certified head was found".to_owned());
     scene.demand(invented == 0, || format!("{invented} messages of a fork were executed"));
-    scene.demand(audit.quarantines.is_empty(), || "a rollup was set aside for what its sequencer did not sign".to_owned());
+    scene.demand(audit.quarantines.is_empty(), || {
+        "a rollup was set aside for what its sequencer did not sign".to_owned()
+    });
     scene.demand(alarms > 0, || "nobody raised an alarm".to_owned());
     let operators = scene.operators().len();
-    scene.demand(refused == operators, || format!("{refused} of {operators} operators refused what the sequencer did not sign"));
+    scene.demand(refused == operators, || {
+        format!("{refused} of {operators} operators refused what the sequencer did not sign")
+    });
     scene.demand(tally.executed == planned, || {
         format!("{} of {planned} messages were executed after the nodes were honest again", tally.executed)
     });
@@ -94,14 +98,19 @@ async fn poison(scene: &mut Scene) -> Result<Vec<DevChain>, DemoError> {
     let mut forks = Vec::new();
     for place in 0..scene.sites.len() {
         let depth = scene.dice.below(DEPTH_MAX + 1);
-        let (Some(rollup), Some(site)) = (scene.network.rollups.get(place), scene.sites.get(place)) else { continue };
+        let (Some(rollup), Some(site)) = (scene.network.rollups.get(place), scene.sites.get(place)) else {
+            continue;
+        };
         let Some(victim) = scene.sites.iter().find(|other| other.chain_id != site.chain_id) else { continue };
         let fork = rollup.chain.fork(rollup.chain.head().number.saturating_sub(depth), 0).await?;
         rollup.feed.point_at(&fork);
         let (_, submit) = connect(&fork, secret)?;
         let theft = traffic::call(site, victim, Bytes::from_static(b"a message that only the fork knows"));
         let sent = submit.send(theft).await;
-        let failed = |problem: String| DemoError::Role { what: format!("send a message on {}'s fork", site.name), problem };
+        let failed = |problem: String| DemoError::Role {
+            what: format!("send a message on {}'s fork", site.name),
+            problem,
+        };
         let outcome = sent.map_err(|error| failed(error.to_string()))?;
         if !outcome.success {
             return Err(failed("the transaction reverted".to_owned()));
@@ -125,7 +134,8 @@ async fn feed_operators(scene: &mut Scene, forks: &[DevChain]) -> Result<usize, 
     until(PATIENCE, async || Ok((fork.head().number >= number).then_some(()))).await?;
     let (block, bytes) = (fork.block(number)?, fork.raw_block(number).await?);
     let witness = witness(&name, &reader, block).await?;
-    let missing = || DemoError::Role { what: "find a rollup".to_owned(), problem: format!("no rollup {place}") };
+    let missing =
+        || DemoError::Role { what: "find a rollup".to_owned(), problem: format!("no rollup {place}") };
     let sequencer = Sequencer::new(scene, scene.sites.get(place).ok_or_else(missing)?, stranger)?;
     let claim = sequencer.claim(Generation(generation.0), block, bytes, witness);
     let mut stand_in = StandIn::connect(scene, place)?;
@@ -146,11 +156,17 @@ async fn feed_operators(scene: &mut Scene, forks: &[DevChain]) -> Result<usize, 
     Ok(refused.len())
 }
 
+/// The part of a publisher's status that counts here.
+#[derive(Deserialize)]
+struct Alarms {
+    alarms: u64,
+}
+
 /// Alarms that publishers and operators have raised.
 async fn alarms(scene: &Scene) -> u64 {
     let mut alarms = 0;
     for site in scene.sites.iter() {
-        let view: Result<PublisherView, _> = scene.ask(&site.publisher_api, "/status").await;
+        let view: Result<Alarms, _> = scene.ask(&site.publisher_api, "/status").await;
         alarms += view.map_or(0, |view| view.alarms);
     }
     for status in scene.statuses().await {

@@ -50,11 +50,16 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let contradictor_id = scene.sites.get(contradictor).map(|site| site.chain_id);
     let quarantined = audit.quarantines.len();
     scene.demand(resumed, || "the rollup that took blocks back did not resume".to_owned());
-    scene.demand(quarantined == 1 && audit.quarantines.keys().all(|(id, _)| Some(*id) == contradictor_id), || {
-        format!("{quarantined} rollups were set aside; only the one that contradicted itself should be")
+    scene.demand(
+        quarantined == 1 && audit.quarantines.keys().all(|(id, _)| Some(*id) == contradictor_id),
+        || format!("{quarantined} rollups were set aside; only the one that contradicted itself should be"),
+    );
+    scene.demand(all.sent == planned, || {
+        format!("{} messages stand on their chains, {planned} were sent", all.sent)
     });
-    scene.demand(all.sent == planned, || format!("{} messages stand on their chains, {planned} were sent", all.sent));
-    scene.demand(all.executed == all.sent, || format!("{} of {} messages were executed", all.executed, all.sent));
+    scene.demand(all.executed == all.sent, || {
+        format!("{} of {} messages were executed", all.executed, all.sent)
+    });
     scene.demand(all.duplicates == 0, || format!("{} messages were executed again", all.duplicates));
     scene.demand(among_others.executed > 0, || "nothing was executed among the others".to_owned());
     Ok(Figures::from_iter([

@@ -162,14 +162,18 @@ impl Scene {
 
     /// SIGKILL.
     pub(super) async fn kill(&mut self, name: &str) -> Result<(), DemoError> {
-        let failed =
-            |error: std::io::Error| DemoError::Role { what: format!("kill {name}"), problem: error.to_string() };
+        let failed = |error: std::io::Error| DemoError::Role {
+            what: format!("kill {name}"),
+            problem: error.to_string(),
+        };
         self.process(name)?.kill().await.map_err(failed)
     }
 
     pub(super) fn restart(&mut self, name: &str) -> Result<(), DemoError> {
-        let failed =
-            |error: std::io::Error| DemoError::Role { what: format!("start {name}"), problem: error.to_string() };
+        let failed = |error: std::io::Error| DemoError::Role {
+            what: format!("start {name}"),
+            problem: error.to_string(),
+        };
         self.process(name)?.restart().map_err(failed)
     }
 
@@ -232,7 +236,10 @@ impl Scene {
         let (monotonic, wall) = (self.started.0.elapsed(), self.started.1.elapsed().unwrap_or_default());
         let drift = monotonic.abs_diff(wall);
         self.demand(drift <= DRIFT_MAX, || {
-            format!("the machine's clock was moved by {} ms during the run: the times mean nothing", drift.as_millis())
+            format!(
+                "the machine's clock was moved by {} ms during the run: the times mean nothing",
+                drift.as_millis()
+            )
         });
     }
 }

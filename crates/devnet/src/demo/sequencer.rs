@@ -38,7 +38,11 @@ impl Sequencer {
         witness: Bytes,
     ) -> PublisherMessage {
         let claim = HeadClaim { generation, block, ..self.template };
-        PublisherMessage::Submit(Submission { claim: claim.sign(self.domain, &self.key), block: bytes, witness })
+        PublisherMessage::Submit(Submission {
+            claim: claim.sign(self.domain, &self.key),
+            block: bytes,
+            witness,
+        })
     }
 
     /// Take back everything above `kept`.
@@ -51,11 +55,12 @@ impl Sequencer {
 
 /// A block's witness, as publishers send it.
 pub(super) async fn witness(name: &str, reader: &RpcChain, block: BlockRef) -> Result<Bytes, DemoError> {
-    let raw = reader
-        .witness(block)
-        .await
-        .map_err(|source| DemoError::Read { name: name.to_owned(), source })?;
-    let failed = |problem: String| DemoError::Role { what: format!("read the witness of block {}", block.number), problem };
+    let raw =
+        reader.witness(block).await.map_err(|source| DemoError::Read { name: name.to_owned(), source })?;
+    let failed = |problem: String| DemoError::Role {
+        what: format!("read the witness of block {}", block.number),
+        problem,
+    };
     match raw {
         RawWitness::Encoded(bytes) => Ok(bytes),
         RawWitness::Json(text) => {

@@ -35,7 +35,12 @@ impl StandIn {
             key: directory.network_key().map_err(|error| failed(&error))?,
             listen: config.listen,
             domain: scene.checked.domain.0.0,
-            operators: scene.checked.operators.iter().map(|seat| peer(&seat.key, seat.entry.address)).collect(),
+            operators: scene
+                .checked
+                .operators
+                .iter()
+                .map(|seat| peer(&seat.key, seat.entry.address))
+                .collect(),
             others: scene.checked.peers.iter().map(|(entry, key)| peer(key, entry.address)).collect(),
             wires: QUOTAS.to_vec(),
             private_addresses: config.private_addresses,
@@ -96,7 +101,8 @@ impl StandIn {
     pub(super) async fn leave(self) -> Result<(), DemoError> {
         let Self { orders, thread, .. } = self;
         drop(orders);
-        let failed = |problem: String| DemoError::Role { what: "stand in for a publisher".to_owned(), problem };
+        let failed =
+            |problem: String| DemoError::Role { what: "stand in for a publisher".to_owned(), problem };
         let ended = tokio::task::spawn_blocking(move || thread.join()).await;
         match ended {
             Ok(Ok(ended)) => ended.map_err(failed),

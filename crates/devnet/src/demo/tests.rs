@@ -3,7 +3,10 @@ use super::{dice::Dice, percentiles::percentile};
 #[test]
 fn percentiles_are_measured_values() {
     let mut values: Vec<u64> = (1..=100).rev().collect();
-    assert_eq!([50, 95, 99, 100].map(|percent| percentile(&mut values, percent)), [50, 95, 99, 100].map(Some));
+    assert_eq!(
+        [50, 95, 99, 100].map(|percent| percentile(&mut values, percent)),
+        [50, 95, 99, 100].map(Some)
+    );
     assert_eq!([50, 99].map(|percent| percentile(&mut [7], percent)), [Some(7), Some(7)]);
     assert_eq!(percentile(&mut [1, 2, 3], 50), Some(2));
     assert_eq!(percentile(&mut [], 50), None);

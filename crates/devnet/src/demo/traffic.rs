@@ -35,7 +35,8 @@ impl Traffic {
             for turn in 0..each {
                 let within = scene.dice.below(u64::try_from(gap.as_micros()).unwrap_or(u64::MAX));
                 let after = gap * turn + Duration::from_micros(within);
-                let mut payload = format!("{} to {} #{turn} ", scene.name(pair.0), scene.name(pair.1)).into_bytes();
+                let mut payload =
+                    format!("{} to {} #{turn} ", scene.name(pair.0), scene.name(pair.1)).into_bytes();
                 while payload.len() < PAYLOAD_BYTES {
                     payload.extend_from_slice(&scene.dice.next().to_be_bytes());
                 }

@@ -1,0 +1,148 @@
+//! `hum demo`: a scenario on a throw-away network, told as it goes, judged at the end.
+
+use crate::output;
+use eyre::{WrapErr as _, bail, ensure};
+use hum_devnet::demo::{self, DemoConfig, Report, Scenario};
+use serde_json::{Value, json};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long processes that were told to end may still write into the directory that is removed.
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What shells report for a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArguments {
+    /// hello: messages between all rollups, and how long they take. liar: sequencers that sign false blocks. crash:
+    /// processes killed under load. poison: nodes that serve a fork which nobody signed. reorg: a sequencer that takes
+    /// blocks back, and one that contradicts itself.
+    #[arg(value_parser = scenario, value_name = "hello|liar|crash|poison|reorg")]
+    name: Scenario,
+    /// Chooses payloads, times and victims; printed back. Chosen by the clock when missing.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Milliseconds between blocks; one value for all rollups, or one for each, with commas.
+    #[arg(long, default_value = "1000", value_delimiter = ',')]
+    block_time: Vec<u64>,
+    /// Print only one JSON object; the story goes to stderr.
+    #[arg(long)]
+    json: bool,
+}
+
+fn scenario(name: &str) -> Result<Scenario, String> {
+    Scenario::ALL.into_iter().find(|scenario| scenario.name() == name).ok_or_else(|| {
+        let known = Scenario::ALL.map(Scenario::name).join(", ");
+        format!("no demonstration is called {name}; there are {known}")
+    })
+}
+
+pub(crate) fn run(arguments: &DemoArguments) -> eyre::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let code = runtime.block_on(play(arguments));
+    // Chains keep threads of their own; what they still do is of no use to anybody.
+    runtime.shutdown_background();
+    code
+}
+
+/// How a demonstration came to its end.
+enum Ended {
+    Judged(Report),
+    Failed(eyre::Report),
+    Interrupted,
+}
+
+async fn play(arguments: &DemoArguments) -> eyre::Result<ExitCode> {
+    let (name, start, json) = (arguments.name.name(), Instant::now(), arguments.json);
+    let seed = arguments.seed.unwrap_or_else(clock_seed);
+    let dir = throw_away(name)?;
+    let tell = Arc::new(move |line: &str| {
+        let line = format!("{:>6.1} s  {line}", start.elapsed().as_secs_f64());
+        if json { eprintln!("{line}") } else { println!("{line}") }
+    });
+    tell(&format!("{name}, seed {seed}"));
+    let config = DemoConfig {
+        dir: dir.clone(),
+        hum: std::env::current_exe().wrap_err("cannot find my own binary")?,
+        seed,
+        block_time_ms: arguments.block_time.clone(),
+        tell: tell.clone(),
+    };
+    let mut terminated = signal(SignalKind::terminate())?;
+    let ended = tokio::select! {
+        played = demo::run(arguments.name, config) => match played {
+            Ok(report) => Ended::Judged(report),
+            Err(error) => Ended::Failed(error.into()),
+        },
+        // What was started ends with the scene that is dropped here.
+        interrupted = tokio::signal::ctrl_c() => { interrupted?; Ended::Interrupted }
+        _ = terminated.recv() => Ended::Interrupted,
+    };
+    let kept = match &ended {
+        Ended::Judged(report) => !report.ok,
+        Ended::Failed(_) => true,
+        Ended::Interrupted => false,
+    };
+    if kept {
+        tell(&format!("it did not go as it must; the logs are under {}", dir.display()));
+    } else {
+        remove(&dir).await?;
+    }
+    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let unfinished =
+        |why: String| json!({ "demo": name, "ok": false, "violations": [why], "seed": seed, "ms": ms });
+    let (mut line, code) = match ended {
+        Ended::Judged(report) => (serde_json::to_value(&report)?, u8::from(!report.ok)),
+        Ended::Failed(error) => (unfinished(format!("not carried out: {}", in_one_line(&error))), 1),
+        Ended::Interrupted => (unfinished("interrupted before its end".to_owned()), INTERRUPTED),
+    };
+    if kept && let Some(fields) = line.as_object_mut() {
+        fields.insert("logs".to_owned(), Value::from(dir.display().to_string()));
+    }
+    output::json(&line)?;
+    Ok(ExitCode::from(code))
+}
+
+/// An error and its causes.
+fn in_one_line(error: &eyre::Report) -> String {
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn clock_seed() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::from(since.subsec_nanos()) ^ since.as_secs().rotate_left(32)
+}
+
+/// A new directory that nobody else uses.
+fn throw_away(name: &str) -> eyre::Result<PathBuf> {
+    for attempt in 0..100 {
+        let dir = std::env::temp_dir().join(format!("hum-demo-{name}-{}-{attempt}", std::process::id()));
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).wrap_err_with(|| format!("cannot make {}", dir.display())),
+        }
+    }
+    bail!("{} is full of earlier demonstrations; remove hum-demo-*", std::env::temp_dir().display())
+}
+
+/// Remove a directory into which processes that end may still write.
+async fn remove(dir: &Path) -> eyre::Result<()> {
+    let deadline = Instant::now() + REMOVE_TIMEOUT;
+    loop {
+        match fs::remove_dir_all(dir) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                ensure!(Instant::now() < deadline, "cannot remove {}: {error}", dir.display());
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
