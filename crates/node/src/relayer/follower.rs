@@ -109,10 +109,12 @@ impl Follower {
             self.failed();
         }
         let newest = chain.header().height.0;
-        let far = Question::Certificate { at_or_above: Height(newest + STRIDE) };
+        let above = |stride: u64| Question::Certificate { at_or_above: Height(newest + stride) };
         let question = match chain.missing() {
             // Alternate, so that an operator without the certificate in between cannot stop us.
-            Some((from, to)) if to.0 - from.0 > 2 * STRIDE && self.fruitless.is_multiple_of(2) => far,
+            Some((from, to)) if to.0 - from.0 > 2 * STRIDE && self.fruitless.is_multiple_of(2) => {
+                above(STRIDE)
+            }
             // From the top: what stands right below a certificate can be told from what does not.
             Some((from, to)) => {
                 let page = Height(to.0.saturating_sub(STRIDE - 1)).max(from);
@@ -121,8 +123,9 @@ impl Follower {
                 Question::Checkpoints { from, count: u16::try_from(count).unwrap_or(u16::MAX) }
             }
             None if now_ms.saturating_sub(self.advanced_ms) < self.quiet_ms => return None,
-            None if self.fruitless.is_multiple_of(2) => far,
-            None => Question::Certificate { at_or_above: Height(newest + 1) },
+            // The farther up the answer, the more it covers: from far above down to the very next, where it stays
+            // until there is one.
+            None => above((STRIDE >> self.fruitless.min(63)).max(1)),
         };
         let count = self.operators.len().max(1);
         let operator = (0..count).map(|step| (self.turn + step) % count).find(|index| {
@@ -151,7 +154,7 @@ impl Follower {
             return Vec::new();
         }
         let Some(asked) = self.asked.take() else { return Vec::new() };
-        let before = chain.missing();
+        let (before, newest, advanced_ms) = (chain.missing(), chain.header().height, self.advanced_ms);
         let mut resume = None;
         let offered: Vec<Result<Offered, OfferError>> = match (asked.question, answer) {
             (Question::Checkpoints { from, count }, Answer::Checkpoints(checkpoints)) => {
@@ -173,10 +176,12 @@ impl Follower {
             || chain.missing() != before
         {
             self.fruitless = 0;
+            // What we had to ask for is no sign that news reach us: there may be more to ask for.
+            self.advanced_ms = advanced_ms;
         } else {
             self.failed();
-            // Nothing newer is no reason to ask again at once.
-            if before.is_none() && self.fruitless.is_multiple_of(2) {
+            // Nothing above the newest is no reason to ask again at once.
+            if Some(asked.question) == newest.next().map(|at_or_above| Question::Certificate { at_or_above }) {
                 self.advanced_ms = now_ms;
             }
         }

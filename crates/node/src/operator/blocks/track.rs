@@ -175,17 +175,18 @@ impl Track {
         if self.held.contains_key(&block.hash) { Ok(()) } else { Err(RefusalKind::TooFarAhead) }
     }
 
-    /// Take the header of a finalised block that we did not judge.
+    /// Take the header of a finalised block that we did not judge; `false` when there is no need of it.
     pub(crate) fn take_header(&mut self, data: &BlockData, rollup: &Rollup) -> bool {
         let Some(header) = data.header.as_deref() else { return false };
         let certified = CertifiedHeader::from_anchor(header.clone());
         let finalised =
             rollup.block_at(header.number).is_some_and(|record| record.block == certified.block());
-        if finalised {
+        let needed = finalised && !self.headers.contains_key(&certified.hash());
+        if needed {
             self.wanted.remove(&certified.hash());
             self.headers.insert(certified.hash(), certified);
         }
-        finalised
+        needed
     }
 
     fn drop_held(&mut self, hash: B256) -> Option<Held> {

@@ -46,7 +46,9 @@ fn latencies(seed: u64, link: Link, blocks: usize) -> (Vec<u64>, String) {
                 Event::Alarm { what, .. } => panic!("{what}"),
             }
         }
-        assert_eq!(took.len(), 2 * blocks, "every block claimed here is certified");
+        assert_eq!(took.len(), claimed.len(), "every block claimed here is certified");
+        // What the link loses on its way here is fetched from another operator once it is proposed.
+        assert!(link.lost_per_mille > 0 || claimed.len() == 2 * blocks, "{} claims", claimed.len());
         assert_eq!(messages.len(), 3 * blocks, "every message is carried once");
         took.sort_unstable();
         (took, net.context.auditor().state())

@@ -182,6 +182,11 @@ impl Script {
                     page.map(|checkpoint| if lies { forged(checkpoint) } else { checkpoint }).collect(),
                 )
             }
+            Question::Certificate { .. } if self.liar && operator == 0 => {
+                Answer::Certificate(self.certificates.values().next_back().map(|held| {
+                    Box::new(Certificate { header_hash: B256::repeat_byte(0xbb), ..held.clone() })
+                }))
+            }
             Question::Certificate { at_or_above } => Answer::Certificate(
                 self.certificates.range(at_or_above..).next().map(|(_, held)| Box::new(held.clone())),
             ),
