@@ -3,3 +3,4 @@
 mod deliveries;
 mod evm;
 pub(crate) mod network;
+mod vectors;

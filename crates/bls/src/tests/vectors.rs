@@ -5,8 +5,8 @@
 use super::*;
 use alloy_primitives::hex;
 use hum_types::{
-    BlockRef, ChainId, Class, Generation, HeadPart, Header, L1Origin, LaneId, LaneIndex, LaneLeaf, LaneSlot,
-    Message, RegistrationId, RollupLeaf, RollupStatus, TimeMs, message_leaf, tree::Tree,
+    BlockRef, ChainId, Class, Generation, HeadPart, Header, InteropAddress, L1Origin, LaneId, LaneIndex,
+    LaneLeaf, LaneSlot, Message, RegistrationId, RollupLeaf, RollupStatus, TimeMs, message_leaf, tree::Tree,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -360,8 +360,51 @@ fn header() -> Value {
     })
 }
 
-fn made_here() -> [(&'static str, Value); 4] {
+fn interop_addresses() -> Value {
+    let account = Address::repeat_byte(0x5a);
+    let chain_ids = (0..8).flat_map(|bytes| [1_u64 << (8 * bytes), u64::MAX >> (56 - 8 * bytes)]);
+    let accepted: Vec<_> = [1001, 70_002]
+        .into_iter()
+        .chain(chain_ids)
+        .map(|chain_id| {
+            let address = InteropAddress { chain_id: ChainId(chain_id), address: account };
+            let bytes = address.encode();
+            assert_eq!(InteropAddress::try_from(&bytes[..]), Ok(address));
+            json!({ "chain_id": hex::encode_prefixed(chain_id.to_be_bytes()), "bytes": hex::encode_prefixed(bytes) })
+        })
+        .collect();
+    let tail = format!("14{}", hex::encode(account));
+    let refused: Vec<_> = [
+        ("empty", String::new()),
+        ("only the version", "0001".into()),
+        ("only the prefix", "00010000".into()),
+        ("version 0", format!("000000000203e9{tail}")),
+        ("version 2", format!("000200000203e9{tail}")),
+        ("another chain type", format!("000100020203e9{tail}")),
+        ("no chain id", format!("0001000000{tail}")),
+        ("chain id zero", format!("000100000100{tail}")),
+        ("leading zero", format!("00010000030003e9{tail}")),
+        ("chain id of nine bytes", format!("0001000009010203040506070809{tail}")),
+        ("chain without account", "000100000203e900".into()),
+        ("account of 19 bytes", format!("000100000203e913{}", hex::encode([0x5a; 19]))),
+        ("account of 21 bytes", format!("000100000203e915{}", hex::encode([0x5a; 21]))),
+        ("length 19, 20 bytes there", format!("000100000203e913{}", hex::encode([0x5a; 20]))),
+        ("a byte short", format!("000100000203e914{}", hex::encode([0x5a; 19]))),
+        ("a trailing byte", format!("000100000203e9{tail}00")),
+    ]
+    .into_iter()
+    .map(|(what, text)| {
+        let bytes = hex::decode(&text).unwrap();
+        assert!(InteropAddress::try_from(&bytes[..]).is_err(), "{what}");
+        json!({ "what": what, "bytes": format!("0x{text}") })
+    })
+    .collect();
+    json!({ "note": "made by crates/bls", "account": account, "accepted": accepted, "refused": refused })
+}
+
+fn made_here() -> [(&'static str, Value); 5] {
     [
+        ("interop_address.json", interop_addresses()),
         ("certificates.json", certificates()),
         ("messages.json", messages()),
         ("tree.json", trees()),
