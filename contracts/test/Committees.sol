@@ -96,18 +96,6 @@ abstract contract Committees is Test {
         return abi.decode(answer, (uint256));
     }
 
-    /// @notice `data` with one bit of the byte at `offset` flipped.
-    function flip(bytes memory data, uint256 offset) internal pure returns (bytes memory copy) {
-        copy = bytes.concat(data);
-        copy[offset] ^= 0x01;
-    }
-
-    /// @notice `data` with `part` written at `offset`.
-    function put(bytes memory data, uint256 offset, bytes memory part) internal pure returns (bytes memory copy) {
-        copy = bytes.concat(data);
-        for (uint256 i; i < part.length; ++i) copy[offset + i] = part[i];
-    }
-
     function _json() private returns (string memory) {
         if (bytes(json).length == 0) json = vm.readFile("../vectors/committee.json");
         return json;

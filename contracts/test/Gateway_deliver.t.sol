@@ -81,12 +81,12 @@ contract GatewayDeliverTest is World {
         eq("skipped", delivered + failed, 0);
 
         bytes memory again = run(1, 1);
-        refuses("still bad", IGateway.RetryFailed.selector, address(gateway), abi.encodeCall(gateway.retry, (again)));
+        refuses("still bad", err(IGateway.RetryFailed.selector, messageId(1)), address(gateway), abi.encodeCall(gateway.retry, (again)));
         eq("still failed", status(1), 1);
         bad.mend();
         gateway.retry(again);
         eq("done", status(1), 2);
-        refuses("done already", IGateway.NotFailed.selector, address(gateway), abi.encodeCall(gateway.retry, (again)));
+        refuses("done already", err(IGateway.NotFailed.selector, uint256(messageId(1)), 2), address(gateway), abi.encodeCall(gateway.retry, (again)));
     }
 
     function test_retryNeedsAFailure() public {
@@ -95,8 +95,8 @@ contract GatewayDeliverTest is World {
         record();
         bytes memory one = run(0, 1);
         bytes memory two = run(0, 2);
-        refuses("never tried", IGateway.NotFailed.selector, address(gateway), abi.encodeCall(gateway.retry, (one)));
-        refuses("two", IGateway.RetryTakesOne.selector, address(gateway), abi.encodeCall(gateway.retry, (two)));
+        refuses("never tried", err(IGateway.NotFailed.selector, uint256(messageId(0)), uint256(0)), address(gateway), abi.encodeCall(gateway.retry, (one)));
+        refuses("two", err(IGateway.RetryTakesOne.selector, 2), address(gateway), abi.encodeCall(gateway.retry, (two)));
     }
 
     /// @notice A message that ran out of gas is saved by a retry that brings more.
@@ -144,7 +144,7 @@ contract GatewayDeliverTest is World {
                 sawDone = true;
                 vm.revertToState(clean);
             } else {
-                yes("reverts by the floor or dry", answer.length == 0 || bytes4(answer) == IGateway.InsufficientGas.selector);
+                yes("reverts by the floor or dry", answer.length == 0 || insufficient(answer, 200_000));
                 if (answer.length != 0) sawFloor = true;
                 eq("untouched", status(index), 0);
             }

@@ -20,7 +20,7 @@ contract LightClientRotateTest is Committees {
         client.submit(certify("four", header(EPOCH, height, keccak256(table("three"))), ""));
     }
 
-    function submitRefused(string memory what, bytes4 expected, string memory committee, Header memory h) private {
+    function submitRefused(string memory what, bytes memory expected, string memory committee, Header memory h) private {
         bytes memory c = certify(committee, h, "");
         refuses(what, expected, address(client), abi.encodeCall(client.submit, (c)));
     }
@@ -28,7 +28,10 @@ contract LightClientRotateTest is Committees {
     function test_rotates() public {
         bytes memory next = table("three");
         refuses(
-            "a table nobody named", ILightClient.TableHashMismatch.selector, address(client), abi.encodeCall(client.installTable, (EPOCH + 1, next))
+            "a table nobody named",
+            err(ILightClient.TableHashMismatch.selector, EPOCH + 1, bytes32(0), keccak256(next)),
+            address(client),
+            abi.encodeCall(client.installTable, (EPOCH + 1, next))
         );
         close(20);
         yes("the closing checkpoint counts too", client.isKnown(20, 1_000_020, keccak256("rollups")));
@@ -40,7 +43,7 @@ contract LightClientRotateTest is Committees {
         eq("next opened", openedAbove, 20);
         eq("next closed", closedAt, 0);
 
-        submitRefused("table not installed", ILightClient.TableNotInstalled.selector, "three", header(EPOCH + 1, 21, 0));
+        submitRefused("table not installed", err(ILightClient.TableNotInstalled.selector, uint256(EPOCH + 1)), "three", header(EPOCH + 1, 21, 0));
         client.installTable(EPOCH + 1, next);
         yes("next committee", client.submit(certify("three", header(EPOCH + 1, 21, 0), "")));
         yes("with one absent", client.submit(certify("three", header(EPOCH + 1, 22, 0), hex"01")));
@@ -48,25 +51,25 @@ contract LightClientRotateTest is Committees {
 
     function test_closedEpochEndsAtItsLastHeight() public {
         close(20);
-        submitRefused("above the last height", ILightClient.HeightOutsideEpoch.selector, "four", header(EPOCH, 21, 0));
-        submitRefused("far above", ILightClient.HeightOutsideEpoch.selector, "four", header(EPOCH, 1 << 39, 0));
+        submitRefused("above the last height", err(ILightClient.HeightOutsideEpoch.selector, EPOCH, 21, 0, 20), "four", header(EPOCH, 21, 0));
+        submitRefused("far above", err(ILightClient.HeightOutsideEpoch.selector, EPOCH, 1 << 39, 0, 20), "four", header(EPOCH, 1 << 39, 0));
         yes("below it, late", client.submit(certify("four", header(EPOCH, 19, 0), "")));
     }
 
     function test_nextEpochBeginsAboveIt() public {
         close(20);
         client.installTable(EPOCH + 1, table("three"));
-        submitRefused("below the opening", ILightClient.HeightOutsideEpoch.selector, "three", header(EPOCH + 1, 19, 0));
+        submitRefused("below the opening", err(ILightClient.HeightOutsideEpoch.selector, EPOCH + 1, 19, 20, 0), "three", header(EPOCH + 1, 19, 0));
         Header memory h = header(EPOCH + 1, 20, 0);
         h.rollupsRoot = keccak256("others");
-        submitRefused("the closing height", ILightClient.CheckpointNotNewer.selector, "three", h);
+        submitRefused("the closing height", err(ILightClient.CheckpointNotNewer.selector, uint256(20), uint256(20)), "three", h);
     }
 
     function test_committeesDoNotMix() public {
         close(20);
         client.installTable(EPOCH + 1, table("three"));
-        submitRefused("former committee, next epoch", ILightClient.SignatureInvalid.selector, "four", header(EPOCH + 1, 21, 0));
-        submitRefused("next committee, former epoch", ILightClient.SignatureInvalid.selector, "three", header(EPOCH, 19, 0));
+        submitRefused("former committee, next epoch", err(ILightClient.SignatureInvalid.selector), "four", header(EPOCH + 1, 21, 0));
+        submitRefused("next committee, former epoch", err(ILightClient.SignatureInvalid.selector), "three", header(EPOCH, 19, 0));
     }
 
     /// @notice Closing headers repeat until one is certified; what a later arriving one says changes nothing.
@@ -79,7 +82,7 @@ contract LightClientRotateTest is Committees {
     }
 
     function test_heightsFit() public {
-        submitRefused("41 bits", ILightClient.HeightOutsideEpoch.selector, "four", header(EPOCH, 1 << 40, 0));
+        submitRefused("41 bits", err(ILightClient.HeightOutsideEpoch.selector, EPOCH, 1 << 40, 0, 0), "four", header(EPOCH, 1 << 40, 0));
         yes("40 bits", client.submit(certify("four", header(EPOCH, (1 << 40) - 1, 0), "")));
     }
 }

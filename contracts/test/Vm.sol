@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Reference} from "./Reference.sol";
+
 /// @notice The cheat codes that these tests use.
 interface Vm {
     struct Log {
@@ -35,6 +37,11 @@ interface Vm {
     function mockCall(address, bytes calldata, bytes calldata) external;
     function clearMockedCalls() external;
     function toString(uint256) external pure returns (string memory);
+    function keyExistsJson(string calldata, string calldata) external view returns (bool);
+    function parseJsonUint(string calldata, string calldata) external pure returns (uint256);
+    function parseJsonAddress(string calldata, string calldata) external pure returns (address);
+    function parseJsonString(string calldata, string calldata) external pure returns (string memory);
+    function parseJsonBytes32Array(string calldata, string calldata) external pure returns (bytes32[] memory);
     function snapshotState() external returns (uint256);
     function revertToState(uint256) external returns (bool);
 }
@@ -48,7 +55,7 @@ abstract contract Test {
 
     error NotEqual(string what, uint256 found, uint256 expected);
     error ShouldHaveReverted(string what);
-    error WrongRevert(string what, bytes found, bytes4 expected);
+    error WrongRevert(string what, bytes found, bytes expected);
 
     /// @notice Deploys what is committed in artifacts/: tests run the bytes that ship.
     function deploy(string memory name, bytes memory arguments) internal returns (address deployed) {
@@ -80,21 +87,81 @@ abstract contract Test {
         eq(what, holds ? 1 : 0, 1);
     }
 
-    /// @notice The call must revert with this error, whatever its values, and change nothing.
-    function refuses(string memory what, bytes4 expected, address target, bytes memory data) internal {
+    /// @notice The call must revert with exactly this.
+    function refuses(string memory what, bytes memory expected, address target, bytes memory data) internal {
         refuses(what, expected, target, 0, data);
     }
 
-    function refuses(string memory what, bytes4 expected, address target, uint256 value, bytes memory data) internal {
+    function refuses(string memory what, bytes memory expected, address target, uint256 value, bytes memory data) internal {
         (bool ok, bytes memory answer) = target.call{value: value}(data);
         if (ok) revert ShouldHaveReverted(what);
-        if (answer.length < 4 || bytes4(answer) != expected) revert WrongRevert(what, answer, expected);
+        if (keccak256(answer) != keccak256(expected)) revert WrongRevert(what, answer, expected);
     }
 
-    /// @notice The call must revert with exactly this.
-    function refusesWith(string memory what, bytes memory expected, address target, bytes memory data) internal {
-        (bool ok, bytes memory answer) = target.call(data);
-        if (ok) revert ShouldHaveReverted(what);
-        if (keccak256(answer) != keccak256(expected)) revert WrongRevert(what, answer, bytes4(expected));
+    /// @notice The same, called by `from`.
+    function refusesFrom(address from, string memory what, bytes memory expected, address target, bytes memory data) internal {
+        vm.prank(from);
+        refuses(what, expected, target, data);
+    }
+
+    // ---- Errors with their values, each a word
+
+    function err(bytes4 selector) internal pure returns (bytes memory) {
+        return abi.encodePacked(selector);
+    }
+
+    function err(bytes4 selector, uint256 a) internal pure returns (bytes memory) {
+        return abi.encodePacked(selector, a);
+    }
+
+    function err(bytes4 selector, bytes32 a) internal pure returns (bytes memory) {
+        return abi.encodePacked(selector, a);
+    }
+
+    function err(bytes4 selector, address a) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a);
+    }
+
+    function err(bytes4 selector, uint256 a, uint256 b) internal pure returns (bytes memory) {
+        return abi.encodePacked(selector, a, b);
+    }
+
+    function err(bytes4 selector, bytes32 a, bytes32 b) internal pure returns (bytes memory) {
+        return abi.encodePacked(selector, a, b);
+    }
+
+    function err(bytes4 selector, uint256 a, bytes32 b) internal pure returns (bytes memory) {
+        return abi.encodePacked(selector, a, b);
+    }
+
+    function err(bytes4 selector, uint256 a, uint256 b, uint256 c) internal pure returns (bytes memory) {
+        return abi.encodePacked(selector, a, b, c);
+    }
+
+    function err(bytes4 selector, uint256 a, bytes32 b, bytes32 c) internal pure returns (bytes memory) {
+        return abi.encodePacked(selector, a, b, c);
+    }
+
+    function err(bytes4 selector, uint256 a, uint256 b, uint256 c, uint256 d) internal pure returns (bytes memory) {
+        return abi.encodePacked(selector, a, b, c, d);
+    }
+
+    // ---- Bytes
+
+    /// @notice `data` with one bit of the byte at `offset` flipped.
+    function flip(bytes memory data, uint256 offset) internal pure returns (bytes memory copy) {
+        copy = bytes.concat(data);
+        copy[offset] ^= 0x01;
+    }
+
+    /// @notice `data` with `part` written at `offset`.
+    function put(bytes memory data, uint256 offset, bytes memory part) internal pure returns (bytes memory copy) {
+        copy = bytes.concat(data);
+        for (uint256 i; i < part.length; ++i) copy[offset + i] = part[i];
+    }
+
+    /// @notice The first `length` bytes of `data`.
+    function cut(bytes memory data, uint256 length) internal pure returns (bytes memory copy) {
+        return Reference.slice(data, 0, length);
     }
 }

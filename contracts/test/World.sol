@@ -6,6 +6,7 @@ import {IGateway} from "../src/interfaces/IGateway.sol";
 import {ILightClient} from "../src/interfaces/ILightClient.sol";
 import {InteropAddress} from "../src/lib/InteropAddress.sol";
 import {Committees} from "./Committees.sol";
+import {Reference} from "./Reference.sol";
 
 /// @notice A recipient that does what it is told and remembers what it got.
 contract Recipient is IERC7786Recipient {
@@ -226,12 +227,19 @@ abstract contract World is Committees {
         says.timeMs += afterMs;
     }
 
-    function refusesDelivery(string memory what, bytes4 expected, bytes memory packed) internal {
+    function refusesDelivery(string memory what, bytes memory expected, bytes memory packed) internal {
         refuses(what, expected, address(gateway), abi.encodeCall(IGateway.deliver, (packed)));
     }
 
-    function refusesRecord(string memory what, bytes4 expected, bytes memory packed) internal {
+    function refusesRecord(string memory what, bytes memory expected, bytes memory packed) internal {
         refuses(what, expected, address(gateway), abi.encodeCall(IGateway.recordLane, (packed)));
+    }
+
+    /// @notice Whether a revert says that the floor of a message was not there, with the floor exactly.
+    function insufficient(bytes memory answer, uint256 gasLimit) internal pure returns (bool) {
+        if (answer.length != 68 || bytes4(answer) != IGateway.InsufficientGas.selector) return false;
+        uint256 needed = Reference.number(answer, 4, 32);
+        return needed == gasLimit + gasLimit / 63 + 10_000 && Reference.number(answer, 36, 32) < needed;
     }
 
     function interop(uint64 chainId, address account) internal pure returns (bytes memory) {

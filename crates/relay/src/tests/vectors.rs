@@ -72,6 +72,7 @@ impl Writer {
             "lane": bytes(lane_proof(&header, &proof)),
             "rollup": bytes(rollup_proof(&header, &proof.head)),
             "run": bytes(run(registration, source, &messages)),
+            "count": length,
             "messages": expected,
         }));
     }
