@@ -30,7 +30,7 @@ use hum_types::{BlockRef, ChainId};
 use hum_verify::{ChainSpec, SpecError, Witness};
 use mempool::{Mempool, Pending};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -75,6 +75,8 @@ struct Core {
     blocks: BTreeMap<B256, Sealed>,
     /// Hashes of the canonical chain, by number.
     canonical: Vec<B256>,
+    /// Blocks that reorganisations took off it.
+    dropped: BTreeSet<BlockRef>,
     mempool: Mempool,
     waiting: BTreeMap<B256, Vec<oneshot::Sender<Outcome>>>,
     faults: Faults,
@@ -100,6 +102,7 @@ impl SimChain {
             pieces,
             canonical: vec![first.block.hash],
             blocks: BTreeMap::from([(first.block.hash, first)]),
+            dropped: BTreeSet::new(),
             mempool: Mempool::default(),
             waiting: BTreeMap::new(),
             faults: Faults::default(),
@@ -155,6 +158,19 @@ impl SimChain {
         core.blocks.get(&block.hash).filter(|sealed| sealed.block == block).map(|sealed| sealed.state_root)
     }
 
+    /// Whether the block is on the canonical chain, or was until a reorganisation.
+    #[must_use]
+    pub fn adopted(&self, block: BlockRef) -> bool {
+        let core = self.lock();
+        core.is_canonical(block) || core.dropped.contains(&block)
+    }
+
+    /// Whether the block is on the canonical chain.
+    #[must_use]
+    pub fn is_canonical(&self, block: BlockRef) -> bool {
+        self.lock().is_canonical(block)
+    }
+
     /// What became of the transactions of a canonical block, in order.
     #[must_use]
     pub fn outcomes(&self, number: u64) -> Vec<Outcome> {
@@ -195,6 +211,15 @@ impl SimChain {
         self.lock().reorg(depth)
     }
 
+    /// Drop all blocks from the first on that declares a state root which execution does not give.
+    pub fn take_back_lies(&self) -> Reorg {
+        let mut core = self.lock();
+        let honest = core.canonical.iter().filter_map(|hash| core.blocks.get(hash));
+        let honest = honest.take_while(|sealed| sealed.header.state_root == sealed.state_root).count();
+        let depth = core.canonical.len() - honest;
+        core.reorg(depth as u64)
+    }
+
     /// Let the next block declare a state root that execution does not give.
     pub fn lie_about_state(&self) {
         self.lock().faults.wrong_state_root = true;
@@ -232,6 +257,10 @@ impl Core {
 
     fn numbered(&self, number: u64) -> Option<&Sealed> {
         self.blocks.get(self.canonical.get(usize::try_from(number).ok()?)?)
+    }
+
+    fn is_canonical(&self, block: BlockRef) -> bool {
+        self.numbered(block.number).is_some_and(|sealed| sealed.block == block)
     }
 
     fn nonce(&self, account: Address) -> u64 {
@@ -295,6 +324,7 @@ impl Core {
                 self.mempool.add(pending.transaction.clone(), pending.sender);
             }
         }
+        self.dropped.extend(&blocks);
         Reorg { kept: self.head().block, dropped: blocks }
     }
 

@@ -1,18 +1,26 @@
 //! What must be true at the end of every run.
 
-use super::World;
+use super::{
+    Beat, Stage, World,
+    plan::{ChainFault, Process},
+};
 use alloy_primitives::{B256, keccak256};
 use alloy_sol_types::SolEvent as _;
+use futures::FutureExt as _;
 use hum_chain::contracts::{Gateway, Inbox};
 use hum_node::operator::OperatorHandle;
-use hum_types::{ChainId, Checkpoint, Height};
+use hum_types::{ChainId, Checkpoint, Encode as _, Height, RollupStatus};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    fmt,
+    sync::{Arc, atomic::Ordering},
 };
 
+/// Virtual time by which what operators have of a chain may be behind its head at the end, in milliseconds.
+const BEHIND_MS: u64 = 2_000;
+
 /// What a run amounts to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Report {
     /// The seed.
     pub seed: u64,
@@ -24,14 +32,74 @@ pub struct Report {
     pub executed: usize,
     /// Times that a recipient got a message again.
     pub duplicates: usize,
-    /// Changes of a rollup's standing in checkpoints: quarantines and retractions.
-    pub changes: usize,
-    /// What must not be, in words.
+    /// What must not be, in words: contradictions, lies that were certified, processes that ended by themselves. What
+    /// was sent and not executed is for [`Self::unfinished`] to tell.
     pub violations: Vec<String>,
-    /// The newest height that all operators finalised.
-    pub height: u64,
+    /// What should have come to its end, in words.
+    pub unfinished: Vec<String>,
+    /// Alarms that operators raised.
+    pub alarms: Vec<String>,
+    /// Every finalised checkpoint.
+    pub beats: Vec<Beat>,
+    /// How the relayers ended.
+    pub relayers: Vec<RelayerEnd>,
+    /// Rollups that are set aside in the newest checkpoint.
+    pub set_aside: Vec<ChainId>,
+    /// When the first message could be sent, in milliseconds since the world began.
+    pub begun_ms: u64,
     /// Virtual time that passed, in milliseconds.
     pub took_ms: u64,
+    /// What every process said of itself at the end.
+    pub statuses: Vec<String>,
+}
+
+/// What a relayer did, over all destinations, since it was last started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RelayerEnd {
+    /// Messages that its calls executed.
+    pub delivered: u64,
+    /// Transactions that it sent.
+    pub transactions: u64,
+    /// Transactions that reverted, or would have.
+    pub reverted: u64,
+}
+
+impl Report {
+    /// The newest height that was finalised.
+    #[must_use]
+    pub fn height(&self) -> u64 {
+        self.beats.last().map_or(0, |beat| beat.height.0)
+    }
+
+    /// Whether nothing is wrong and everything came to its end.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let all = self.sent > 0 && self.executed == self.sent && self.duplicates == 0;
+        all && self.violations.is_empty() && self.unfinished.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seed, height, took_ms) = (self.seed, self.height(), self.took_ms);
+        write!(f, "seed {seed}: {} of {} messages executed, {} twice; ", self.executed, self.sent, self.duplicates)?;
+        write!(f, "height {height} after {took_ms} ms; trace {}", self.trace_hash)
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{self}")?;
+        for (name, lines) in [
+            ("violation", &self.violations),
+            ("unfinished", &self.unfinished),
+            ("alarm", &self.alarms),
+            ("status", &self.statuses),
+        ] {
+            lines.iter().try_for_each(|line| writeln!(f, "  {name}: {line}"))?;
+        }
+        writeln!(f, "  set aside: {:?}, relayers: {:?}", self.set_aside, self.relayers)
+    }
 }
 
 /// Messages by what the chains hold at the moment.
@@ -42,10 +110,10 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn of(world: &World) -> Self {
+    pub(super) fn of(stage: &Stage) -> Self {
         let mut tally = Self::default();
-        let (gateways, inbox) = (world.cast.addresses.gateways, world.cast.addresses.inbox);
-        for rollup in &world.cast.rollups {
+        let (gateways, inbox) = (stage.cast.addresses.gateways, stage.cast.addresses.inbox);
+        for rollup in &stage.cast.rollups {
             for log in (0..=rollup.chain.head().number).flat_map(|number| rollup.chain.logs(number)) {
                 let Some(id) = log.topics.get(1).copied() else { continue };
                 let topic = log.topics[0];
@@ -65,83 +133,151 @@ impl Tally {
     }
 }
 
-/// Look at everything.
-pub(super) fn report(world: &World) -> Report {
-    let tally = Tally::of(world);
-    let mut violations = Vec::new();
-    let expected = world.cast.rollups.len() * (world.cast.rollups.len() - 1) * world.config.messages;
-    if tally.sent.len() != expected {
-        violations.push(format!("{} messages were sent, {expected} should have been", tally.sent.len()));
-    }
-    for id in tally.sent.iter().filter(|id| !tally.executed.contains_key(*id)) {
-        violations.push(format!("message {id} was not executed"));
-    }
-    for (id, times) in &tally.executed {
-        if !tally.sent.contains(id) {
-            violations.push(format!("message {id} was executed but never sent"));
-        }
-        if *times > 1 {
-            violations.push(format!("message {id} was executed {times} times"));
-        }
-    }
-    let handles: Vec<OperatorHandle> = world.handles().collect();
-    let height = handles.iter().map(|handle| handle.header().height.0).min().unwrap_or(0);
-    let checkpoints = agreed(&handles, height, &mut violations);
-    if handles.len() != world.config.operators {
-        violations.push(format!("{} operators run, {} should", handles.len(), world.config.operators));
-    }
-    advances_are_real(world, &checkpoints, &mut violations);
-    certificates_hold(world, &handles, &checkpoints, &mut violations);
+/// Look at everything, and end the world.
+pub(super) fn report(mut world: World) -> Report {
+    let stage = world.stage.clone();
+    let tally = Tally::of(&stage);
+    let statuses = world.statuses();
+    let mut violations = stage.books.violations();
+    let mut unfinished = Vec::new();
+    count_messages(&stage, &tally, &mut violations, &mut unfinished);
 
-    let mut trace = world.trace.hash().to_vec();
+    let handles: Vec<OperatorHandle> = world.handles().collect();
+    let checkpoints = stage.books.checkpoints();
+    remembered(&handles, &checkpoints, &mut violations);
+    let set_aside = stands(&stage, &handles, &mut violations, &mut unfinished);
+    advances_are_real(&stage, &checkpoints, &mut violations);
+    certificates_hold(&stage, &handles, &checkpoints, &mut violations);
+    let relayers = world.relayers.iter().flatten().map(|relayer| {
+        relayer.view().destinations.values().fold(RelayerEnd::default(), |sum, at| RelayerEnd {
+            delivered: sum.delivered + at.counts.delivered,
+            transactions: sum.transactions + at.counts.transactions,
+            reverted: sum.reverted + at.counts.reverted,
+        })
+    });
+    let relayers = relayers.collect();
+    ended(&mut world, &mut violations);
+
+    let mut trace = stage.trace.hash().to_vec();
     trace.extend_from_slice(world.context.auditor().state().as_bytes());
     for checkpoint in &checkpoints {
         trace.extend_from_slice(checkpoint.header.hash().as_slice());
     }
     Report {
-        seed: world.config.seed,
+        seed: stage.config.seed,
         trace_hash: keccak256(trace),
         sent: tally.sent.len(),
         executed: tally.sent.iter().filter(|id| tally.executed.contains_key(*id)).count(),
         duplicates: tally.executed.values().map(|times| times - 1).sum(),
-        changes: checkpoints.iter().map(|checkpoint| checkpoint.body.changes.len()).sum(),
         violations,
-        height,
+        unfinished,
+        alarms: stage.books.alarms(),
+        beats: stage.books.beats(),
+        relayers,
+        set_aside,
+        begun_ms: stage.begun_ms.load(Ordering::Relaxed),
         took_ms: world.elapsed_ms(),
+        statuses,
     }
 }
 
-/// The checkpoints up to `height`, on which all operators that remember them must agree.
-fn agreed(handles: &[OperatorHandle], height: u64, violations: &mut Vec<String>) -> Vec<Arc<Checkpoint>> {
-    let mut agreed: BTreeMap<Height, Arc<Checkpoint>> = BTreeMap::new();
+fn count_messages(stage: &Stage, tally: &Tally, violations: &mut Vec<String>, unfinished: &mut Vec<String>) {
+    let (rollups, doubts) = (stage.cast.rollups.len(), stage.progress.doubts());
+    let least = rollups * (rollups - 1) * stage.config.messages;
+    if !(least..=least + doubts).contains(&tally.sent.len()) {
+        let found = tally.sent.len();
+        unfinished.push(format!("{found} messages were sent; {least} should have been, and {doubts} more perhaps"));
+    }
+    for id in tally.sent.iter().filter(|id| !tally.executed.contains_key(*id)) {
+        unfinished.push(format!("message {id} was not executed"));
+    }
+    for (id, times) in &tally.executed {
+        if !tally.sent.contains(id) {
+            violations.push(format!("message {id} was executed but is on no chain"));
+        }
+        if *times > 1 {
+            violations.push(format!("message {id} was executed {times} times"));
+        }
+    }
+}
+
+/// Operators remember what was finalised, all the same.
+fn remembered(handles: &[OperatorHandle], checkpoints: &[Arc<Checkpoint>], violations: &mut Vec<String>) {
+    for (expected, checkpoint) in (1..).map(Height).zip(checkpoints) {
+        if checkpoint.header.height != expected {
+            violations.push(format!("height {expected} was never finalised, {} was", checkpoint.header.height));
+            return;
+        }
+    }
     for (index, handle) in handles.iter().enumerate() {
-        for at in (1..=height).map(Height) {
-            let Some(checkpoint) = handle.checkpoint(at) else { continue };
-            let known = agreed.entry(at).or_insert_with(|| checkpoint.clone());
-            if known.header != checkpoint.header {
-                violations.push(format!("operator {index} has another checkpoint at height {at}"));
+        let newest = handle.header().height;
+        for checkpoint in checkpoints.iter().take_while(|checkpoint| checkpoint.header.height <= newest) {
+            let at = checkpoint.header.height;
+            match handle.checkpoint(at) {
+                Some(own) if own.header == checkpoint.header => {}
+                Some(_) => violations.push(format!("operator {index} has another checkpoint at height {at}")),
+                // Only the newest are kept in memory.
+                None => {}
             }
         }
     }
-    if agreed.len() as u64 != height {
-        violations.push(format!("{} of {height} checkpoints are remembered", agreed.len()));
-    }
-    agreed.into_values().collect()
 }
 
-/// Every block that a checkpoint advanced is one that its chain made, with the state that execution gives.
-fn advances_are_real(world: &World, checkpoints: &[Arc<Checkpoint>], violations: &mut Vec<String>) {
+/// Where operators are with each rollup; the rollups that are set aside.
+fn stands(
+    stage: &Stage,
+    handles: &[OperatorHandle],
+    violations: &mut Vec<String>,
+    unfinished: &mut Vec<String>,
+) -> Vec<ChainId> {
+    if handles.len() != stage.config.operators {
+        violations.push(format!("{} operators run, {} should", handles.len(), stage.config.operators));
+    }
+    let mut set_aside = BTreeSet::new();
+    let behind = 2 + BEHIND_MS / stage.config.block_time_ms.max(1);
+    for (index, handle) in handles.iter().enumerate() {
+        for leaf in handle.rollups() {
+            if leaf.status != RollupStatus::Active {
+                set_aside.insert(leaf.chain_id);
+                continue;
+            }
+            let rollup = stage.cast.rollups.iter().find(|rollup| rollup.chain.chain_id() == leaf.chain_id);
+            let Some(chain) = rollup.map(|rollup| &rollup.chain) else { continue };
+            let (own, head) = (leaf.heads[0].block, chain.head());
+            if own.number + behind < head.number {
+                unfinished.push(format!("operator {index} has {own:?} of chain {}, at {head:?}", leaf.chain_id));
+            }
+            if !chain.is_canonical(own) {
+                violations.push(format!("operator {index} holds {own:?}, which chain {} has not", leaf.chain_id));
+            }
+        }
+    }
+    set_aside.into_iter().collect()
+}
+
+/// Every block that a checkpoint advanced is one that its chain adopted, with the state that execution gives.
+fn advances_are_real(stage: &Stage, checkpoints: &[Arc<Checkpoint>], violations: &mut Vec<String>) {
     let chains: BTreeMap<ChainId, _> =
-        world.cast.rollups.iter().map(|rollup| (rollup.chain.chain_id(), &rollup.chain)).collect();
+        stage.cast.rollups.iter().map(|rollup| (rollup.chain.chain_id(), &rollup.chain)).collect();
+    // Whoever signs two blocks for one number may see either of them finalised.
+    let equivocates = |fault: &ChainFault| *fault == ChainFault::Equivocate;
+    let equivocators = stage.config.plan.chain_faults().filter(|(_, fault)| equivocates(fault));
+    let equivocators: BTreeSet<ChainId> =
+        equivocators.map(|(index, _)| stage.cast.rollups[index].chain.chain_id()).collect();
     for checkpoint in checkpoints {
         let at = checkpoint.header.height;
         for advance in &checkpoint.body.advances {
+            let chain = chains.get(&advance.chain_id);
             for block in &advance.blocks {
-                let chain = chains.get(&advance.chain_id);
                 let computed = chain.and_then(|chain| chain.state_after(block.block));
                 if computed != Some(block.state_root) {
                     let declared = (block.block, block.state_root);
                     violations.push(format!("height {at} advances to {declared:?}, execution gives {computed:?}"));
+                }
+                let adopted = chain.is_some_and(|chain| chain.adopted(block.block));
+                if !adopted && !equivocators.contains(&advance.chain_id) {
+                    let chain_id = advance.chain_id;
+                    violations.push(format!("height {at} advances to {:?}, never on chain {chain_id}", block.block));
                 }
             }
         }
@@ -150,12 +286,12 @@ fn advances_are_real(world: &World, checkpoints: &[Arc<Checkpoint>], violations:
 
 /// Every certificate that an operator serves holds, and is one for the header that was finalised.
 fn certificates_hold(
-    world: &World,
+    stage: &Stage,
     handles: &[OperatorHandle],
     checkpoints: &[Arc<Checkpoint>],
     violations: &mut Vec<String>,
 ) {
-    let table = world.cast.network.committee.table();
+    let (table, domain) = (stage.cast.network.committee.table(), stage.cast.network.domain);
     let mut held = BTreeSet::new();
     for handle in handles {
         for checkpoint in checkpoints {
@@ -166,9 +302,8 @@ fn certificates_hold(
             if certificate.header_hash != checkpoint.header.hash() {
                 violations.push(format!("the certificate of height {at} is for another header"));
             }
-            let encoded = hum_types::Encode::encode(&*certificate);
-            if held.insert(keccak256(&encoded))
-                && let Err(error) = (*certificate).clone().verify(table, world.cast.network.domain)
+            if held.insert(keccak256(certificate.encode()))
+                && let Err(error) = (*certificate).clone().verify(table, domain)
             {
                 violations.push(format!("the certificate of height {at} does not hold: {error}"));
             }
@@ -177,4 +312,28 @@ fn certificates_hold(
     if !checkpoints.is_empty() && held.is_empty() {
         violations.push("nothing was certified".into());
     }
+}
+
+/// No process has ended by itself.
+fn ended(world: &mut World, violations: &mut Vec<String>) {
+    let mut gone = Vec::new();
+    for (index, running) in world.operators.iter_mut().enumerate() {
+        if let Some(running) = running
+            && ((&mut running.engine).now_or_never().is_some()
+                || (&mut running.operator.task).now_or_never().is_some())
+        {
+            gone.push(Process::Operator(index));
+        }
+    }
+    for (index, running) in world.publishers.iter_mut().enumerate() {
+        if running.take().is_some_and(|running| running.handle.ended().now_or_never().is_some()) {
+            gone.push(Process::Publisher(index));
+        }
+    }
+    for (index, running) in world.relayers.iter_mut().enumerate() {
+        if running.take().is_some_and(|running| running.ended().now_or_never().is_some()) {
+            gone.push(Process::Relayer(index));
+        }
+    }
+    violations.extend(gone.into_iter().map(|process| format!("{process} has ended by itself")));
 }
