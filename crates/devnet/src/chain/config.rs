@@ -50,6 +50,8 @@ pub struct ChainConfig {
     pub chain_id: ChainId,
     /// Time between blocks. Below 1,000 neighbouring blocks may share a timestamp, which counts whole seconds.
     pub block_time_ms: u64,
+    /// Time from the start to the first block. Chains of their own do not make blocks in step.
+    pub phase_ms: u64,
     /// Gas limit of every block.
     pub gas_limit: u64,
     /// Accounts with a balance in wei at genesis.
@@ -71,6 +73,7 @@ impl ChainConfig {
             name: name.into(),
             chain_id,
             block_time_ms: 1_000,
+            phase_ms: 0,
             gas_limit: 60_000_000,
             prefunded: Vec::new(),
             predeploys: Vec::new(),

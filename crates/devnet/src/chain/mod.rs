@@ -20,7 +20,7 @@ use ethrex_rpc::RpcApiContext;
 use hum_types::BlockRef;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub use self::config::{CREATE2_DEPLOYER, ChainConfig, Predeploy};
@@ -213,7 +213,8 @@ impl Drop for DevChain {
 
 /// Makes a block at every tick. A tick missed under load is skipped, never made up for in a burst.
 async fn make_blocks(core: Arc<Core>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(Duration::from_millis(core.config.block_time_ms));
+    let first = Instant::now() + Duration::from_millis(core.config.phase_ms);
+    let mut ticks = tokio::time::interval_at(first, Duration::from_millis(core.config.block_time_ms));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {

@@ -2,7 +2,7 @@
 
 use super::{
     DemoError,
-    scene::{Pair, Site},
+    scene::{Pair, Scene, Site},
 };
 use alloy::sol_types::SolEvent as _;
 use hum_chain::{
@@ -19,22 +19,33 @@ pub(super) struct SentMessage {
     pub(super) pair: Pair,
     /// The block that sent it.
     pub(super) block: u64,
-    payload: Bytes,
+    pub(super) sender: Bytes,
+    pub(super) payload: Bytes,
 }
 
 /// What the demo recipient was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Received {
-    block: u64,
-    payload: Bytes,
+pub(super) struct Received {
+    pub(super) block: u64,
+    pub(super) sender: Bytes,
+    pub(super) payload: Bytes,
+}
+
+/// A count of a lane's messages that a destination's gateway took from a certified checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Recorded {
+    /// Places of source and destination among the sites.
+    pub(super) pair: Pair,
+    pub(super) count: u64,
 }
 
 /// All messages on the canonical chains, at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    sent: BTreeMap<B256, SentMessage>,
+    pub(super) sent: BTreeMap<B256, SentMessage>,
     /// By destination and `receiveId`, in chain order.
-    received: BTreeMap<(usize, B256), Vec<Received>>,
+    pub(super) received: BTreeMap<(usize, B256), Vec<Received>>,
+    pub(super) recorded: Vec<Recorded>,
 }
 
 /// Books in numbers.
@@ -42,9 +53,10 @@ pub(super) struct Books {
 pub(super) struct Tally {
     /// Messages sent between the pairs asked for.
     pub(super) sent: usize,
-    /// Those of them that were executed with the payload that was sent.
+    /// Those of them that were executed as they were sent.
     pub(super) executed: usize,
-    /// Executions of a message after its first one, between any rollups.
+    /// Executions of a payload after its first one on that rollup, whatever the message is called: no two messages of
+    /// a demonstration carry the same.
     pub(super) duplicates: usize,
 }
 
@@ -57,8 +69,18 @@ impl Books {
                 let Ok(event) = Inbox::Received::decode_raw_log(log.topics.iter().copied(), &log.data) else {
                     continue;
                 };
-                let received = Received { block: log.block.number, payload: event.payload };
+                let (block, sender, payload) = (log.block.number, event.sender, event.payload);
+                let received = Received { block, sender, payload };
                 books.received.entry((place, event.receiveId)).or_default().push(received);
+            }
+            for log in logs(site, site.gateway, Gateway::LaneRecorded::SIGNATURE_HASH).await? {
+                let Ok(event) = Gateway::LaneRecorded::decode_raw_log(log.topics.iter().copied(), &log.data)
+                else {
+                    continue;
+                };
+                let from = sites.iter().position(|source| source.registration.0 == event.registration);
+                let Some(from) = from else { continue };
+                books.recorded.push(Recorded { pair: (from, place), count: event.count });
             }
         }
         for (from, site) in sites.iter().enumerate() {
@@ -71,8 +93,8 @@ impl Books {
                 let to =
                     sites.iter().position(|site| recipient.is_some_and(|to| to.chain_id == site.chain_id));
                 let Some(to) = to else { continue };
-                let message =
-                    SentMessage { pair: (from, to), block: log.block.number, payload: event.payload };
+                let (block, sender, payload) = (log.block.number, event.sender, event.payload);
+                let message = SentMessage { pair: (from, to), block, sender, payload };
                 books.sent.insert(event.sendId, message);
             }
         }
@@ -91,7 +113,7 @@ impl Books {
     pub(super) fn executed_in(&self, id: B256) -> Option<u64> {
         let message = self.sent.get(&id)?;
         let first = self.received.get(&(message.pair.1, id))?.first()?;
-        (first.payload == message.payload).then_some(first.block)
+        (first.payload == message.payload && first.sender == message.sender).then_some(first.block)
     }
 
     pub(super) fn tally(&self, pairs: &[Pair]) -> Tally {
@@ -100,14 +122,45 @@ impl Books {
             tally.sent += 1;
             tally.executed += usize::from(self.executed_in(id).is_some());
         }
-        tally.duplicates = self.received.values().map(|runs| runs.len().saturating_sub(1)).sum();
+        let mut runs: BTreeMap<(usize, &Bytes), usize> = BTreeMap::new();
+        for ((place, _), received) in &self.received {
+            for run in received {
+                *runs.entry((*place, &run.payload)).or_default() += 1;
+            }
+        }
+        tally.duplicates = runs.values().map(|runs| runs - 1).sum();
         tally
     }
 
-    /// Executions of what nobody sent, or not as it was sent: each with its destination.
+    /// Executions of what nobody sent, or not as it was sent, or elsewhere: each with its destination.
     pub(super) fn invented(&self) -> Vec<(usize, B256)> {
-        let honest = |id: &B256| self.executed_in(*id).is_some();
-        self.received.keys().filter(|(_, id)| !honest(id)).copied().collect()
+        let honest = |place, id: &B256| {
+            self.sent.get(id).is_some_and(|message| message.pair.1 == place)
+                && self.executed_in(*id).is_some()
+        };
+        self.received.keys().filter(|(place, id)| !honest(*place, id)).copied().collect()
+    }
+
+    /// Counts that a destination was made to believe and that are higher than what its source sent.
+    pub(super) fn overcounted(&self) -> Vec<Recorded> {
+        let mut sent: BTreeMap<Pair, u64> = BTreeMap::new();
+        for message in self.sent.values() {
+            *sent.entry(message.pair).or_default() += 1;
+        }
+        let false_count = |lane: &&Recorded| lane.count > sent.get(&lane.pair).copied().unwrap_or_default();
+        self.recorded.iter().filter(false_count).copied().collect()
+    }
+
+    /// Tell the scene of everything that must not be, whatever the scenario.
+    pub(super) fn report(&self, scene: &mut Scene) {
+        let (invented, overcounted) = (self.invented().len(), self.overcounted());
+        let duplicates = self.tally(&[]).duplicates;
+        scene.demand(duplicates == 0, || format!("{duplicates} messages were executed again"));
+        scene.demand(invented == 0, || format!("{invented} messages were executed that nobody sent so"));
+        for Recorded { pair: (from, to), count } in overcounted {
+            let (from, to) = (scene.name(from), scene.name(to));
+            scene.violation(format!("{to} was made to believe that {from} sent it {count} messages"));
+        }
     }
 
     /// Messages between these pairs that still wait.

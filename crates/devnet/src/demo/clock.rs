@@ -9,9 +9,9 @@
 
 use super::{
     DemoError,
-    books::Books,
+    books::{Books, SentMessage},
     percentiles::percentile,
-    scene::{Pair, Scene},
+    scene::Scene,
 };
 use hum_node::{api::MessageView, publisher::BlockTimes};
 use hum_types::{B256, TimeMs};
@@ -35,8 +35,12 @@ pub(super) struct Durations {
 }
 
 impl Durations {
-    /// Read the times of the messages between these pairs that were executed.
-    pub(super) async fn read(scene: &Scene, books: &Books, pairs: &[Pair]) -> Result<Self, DemoError> {
+    /// Read the times of those of these messages that were executed.
+    pub(super) async fn read<'a>(
+        scene: &Scene,
+        books: &Books,
+        messages: impl Iterator<Item = (B256, &'a SentMessage)>,
+    ) -> Result<Self, DemoError> {
         let mut blocks: Vec<BTreeMap<u64, BlockTimes>> = Vec::new();
         for site in scene.sites.iter() {
             blocks.push(scene.ask(&site.publisher_api, "/blocks").await?);
@@ -45,7 +49,7 @@ impl Durations {
         let of = |site: usize, number: u64| blocks.get(site)?.get(&number).copied();
         let mut durations = Self::default();
         let mut claims = BTreeMap::new();
-        for (id, message) in books.sent(pairs) {
+        for (id, message) in messages {
             let Some(delivery) = books.executed_in(id) else { continue };
             let (from, to) = message.pair;
             let times = of(from, message.block).unwrap_or_default();

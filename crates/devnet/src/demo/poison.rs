@@ -40,8 +40,11 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let traffic = Traffic::start(scene, &pairs, EACH, gap);
     let planned = traffic.count;
     tokio::time::sleep(POISONED).await;
+    // Read before a publisher is replaced: its alarms go with it.
+    let raised: Vec<u64> =
+        alarms(scene).await.iter().zip(&before).map(|(now, before)| now.saturating_sub(*before)).collect();
     let refused = feed_operators(scene, &forks).await?;
-    let alarms = alarms(scene).await.saturating_sub(before);
+    let alarms: u64 = raised.iter().sum();
     scene.tell(format!(
         "{alarms} alarms; {refused} operators refused the fork's blocks without the sequencer's signature"
     ));
@@ -54,27 +57,21 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
         scene.violation(lost);
     }
     let books = scene.settle(&pairs, PATIENCE).await?;
-    let (tally, invented) = (books.tally(&pairs), books.invented().len());
-    let audit = Audit::read(scene).await?;
-    let forged = audit.foreign.len() + invented;
-    scene.tell(format!(
-        "{} certified heads were compared with the chains: {} false; {} of {planned} true messages are executed",
-        audit.heads,
-        audit.foreign.len(),
-        tally.executed
-    ));
+    let tally = books.tally(&pairs);
+    scene.tell(format!("{} of {planned} true messages are executed", tally.executed));
+    books.report(scene);
+    let audit = Audit::read(scene, &[]).await?;
+    audit.report(scene);
     for fork in forks {
         fork.shutdown().await;
     }
-    for (chain_id, number) in &audit.foreign {
-        scene.violation(format!("block {number} of chain {chain_id} was certified and is the fork's"));
-    }
-    scene.demand(audit.heads > 0, || "no certified head was found".to_owned());
-    scene.demand(invented == 0, || format!("{invented} messages of a fork were executed"));
     scene.demand(audit.quarantines.is_empty(), || {
         "a rollup was set aside for what its sequencer did not sign".to_owned()
     });
-    scene.demand(alarms > 0, || "nobody raised an alarm".to_owned());
+    for (place, _) in raised.iter().enumerate().filter(|(_, raised)| **raised == 0) {
+        let name = scene.name(place);
+        scene.violation(format!("{name}'s publisher raised no alarm while its node served a fork"));
+    }
     let operators = scene.operators().len();
     scene.demand(refused == operators, || {
         format!("{refused} of {operators} operators refused what the sequencer did not sign")
@@ -82,13 +79,15 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     scene.demand(tally.executed == planned, || {
         format!("{} of {planned} messages were executed after the nodes were honest again", tally.executed)
     });
-    scene.demand(tally.duplicates == 0, || format!("{} messages were executed again", tally.duplicates));
+    let forged = audit.foreign.len() + books.overcounted().len();
     Ok(Figures::from_iter([
         ("forged_certificates".to_owned(), json!(forged)),
+        ("delivered_invalid".to_owned(), json!(books.invented().len())),
         ("alarms".to_owned(), json!(alarms)),
         ("refused".to_owned(), json!(refused)),
         ("sent".to_owned(), json!(tally.sent)),
         ("executed".to_owned(), json!(tally.executed)),
+        ("duplicates".to_owned(), json!(tally.duplicates)),
     ]))
 }
 
@@ -159,18 +158,15 @@ async fn feed_operators(scene: &mut Scene, forks: &[DevChain]) -> Result<usize, 
 /// The part of a publisher's status that counts here.
 #[derive(Deserialize)]
 struct Alarms {
-    alarms: u64,
+    alarms_total: u64,
 }
 
-/// Alarms that publishers and operators have raised.
-async fn alarms(scene: &Scene) -> u64 {
-    let mut alarms = 0;
+/// Alarms that each rollup's publisher has raised.
+async fn alarms(scene: &Scene) -> Vec<u64> {
+    let mut alarms = Vec::new();
     for site in scene.sites.iter() {
         let view: Result<Alarms, _> = scene.ask(&site.publisher_api, "/status").await;
-        alarms += view.map_or(0, |view| view.alarms);
-    }
-    for status in scene.statuses().await {
-        alarms += status.role.alarms_total;
+        alarms.push(view.map_or(0, |view| view.alarms_total));
     }
     alarms
 }

@@ -114,8 +114,19 @@ impl Scene {
     }
 
     /// Stop everything; what went wrong.
-    pub(super) async fn finish(self) -> (Result<(), NetworkError>, Vec<String>) {
-        (self.network.stop().await, self.violations)
+    pub(super) async fn finish(mut self) -> Vec<String> {
+        for dead in self.dead() {
+            self.violation(format!("{dead} ended by itself"));
+        }
+        for panicked in self.panicked() {
+            self.violation(panicked);
+        }
+        let Self { network, tell, mut violations, .. } = self;
+        if let Err(error) = network.stop().await {
+            tell(&format!("VIOLATION: {error}"));
+            violations.push(error.to_string());
+        }
+        violations
     }
 
     pub(super) fn tell(&self, line: impl AsRef<str>) {
@@ -178,7 +189,7 @@ impl Scene {
     }
 
     /// Names of processes that ended although nobody stopped them.
-    pub(super) fn dead(&mut self) -> Vec<String> {
+    fn dead(&mut self) -> Vec<String> {
         let ended = |process: &mut Process| matches!(process.exited(), Ok(Some(_)));
         self.network
             .processes
@@ -187,12 +198,35 @@ impl Scene {
             .collect()
     }
 
+    /// Panics in the processes' logs.
+    fn panicked(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for process in &self.network.processes {
+            let log = std::fs::read_to_string(process.log()).unwrap_or_default();
+            let lines = log.lines().filter(|line| line.contains("panicked at"));
+            found.extend(lines.map(|line| format!("{}: {}", process.name(), line.trim())));
+        }
+        found
+    }
+
     /// Ask a process' HTTP API.
     pub(super) async fn ask<T: DeserializeOwned>(&self, api: &str, path: &str) -> Result<T, DemoError> {
         let url = format!("{api}{path}");
         let failed = |error: reqwest::Error| DemoError::Ask { url: url.clone(), problem: error.to_string() };
         let answer = self.http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
         answer.map_err(failed)?.json().await.map_err(failed)
+    }
+
+    /// Ask the operators in turn until one answers: one that was away may lack what others have.
+    pub(super) async fn ask_any<T: DeserializeOwned>(&self, path: &str) -> Result<T, DemoError> {
+        let mut failed = DemoError::Ask { url: path.to_owned(), problem: "there is no operator".to_owned() };
+        for api in self.operators() {
+            match self.ask(&api, path).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
     }
 
     /// URLs of the operators' APIs.

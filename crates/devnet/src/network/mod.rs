@@ -378,7 +378,10 @@ impl LocalConfig {
         for index in 0..self.rollups {
             let name = NAMES.get(index).map_or_else(|| format!("rollup-{}", index + 1), ToString::to_string);
             let time = self.block_time_ms.get(index).or(self.block_time_ms.last()).copied().unwrap_or(1_000);
-            rollups.push(DevChain::start(chain(name, L1_CHAIN_ID + 1 + index as u64, time)).await?);
+            // Spread evenly: rollups of their own share no clock, and blocks that come all at once are nobody's average.
+            let phase_ms = time * index as u64 / self.rollups as u64;
+            let chain = ChainConfig { phase_ms, ..chain(name, L1_CHAIN_ID + 1 + index as u64, time) };
+            rollups.push(DevChain::start(chain).await?);
         }
         Ok((l1, rollups))
     }

@@ -3,7 +3,7 @@
 use super::model::{CertificateFile, CheckpointView, MessageView, StageTimes};
 use hum_bls::Certificate;
 use hum_ledger::PendingMessage;
-use hum_types::{B256, Checkpoint, Confidence, Decode as _, Encode as _, Height, TimeMs};
+use hum_types::{B256, Bytes, Checkpoint, Confidence, Decode as _, Encode as _, Height, TimeMs};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::{
     path::Path,
@@ -138,6 +138,15 @@ impl Index {
             )
             .optional()?;
         row.map(|row| checkpoint_view(&connection, row)).transpose()
+    }
+
+    /// One checkpoint as it was finalised: whoever doubts what is said of it replays it.
+    pub fn checkpoint_bytes(&self, height: Height) -> Result<Option<Bytes>, IndexError> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached("SELECT bytes FROM checkpoints WHERE height = ?1")?;
+        let bytes: Option<Vec<u8>> =
+            query.query_row([height.0.cast_signed()], |row| row.get(0)).optional()?;
+        Ok(bytes.map(Bytes::from))
     }
 
     /// The certificate that covers `height`: its own, or that of the lowest certified height above it.

@@ -63,6 +63,7 @@ pub async fn serve_operator(address: SocketAddr, reports: Arc<dyn Reports>, inde
     let indexed = Router::new()
         .route("/checkpoints", get(checkpoints))
         .route("/checkpoints/{height}", get(checkpoint))
+        .route("/checkpoints/{height}/bytes", get(checkpoint_bytes))
         .route("/certificates/{height}", get(certificate))
         .route("/messages", get(messages))
         .route("/messages/{id}", get(message))
@@ -124,6 +125,10 @@ async fn checkpoints(State(index): Shared, Query(page): Query<Page>) -> impl Int
 
 async fn checkpoint(State(index): Shared, Path(height): Path<u64>) -> impl IntoResponse {
     found("checkpoint", index.checkpoint(Height(height)))
+}
+
+async fn checkpoint_bytes(State(index): Shared, Path(height): Path<u64>) -> impl IntoResponse {
+    found("checkpoint", index.checkpoint_bytes(Height(height)))
 }
 
 async fn certificate(State(index): Shared, Path(height): Path<u64>) -> impl IntoResponse {
