@@ -26,6 +26,7 @@ interface Vm {
     function prank(address) external;
     function deal(address, uint256) external;
     function etch(address, bytes calldata) external;
+    function cool(address) external;
     function load(address, bytes32) external view returns (bytes32);
     function store(address, bytes32, bytes32) external;
     function recordLogs() external;
