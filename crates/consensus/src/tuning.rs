@@ -14,9 +14,10 @@ use std::time::Duration;
 ///                                              empty block due      leader is dead      data never came
 /// ```
 ///
-/// A leader that dies costs `leader_timeout_ms` and one exchange of votes, once. Its next turn comes at least
-/// `leader_timeout_ms` plus the other operators' turns later, which is longer than `skip_after_ms`, and from then on
-/// its turns are given up as soon as they begin (as long as a quorum is heard from).
+/// A leader that dies costs `leader_timeout_ms` and one exchange of votes, once. Its next turn comes after
+/// `leader_timeout_ms` and the other operators' turns, of which the first proposes at once. With three others that is
+/// 500 + 2 · 200 ms after it was last heard, longer than `skip_after_ms`, and from then on its turns are given up as
+/// soon as they begin (as long as a quorum is heard from).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
     /// Longest that a leader's application may keep a proposal back.
@@ -28,7 +29,7 @@ pub struct Tuning {
     /// How often the vote to give up a view is repeated, in case it was lost.
     pub retry_ms: u64,
     /// A leader unheard of for this long loses its turn at once. Must exceed the three above, and stay below
-    /// `leader_timeout_ms` plus three intervals of 200 ms so that a dead leader is waited for only once.
+    /// `leader_timeout_ms` plus two intervals of 200 ms so that a dead leader is waited for only once.
     pub skip_after_ms: u64,
     /// How long to wait for a peer's answer before asking another.
     pub fetch_timeout_ms: u64,
@@ -43,9 +44,9 @@ impl Default for Tuning {
         Self {
             longest_silence_ms: 350,
             leader_timeout_ms: 500,
-            certification_timeout_ms: 900,
+            certification_timeout_ms: 800,
             retry_ms: 500,
-            skip_after_ms: 1_000,
+            skip_after_ms: 850,
             fetch_timeout_ms: 1_000,
             fetch_retry_ms: 100,
             retained_views: 256,

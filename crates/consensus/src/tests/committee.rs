@@ -97,5 +97,5 @@ fn a_dead_leader_is_waited_for_once_and_not_for_long() {
     assert!(tuning.longest_silence_ms + exchange_ms < tuning.leader_timeout_ms);
     assert!(tuning.leader_timeout_ms < tuning.certification_timeout_ms);
     assert!(tuning.certification_timeout_ms.max(tuning.retry_ms) < tuning.skip_after_ms);
-    assert!(tuning.skip_after_ms < tuning.leader_timeout_ms + 3 * interval_ms);
+    assert!(tuning.skip_after_ms < tuning.leader_timeout_ms + 2 * interval_ms);
 }

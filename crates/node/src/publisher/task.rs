@@ -218,19 +218,19 @@ impl Tools {
         safe: Option<u64>,
         generation: Generation,
     ) -> Result<Found, Trouble> {
-        let kept = match self.last_common(known).await? {
-            Some(common) => {
-                let keep = common.number.min(settled);
-                known.iter().rev().find(|block| block.number <= keep).copied()
-            }
-            None => None,
-        };
+        let common = self.last_common(known).await?;
+        let kept = common.and_then(|common| {
+            let keep = common.number.min(settled);
+            known.iter().rev().find(|block| block.number <= keep).copied()
+        });
         let kept = match kept {
             Some(kept) => kept,
             None => self.below(known.first().copied()).await?,
         };
-        if let Some(safe) = safe.filter(|safe| kept.number < *safe) {
-            return Err(Trouble::BelowSafe { kept: kept.number, safe });
+        // Blocks that stand but were not finalised are claimed again, the same ones: only what the chain dropped counts.
+        let standing = common.map_or(kept.number, |common| common.number);
+        if let Some(safe) = safe.filter(|safe| standing < *safe) {
+            return Err(Trouble::BelowSafe { kept: standing, safe });
         }
         let Identity { chain_id, registration, .. } = self.identity;
         let retraction = Retraction { chain_id, registration, generation, kept };

@@ -4,6 +4,7 @@ use crate::wire::{RefusalKind, Submission};
 use alloy_consensus::Header;
 use alloy_rlp::Decodable as _;
 use hum_types::{Address, AuthenticClaim, B256, Bytes, Domain, keccak256};
+use hum_verify::{CertifiedHeader, Witness, WitnessLimits};
 
 /// A block with its witness, whose header is the claimed one.
 #[derive(Debug, Clone)]
@@ -30,6 +31,13 @@ impl BlockData {
     /// Hash of the block below, as its header says.
     pub(crate) fn parent(&self) -> Option<B256> {
         self.header.as_ref().map(|header| header.parent_hash)
+    }
+
+    /// The header with this hash, when the witness shows it. Nodes put the parent's into every witness.
+    pub(crate) fn shown(&self, hash: B256) -> Option<CertifiedHeader> {
+        let witness = Witness::decode(&self.witness, &WitnessLimits::default()).ok()?;
+        let raw = witness.headers.iter().find(|raw| keccak256(raw) == hash)?;
+        Some(CertifiedHeader::from_anchor(Header::decode(&mut &raw[..]).ok()?))
     }
 }
 

@@ -305,7 +305,7 @@ impl Track {
     /// The next block that is here, is not judged on its parent, and whose parent is here.
     fn candidate(&mut self, rollup: &Rollup, now: TimeMs) -> Option<(BlockRef, B256)> {
         let mut missing = Vec::new();
-        let mut found = None;
+        let (mut found, mut shown) = (None, None);
         let awaited = self.waiters.iter().map(|waiter| (waiter.block, waiter.parent));
         let claimed =
             self.claims.range((rollup.generation(), 0)..).flat_map(|(_, claims)| claims).filter_map(
@@ -324,9 +324,17 @@ impl Track {
             }
             let below = block.number.checked_sub(1).and_then(|number| rollup.block_at(number));
             if let Some(record) = below.filter(|record| record.block.hash == parent) {
+                // A header is what its hash says, and this hash is certified. Without this, operators that all
+                // started anew at once would wait for each other for ever.
+                shown = self.held.get(&block.hash).and_then(|held| held.data.shown(parent));
+                if shown.is_some() {
+                    found = Some((block, parent));
+                    break;
+                }
                 missing.push(record.block);
             }
         }
+        self.headers.extend(shown.map(|header| (header.hash(), header)));
         for block in missing {
             self.want(block, true, None, now);
         }
