@@ -1,6 +1,6 @@
 //! Commands and their options.
 
-use crate::{block, certificate, checkpoint, message, role, send, status};
+use crate::{block, certificate, checkpoint, message, output::Logging, role, send, status};
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -31,7 +31,7 @@ enum Command {
     /// Certificates, and checking them offline.
     #[command(subcommand)]
     Certificate(certificate::CertificateCommand),
-    /// What each operator last did and what it waits for.
+    /// What every process last did and what it waits for; fails without a quorum of operators.
     Status(status::StatusArguments),
     /// Judge blocks.
     #[command(subcommand)]
@@ -61,6 +61,13 @@ enum Block {
 }
 
 impl Cli {
+    pub(crate) const fn logging(&self) -> Logging {
+        match self.command {
+            Command::Operator(_) | Command::Publisher(_) | Command::Relayer(_) => Logging::Role,
+            _ => Logging::Quiet,
+        }
+    }
+
     pub(crate) fn run(self) -> eyre::Result<ExitCode> {
         match self.command {
             #[cfg(feature = "devnet")]

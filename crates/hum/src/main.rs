@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    output::log_to_stderr();
+    output::log_to_stderr(cli.logging());
     match cli.run() {
         Ok(code) => code,
         Err(error) => {

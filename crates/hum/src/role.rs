@@ -17,7 +17,7 @@ use hum_consensus::{PrivateKey, PublicKey, Signer as _, Tuning, real};
 use hum_node::{
     api::{self, Index, OperatorStatus, Reports, RollupView, confidence_of},
     config::{KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig, RoleDirectory},
-    operator::{Event, OperatorHandle, Pace, Prepared, Reexecution, Setup},
+    operator::{Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup},
     publisher::{self, Identity, PublisherParts, PublisherSettings},
     relayer::{self, Destination, RelayerParts, RelayerSettings},
     wire::{QUOTAS, Wires},
@@ -26,6 +26,7 @@ use hum_relay::Policy;
 use hum_types::{SequencerKey, TimeMs};
 use serde_json::{Value, json};
 use std::{io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Threads of a publisher's and a relayer's runtime.
 const THREADS: usize = 1;
@@ -45,7 +46,7 @@ impl RoleArguments {
         RoleDirectory::new(&self.dir)
     }
 
-    /// Run until the role fails, Ctrl-C, or the end of standard input.
+    /// Run until the role fails, Ctrl-C, SIGTERM, or the end of standard input.
     fn run<T>(
         &self,
         threads: usize,
@@ -68,11 +69,23 @@ impl RoleArguments {
                 });
                 let _ = wait.await;
             };
-            tokio::select! {
-                ended = role(context) => ended?,
-                () = stdin => {}
-                interrupted = tokio::signal::ctrl_c() => interrupted?,
-            }
+            let mut terminated = signal(SignalKind::terminate())?;
+            let why = tokio::select! {
+                ended = role(context) => {
+                    if let Err(error) = &ended {
+                        tracing::error!(%error, "ends");
+                    }
+                    ended?;
+                    "its work has ended"
+                }
+                () = stdin => "its parent has gone",
+                interrupted = tokio::signal::ctrl_c() => {
+                    interrupted?;
+                    "Ctrl-C"
+                }
+                _ = terminated.recv() => "SIGTERM",
+            };
+            tracing::info!(why, "stops");
             Ok(ExitCode::SUCCESS)
         })
     }
@@ -129,6 +142,16 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
     arguments.run(config.threads, move |context| async move {
         let judge = Arc::new(Reexecution::new(&network));
         let me = network_key.public_key();
+        tracing::info!(
+            network = %network.name,
+            domain = %network.domain.0,
+            key = %me,
+            listen = %config.listen,
+            api = %config.api,
+            operators = network.operators.len(),
+            rollups = network.members.len(),
+            "operator starts"
+        );
         let setup = Setup {
             network: network.clone(),
             me: me.clone(),
@@ -139,7 +162,9 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         };
         let prepared = Prepared::new(context.child("hum"), setup).await?;
         let handle = prepared.handle();
-        let indexing = tokio::spawn(index_events(handle.clone(), network.clone(), index.clone()));
+        // Before anything happens: what the disk has is told again at the start, and the index must hear it.
+        let events = handle.subscribe();
+        let indexing = tokio::spawn(index_events(handle.clone(), events, network.clone(), index.clone()));
         let transport = transport(&network, network_key, config.listen, config.private_addresses);
         let running = real::start(
             context.child("network"),
@@ -202,9 +227,14 @@ fn status_of(handle: &OperatorHandle, network: &Network, me: &PublicKey) -> Valu
 }
 
 /// Write what happens into the index, for people; after a gap, read what was missed.
-async fn index_events(handle: OperatorHandle, network: Arc<Network>, index: Arc<Index>) -> eyre::Result<()> {
+async fn index_events(
+    handle: OperatorHandle,
+    mut events: Events,
+    network: Arc<Network>,
+    index: Arc<Index>,
+) -> eyre::Result<()> {
+    let mut certified = false;
     loop {
-        let mut events = handle.subscribe();
         while let Some(event) = events.recv().await {
             match event {
                 Event::Finalised { checkpoint, messages, at } => {
@@ -224,11 +254,17 @@ async fn index_events(handle: OperatorHandle, network: Arc<Network>, index: Arc<
                         .collect();
                     index.finalised(&checkpoint, &rows, at)?;
                 }
-                Event::Certified { certificate, at } => index.certified(&certificate, at)?,
+                Event::Certified { certificate, at } => {
+                    if !std::mem::replace(&mut certified, true) {
+                        tracing::info!(height = %certificate.height, "first certificate since the start");
+                    }
+                    index.certified(&certificate, at)?;
+                }
                 Event::Claimed { .. } | Event::Judged { .. } | Event::Alarm { .. } => {}
             }
         }
         tracing::warn!("the index fell behind the operator and has a gap; it is filled at the next start");
+        events = handle.subscribe();
     }
 }
 
@@ -256,6 +292,15 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
     let source =
         RpcChain::new(&config.rpc, config.chain_id, RpcLimits::default()).wrap_err("rpc in role.json")?;
     arguments.run(THREADS, move |context| async move {
+        tracing::info!(
+            network = %network.name,
+            rollup = %member.entry.name,
+            chain_id = %config.chain_id,
+            node = %source.endpoint(),
+            listen = %config.listen,
+            api = %config.api,
+            "publisher starts"
+        );
         let transport = transport(&network, network_key, config.listen, config.private_addresses);
         let joined = real::join(context.child("network"), transport)?;
         let wires = Wires::try_from(joined.wires)?;
@@ -269,7 +314,7 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         let parts = PublisherParts { sources: vec![Arc::new(source)], signer, wire: wires.submit };
         let publisher = publisher::start(context.child("hum"), settings, parts).await?;
         let (view, times) = (publisher.watch(), publisher.watch_times());
-        let status = move || with_role("publisher", serde_json::to_value(view()));
+        let status = move || json!(view());
         let reports = Arc::new(Reported { status, context: context.child("api") });
         tokio::select! {
             _ = joined.handle => bail!("the network stopped; the log says why"),
@@ -293,6 +338,9 @@ pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         low_balance_wei: config.low_balance_wei,
         ..Policy::default()
     };
+    let paying = SequencerKey::from_secret(account)
+        .ok_or_else(|| eyre!("keys/account.key is no secp256k1 key"))?
+        .address();
     let mut destinations = std::collections::BTreeMap::new();
     for member in &network.members {
         let entry = &member.entry;
@@ -308,6 +356,14 @@ pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         destinations.insert(entry.chain_id, Destination { chain: Arc::new(chain), submit: Arc::new(submit) });
     }
     arguments.run(THREADS, move |context| async move {
+        tracing::info!(
+            network = %network.name,
+            destinations = destinations.len(),
+            account = %paying,
+            listen = %config.listen,
+            api = %config.api,
+            "relayer starts"
+        );
         let transport = transport(&network, network_key, config.listen, config.private_addresses);
         let joined = real::join(context.child("network"), transport)?;
         let wires = Wires::try_from(joined.wires)?;
@@ -315,7 +371,7 @@ pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         let parts = RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed };
         let relayer = relayer::start(&context.child("hum"), settings, parts)?;
         let view = relayer.watch();
-        let status = move || with_role("relayer", serde_json::to_value(view()));
+        let status = move || json!(view());
         let reports = Arc::new(Reported { status, context: context.child("api") });
         tokio::select! {
             _ = joined.handle => bail!("the network stopped; the log says why"),
@@ -326,12 +382,4 @@ pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             served = api::serve(config.api, reports) => Ok(served?),
         }
     })
-}
-
-fn with_role(role: &str, status: serde_json::Result<Value>) -> Value {
-    let mut status = status.unwrap_or_default();
-    if let Some(fields) = status.as_object_mut() {
-        fields.insert("role".to_owned(), json!(role));
-    }
-    status
 }

@@ -3,6 +3,7 @@
 use crate::output;
 use eyre::{WrapErr as _, ensure};
 use hum_devnet::network::{LocalConfig, LocalNetwork, Step};
+use hum_node::config::PeerRole;
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
@@ -112,8 +113,12 @@ fn table(network: &LocalNetwork) {
             operator.api
         );
     }
-    for process in network.processes.iter().filter(|process| !process.name().starts_with("operator")) {
-        println!("{:<18} {:<26} log {}", process.name(), "", process.log().display());
+    for peer in &file.peers {
+        let what = match peer.role {
+            PeerRole::Publisher => "/status /metrics /blocks",
+            PeerRole::Relayer | PeerRole::Watcher => "/status /metrics",
+        };
+        println!("{:<18} {:<26} {what}", peer.name, peer.api.as_deref().unwrap_or(""));
     }
     println!("\non every rollup:");
     let [latest, safe, finalized] = addresses.gateways;
@@ -127,6 +132,7 @@ fn table(network: &LocalNetwork) {
         println!("{what:<18} {address}");
     }
     println!("\nnetwork file {}", network.path().display());
+    println!("logs         {}/*/log", network.path().with_file_name("").display().to_string().trim_end_matches('/'));
     if let [from, to, ..] = &file.rollups[..] {
         let argument = if network.path().ends_with("hum-local/network.json") {
             String::new()

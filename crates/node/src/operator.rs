@@ -15,6 +15,7 @@
 //! network does, because consensus wants its application first.
 
 mod aggregator;
+mod allowance;
 mod application;
 mod blocks;
 mod feed;
@@ -28,7 +29,7 @@ mod records;
 
 pub use application::Pace;
 pub use finaliser::SignerError;
-pub use handle::{Event, OperatorHandle};
+pub use handle::{Event, Events, OperatorHandle};
 pub use judge::{Judge, Reexecution, Task};
 pub use records::RecordsError;
 

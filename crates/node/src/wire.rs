@@ -30,7 +30,13 @@ use std::num::NonZeroU32;
 
 /// Messages per second and peer on each wire, in the order of [`Wires`]' fields. Mailboxes are allocated for a burst
 /// from every peer, so these are a few times what a busy network needs, not more.
-pub const QUOTAS: [NonZeroU32; 4] = [NonZeroU32::new(128).unwrap(); 4];
+pub const QUOTAS: [NonZeroU32; 4] = [
+    // Blocks with their witnesses are large: a publisher's window and the questions beside it, not more.
+    NonZeroU32::new(96).unwrap(),
+    NonZeroU32::new(128).unwrap(),
+    NonZeroU32::new(128).unwrap(),
+    NonZeroU32::new(128).unwrap(),
+];
 
 /// The node's channels.
 #[derive(Debug)]

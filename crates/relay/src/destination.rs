@@ -2,11 +2,11 @@
 
 use crate::{LaneKey, LaneRecord, Policy, Transaction, TransactionId, spend::SpendBook};
 use hum_types::Height;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Counters of one destination, for metrics.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Messages that calls of ours executed.
     pub delivered: u64,

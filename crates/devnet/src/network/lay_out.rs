@@ -79,6 +79,7 @@ pub(super) async fn plan(
         let seat = ports.seat(secrets, "operator-key", index)?;
         operators.push((
             OperatorEntry {
+                name: Some(format!("operator-{index}")),
                 id: member.operator_id(),
                 operator,
                 bls_key: bls.public_key(),
@@ -126,7 +127,8 @@ pub(super) async fn plan(
         let sequencer_secret = secrets.secret("sequencer", index);
         let desk = Desk::open(&chain, sequencer, domain, registration, token.to_vec()).await?;
         let seat = ports.seat(secrets, "publisher-key", index)?;
-        peers.push(peer(format!("publisher-{name}"), PeerRole::Publisher, &seat));
+        let publisher = peer(format!("publisher-{name}"), PeerRole::Publisher, &seat);
+        peers.push(PeerEntry { chain_id: Some(chain_id), ..publisher });
         let feed = Endpoint::open(&chain, 0).await?;
         seats.push((seat, chain_id, desk.url().to_owned(), feed.url(), token));
         rollups.push(LocalRollup { name, chain, registration, sequencer_secret, feed, desk });
@@ -209,7 +211,8 @@ pub(super) async fn plan(
 }
 
 fn peer(name: String, role: PeerRole, seat: &Seat) -> PeerEntry {
-    PeerEntry { name, role, key: seat.public, address: seat.address }
+    let api = Some(format!("http://{}", seat.api));
+    PeerEntry { name, role, key: seat.public, address: seat.address, chain_id: None, api }
 }
 
 /// The genesis header's RLP: verification starts from it.

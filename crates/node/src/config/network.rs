@@ -146,6 +146,9 @@ pub struct RollupEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorEntry {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Hash of its BLS key in G1.
     pub id: OperatorId,
     /// Its account on L1.
@@ -162,6 +165,15 @@ pub struct OperatorEntry {
     pub key: B256,
     /// Where it accepts connections.
     pub address: SocketAddr,
+}
+
+impl OperatorEntry {
+    /// What people call it, or the beginning of its id.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let short = || format!("operator {}", self.id.to_string().chars().take(10).collect::<String>());
+        self.name.clone().unwrap_or_else(short)
+    }
 }
 
 /// The committee's table.
@@ -198,6 +210,20 @@ pub struct PeerEntry {
     pub key: B256,
     /// Where it accepts connections.
     pub address: SocketAddr,
+    /// The rollup that a publisher serves: operators take no other rollup's blocks from it. Any, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain_id: Option<ChainId>,
+    /// URL of its status and metrics; absent where they are nobody else's business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
+}
+
+impl PeerEntry {
+    /// Whether this peer may send blocks of the rollup.
+    #[must_use]
+    pub fn publishes(&self, chain_id: ChainId) -> bool {
+        self.role == PeerRole::Publisher && self.chain_id.is_none_or(|own| own == chain_id)
+    }
 }
 
 /// A member, checked.
@@ -283,6 +309,14 @@ pub enum NetworkError {
         path: String,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A publisher serves a chain that is no rollup of the network.
+    #[error("{whose} publishes chain {chain_id}, which is no rollup of this network")]
+    NotAMember {
+        /// The publisher.
+        whose: String,
+        /// The chain.
+        chain_id: ChainId,
     },
     /// The file is not a network file.
     #[error("{path} is no network file: {source}")]
@@ -450,7 +484,7 @@ impl NetworkFile {
         let peers = self
             .peers
             .into_iter()
-            .map(|peer| check_key(&peer.name, peer.key, &mut keys).map(|key| (peer, key)))
+            .map(|peer| check_peer(peer, &members, &mut keys))
             .collect::<Result<_, _>>()?;
         let genesis = Genesis {
             domain: self.domain,
@@ -566,6 +600,19 @@ fn check_operators(
     }
     seats.sort_by_key(|operator| operator.seat);
     Ok(seats)
+}
+
+fn check_peer(
+    peer: PeerEntry,
+    members: &[Member],
+    keys: &mut BTreeSet<B256>,
+) -> Result<(PeerEntry, PublicKey), NetworkError> {
+    let stranger = |id: &ChainId| members.iter().all(|member| member.entry.chain_id != *id);
+    if let Some(chain_id) = peer.chain_id.filter(stranger) {
+        return Err(NetworkError::NotAMember { whose: peer.name, chain_id });
+    }
+    let key = check_key(&peer.name, peer.key, keys)?;
+    Ok((peer, key))
 }
 
 fn check_key(whose: &str, key: B256, keys: &mut BTreeSet<B256>) -> Result<PublicKey, NetworkError> {

@@ -135,6 +135,30 @@ fn operators_that_are_no_committee_are_refused() {
 }
 
 #[test]
+fn a_publisher_is_of_a_rollup_of_the_network() {
+    let with = |chain_id: Option<ChainId>| {
+        let mut file = file();
+        file.peers[0].chain_id = chain_id;
+        file.check()
+    };
+    assert!(with(Some(CHAINS[1])).unwrap().peers[0].0.publishes(CHAINS[1]));
+    assert!(!with(Some(CHAINS[1])).unwrap().peers[0].0.publishes(CHAINS[0]));
+    assert!(with(None).unwrap().peers[0].0.publishes(CHAINS[0]));
+    let stranger = ChainId(7);
+    assert!(matches!(
+        with(Some(stranger)),
+        Err(NetworkError::NotAMember { chain_id, .. }) if chain_id == stranger
+    ));
+}
+
+#[test]
+fn what_older_files_do_not_say_is_absent() {
+    let json = serde_json::to_value(file()).unwrap();
+    assert!(json["peers"][0].get("api").is_none() && json["peers"][0].get("chain_id").is_none());
+    assert_eq!(serde_json::from_value::<NetworkFile>(json).unwrap().peers[0].api, None);
+}
+
+#[test]
 fn a_missing_file_says_what_to_do() {
     let error = NetworkFile::load(std::path::Path::new("/nowhere/network.json")).unwrap_err();
     assert!(error.to_string().contains("hum up"), "{error}");

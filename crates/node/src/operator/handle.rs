@@ -76,6 +76,9 @@ pub enum Event {
     },
 }
 
+/// What happens, as it happens.
+pub type Events = mpsc::Receiver<Event>;
+
 /// The newest state, ready to be read.
 #[derive(Debug)]
 struct View {
@@ -125,7 +128,7 @@ impl OperatorHandle {
     /// What happens from now on. The stream ends for a subscriber that falls too far behind: it then reads the view
     /// and subscribes again.
     #[must_use]
-    pub fn subscribe(&self) -> mpsc::Receiver<Event> {
+    pub fn subscribe(&self) -> Events {
         let (sender, receiver) = mpsc::channel(EVENTS_MAX);
         self.0.subscribers.lock().push(sender);
         receiver
@@ -271,7 +274,9 @@ impl Reporter {
 
     /// People should look at this.
     pub(crate) fn alarm(&self, what: String, at: TimeMs) {
-        self.handle.board().alarm(what.clone(), at);
+        if self.handle.board().alarm(what.clone(), at) {
+            tracing::warn!(alarm = %what, "operator alarm");
+        }
         self.publish(Event::Alarm { what, at });
     }
 

@@ -7,13 +7,13 @@ mod flow;
 use super::*;
 use crate::{
     config::{
-        PeerRole,
+        NetworkFile, PeerRole,
         tests::fixture::{bls_key, network_file, network_key, publisher_key},
     },
     wire::{PublisherMessage, PublisherReply, QUOTAS, Submission},
 };
 use chain::{Believer, Chain};
-use commonware_runtime::{Clock as _, Runner as _, Supervisor as _, deterministic};
+use commonware_runtime::{Clock as _, Metrics as _, Runner as _, Supervisor as _, deterministic};
 use hum_consensus::{
     PrivateKey, Recipients, Signer as _, Tuning,
     simulated::{Link, World},
@@ -37,10 +37,21 @@ struct Net {
 
 impl Net {
     async fn new(context: deterministic::Context, operators: usize, link: Link) -> Self {
-        let network = Arc::new(network_file(operators, &[A, B]).check().unwrap());
+        Self::of(context, operators, link, |_| ()).await
+    }
+
+    /// With another network file.
+    async fn of(
+        context: deterministic::Context,
+        operators: usize,
+        link: Link,
+        change: impl FnOnce(&mut NetworkFile),
+    ) -> Self {
+        let mut file = network_file(operators, &[A, B]);
+        change(&mut file);
+        let network = Arc::new(file.check().unwrap());
         let committee = consensus_committee(&network).unwrap();
         let others = network.peers.iter().map(|(_, key)| key.clone()).collect();
-        assert_eq!(network.peers[0].0.role, PeerRole::Publisher);
         let world = World::new(&context, committee, others, QUOTAS.to_vec(), link).await.unwrap();
         let wires = world.join(&publisher_key().public_key()).await.unwrap();
         let Wires { submit, .. } = wires.try_into().unwrap();

@@ -49,6 +49,8 @@ pub(super) struct Actor<E: Storage> {
     resume_at_ms: u64,
     stage: Stage,
     diverged: bool,
+    /// The head was just read, and the block above the mark can be claimed.
+    ahead: bool,
     source: usize,
     head: Option<BlockRef>,
     /// The highest safe block ever seen.
@@ -95,6 +97,7 @@ impl<E: Storage> Actor<E> {
             resume_at_ms: 0,
             stage: Stage::Joining,
             diverged: false,
+            ahead: false,
             source: 0,
             head: None,
             safe: None,
@@ -146,6 +149,7 @@ impl<E: Storage> Actor<E> {
     fn set_now(&mut self, clock: &impl Clock) {
         let now = clock.current().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         self.now_ms = u64::try_from(now).unwrap_or(u64::MAX);
+        self.shared.set_now(self.now_ms);
     }
 
     const fn now(&self) -> TimeMs {
@@ -190,12 +194,16 @@ impl<E: Storage> Actor<E> {
                 return;
             }
         }
+        if std::mem::take(&mut self.ahead) {
+            self.work = tools.claim(mark, generation).boxed().fuse();
+            return;
+        }
         let ask_safe = self.safe_asked_ms.is_none_or(|at| self.now_ms.saturating_sub(at) >= SAFE_INTERVAL_MS);
         if ask_safe {
             self.safe_asked_ms = Some(self.now_ms);
         }
         let most = self.settled().saturating_add(self.settings.window);
-        self.work = tools.next(mark, generation, ask_safe, most).boxed().fuse();
+        self.work = tools.look(mark, ask_safe, most).boxed().fuse();
     }
 
     /// What tasks use: the node in use first, then the others.
@@ -221,7 +229,10 @@ impl<E: Storage> Actor<E> {
         }
         match done.result {
             Ok(found) => {
-                self.backoff.reset();
+                // Having seen a block is not yet having claimed it.
+                if !matches!(found, Found::Ahead) {
+                    self.backoff.reset();
+                }
                 self.found(found).await
             }
             Err(trouble) => {
@@ -248,6 +259,7 @@ impl<E: Storage> Actor<E> {
                     self.diverge();
                 }
             }
+            Found::Ahead => self.ahead = true,
             Found::Claimed(signed, submission) => self.publish(signed, &submission).await?,
             Found::Rebuilt(submission) => {
                 let block = submission.claim.claim.block;
@@ -270,7 +282,7 @@ impl<E: Storage> Actor<E> {
                 let what =
                     format!("retracted to block {}, generation {}", kept.number, self.journal.generation());
                 tracing::warn!("{what}");
-                self.shared.did(self.now(), what);
+                self.shared.did(what);
                 self.send_retraction();
             }
             Found::Located { held } => self.recover(held).await?,
@@ -294,7 +306,7 @@ impl<E: Storage> Actor<E> {
         self.send_to(block.number, Recipients::Some(self.operators.keys()), true);
         self.shared.claimed(generation, block);
         self.shared.time(block.number, self.now(), |times| &mut times.sent_ms);
-        self.shared.did(self.now(), format!("claimed block {}", block.number));
+        self.shared.did(format!("claimed block {}", block.number));
         Ok(())
     }
 
@@ -311,7 +323,7 @@ impl<E: Storage> Actor<E> {
                 self.operators.restart(held.number);
                 self.enter(Stage::Publishing);
                 self.shared.position(self.journal.generation(), self.journal.mark());
-                self.shared.did(self.now(), format!("took over at block {} from the network", held.number));
+                self.shared.did(format!("took over at block {} from the network", held.number));
             }
             _ => {
                 self.shared.alarm("operators have claims that the journal does not: it was lost or restored");

@@ -72,6 +72,8 @@ impl Trouble {
 pub(super) enum Found {
     /// No new block.
     Quiet,
+    /// The block above the mark can be claimed.
+    Ahead,
     /// The next block, claimed; not yet on disk.
     Claimed(SignedClaim, Submission),
     /// An old claim's block, fetched again.
@@ -114,14 +116,8 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    /// Look for the block above `mark`, and claim it.
-    pub(super) async fn next(
-        self,
-        mark: BlockRef,
-        generation: Generation,
-        ask_safe: bool,
-        most: u64,
-    ) -> Done {
+    /// Look whether there is a block above `mark`, up to `most`.
+    pub(super) async fn look(self, mark: BlockRef, ask_safe: bool, most: u64) -> Done {
         let mut done = Done::only(Ok(Found::Quiet));
         let Some(source) = self.sources.first() else { return done };
         match source.head(Confidence::Latest).await {
@@ -134,18 +130,20 @@ impl Tools {
         }
         let number = mark.number.saturating_add(1);
         if done.head.is_some_and(|head| head.number >= number) && number <= most {
-            done.result = self.claim(source.as_ref(), mark, number, generation).await;
+            done.result = Ok(Found::Ahead);
         }
         done
     }
 
-    async fn claim(
-        &self,
-        source: &dyn Chain,
-        mark: BlockRef,
-        number: u64,
-        generation: Generation,
-    ) -> Result<Found, Trouble> {
+    /// Claim the block above `mark`.
+    pub(super) async fn claim(self, mark: BlockRef, generation: Generation) -> Done {
+        Done::only(self.claimed(mark, generation).await)
+    }
+
+    async fn claimed(&self, mark: BlockRef, generation: Generation) -> Result<Found, Trouble> {
+        let (number, Some(source)) = (mark.number.saturating_add(1), self.sources.first()) else {
+            return Ok(Found::Quiet);
+        };
         let Some(block) = source.block(At::Number(number)).await? else { return Ok(Found::Quiet) };
         if block.parent_hash != mark.hash {
             return Ok(Found::Diverged);

@@ -1,6 +1,7 @@
 //! What a publisher last did and what it waits for, for people, metrics and demos.
 
 use super::{Journal, PublisherError};
+use crate::status::RoleStatus;
 use commonware_runtime::{
     Handle, Metrics, Storage,
     telemetry::metrics::{Counter, Gauge, MetricsExt as _},
@@ -9,14 +10,17 @@ use hum_types::{BlockRef, ChainId, Generation, TimeMs};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Blocks whose times are remembered.
 const TIMES_MAX: usize = 4_096;
 
 /// Where a publisher stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// It waits for operators to say how far they are, before it signs anything.
@@ -28,8 +32,12 @@ pub enum Stage {
 }
 
 /// A publisher at a glance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublisherView {
+    /// What it last did, what it waits for, its alarms: each time that a node or an operator said what cannot be true,
+    /// or the sequencer refused a block.
+    #[serde(flatten)]
+    pub role: RoleStatus,
     /// The rollup.
     pub chain_id: ChainId,
     /// Where it stands.
@@ -44,18 +52,8 @@ pub struct PublisherView {
     pub head: Option<BlockRef>,
     /// Whether operators have set the rollup aside.
     pub quarantined: bool,
-    /// Times that a node or an operator said what cannot be true, or the sequencer refused a block.
-    pub alarms: u64,
-    /// The newest of them.
-    pub last_alarm: Option<String>,
     /// Which of its nodes it reads from, from 0.
     pub source: usize,
-    /// What it last did.
-    pub last_did: String,
-    /// When, by the runtime's clock.
-    pub last_did_ms: TimeMs,
-    /// What it waits for.
-    pub waiting_for: String,
 }
 
 /// When things happened to a block, by the runtime's clock.
@@ -90,11 +88,16 @@ struct Registered {
 pub(super) struct Shared {
     inner: Arc<Mutex<Inner>>,
     metrics: Arc<Registered>,
+    /// The actor's clock, for notes.
+    now_ms: Arc<AtomicU64>,
 }
 
 impl Shared {
     pub(super) fn new<E: Metrics, S: Storage>(context: &E, chain_id: ChainId, journal: &Journal<S>) -> Self {
+        let mut role = RoleStatus::new("publisher");
+        role.waits_for("operators to say how far they are", TimeMs(0));
         let view = PublisherView {
+            role,
             chain_id,
             stage: Stage::Joining,
             generation: journal.generation(),
@@ -102,12 +105,7 @@ impl Shared {
             settled: journal.floor().number,
             head: None,
             quarantined: false,
-            alarms: 0,
-            last_alarm: None,
             source: 0,
-            last_did: "opened the journal".into(),
-            last_did_ms: TimeMs(0),
-            waiting_for: "operators to say how far they are".into(),
         };
         let metrics = Registered {
             claims: context.counter("publisher_claims", "claims signed"),
@@ -123,7 +121,16 @@ impl Shared {
         Self {
             inner: Arc::new(Mutex::new(Inner { view, times: BTreeMap::new() })),
             metrics: Arc::new(metrics),
+            now_ms: Arc::default(),
         }
+    }
+
+    pub(super) fn set_now(&self, now_ms: u64) {
+        self.now_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> TimeMs {
+        TimeMs(self.now_ms.load(Ordering::Relaxed))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -135,24 +142,19 @@ impl Shared {
         change(&mut self.lock().view);
     }
 
-    pub(super) fn did(&self, now: TimeMs, what: String) {
-        self.change(|view| {
-            view.last_did = what;
-            view.last_did_ms = now;
-        });
+    pub(super) fn did(&self, what: impl Into<String>) {
+        self.lock().view.role.did(what, self.now());
     }
 
     pub(super) fn waits(&self, what: impl Into<String>) {
-        self.change(|view| view.waiting_for = what.into());
+        self.lock().view.role.waits_for(what, self.now());
     }
 
     pub(super) fn alarm(&self, what: &str) {
-        tracing::warn!(alarm = what, "publisher alarm");
         self.metrics.alarms.inc();
-        self.change(|view| {
-            view.alarms += 1;
-            view.last_alarm = Some(what.to_owned());
-        });
+        if self.lock().view.role.alarm(what, self.now()) {
+            tracing::warn!(alarm = what, "publisher alarm");
+        }
     }
 
     pub(super) fn claimed(&self, generation: Generation, mark: BlockRef) {

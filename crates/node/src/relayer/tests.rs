@@ -124,8 +124,8 @@ fn a_certified_message_is_in_the_pool_within_a_few_network_delays() {
         bed.check(2);
         let view = relayer.view();
         let counts = view.destinations[&DESTINATION].counts;
-        assert_eq!((counts.delivered, counts.reverted, view.alarms), (2, 0, 0), "{view:?}");
-        assert!(view.last_did.contains("included"), "{view:?}");
+        assert_eq!((counts.delivered, counts.reverted, view.role.alarms_total), (2, 0, 0), "{view:?}");
+        assert!(view.role.last_did().contains("included"), "{view:?}");
     });
 }
 
@@ -161,7 +161,7 @@ fn a_lying_operator_is_heard_by_nobody() {
         bed.pass(3_000).await;
         bed.check(30);
         let view = relayer.view();
-        assert!(view.alarms > 0 && view.destinations[&DESTINATION].counts.reverted == 0, "{view:?}");
+        assert!(view.role.alarms_total > 0 && view.destinations[&DESTINATION].counts.reverted == 0, "{view:?}");
     });
 }
 
@@ -225,7 +225,7 @@ fn two_relayers_do_no_harm() {
         }
         bed.pass(4_000).await;
         bed.check(20);
-        assert_eq!((one.view().alarms, two.view().alarms), (0, 0));
+        assert_eq!((one.view().role.alarms_total, two.view().role.alarms_total), (0, 0));
     });
 }
 
@@ -267,8 +267,7 @@ fn nothing_moves_without_news_and_nothing_is_sent_for_it() {
         bed.pass(60_000).await;
         assert_eq!(bed.rollup.transactions(), 1);
         let view = relayer.view();
-        assert_eq!(view.waiting_for, "new messages");
-        assert_eq!(relayer.status().snapshot().waiting_for.map(|note| note.what), Some(view.waiting_for));
+        assert_eq!(view.role.waits(), "new messages");
     });
 }
 

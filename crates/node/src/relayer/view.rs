@@ -1,21 +1,21 @@
 //! What a relayer last did and what it waits for, for people and metrics.
 
 use super::RelayerError;
-use crate::status::StatusBoard;
+use crate::status::RoleStatus;
 use commonware_runtime::{
     Handle, Metrics,
     telemetry::metrics::{Counter, Gauge, MetricsExt as _},
 };
 use hum_relay::Counts;
 use hum_types::{ChainId, Height, TimeMs};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// A relayer at one destination.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationView {
     /// What it did and has under way there.
     pub counts: Counts,
@@ -24,24 +24,17 @@ pub struct DestinationView {
 }
 
 /// A relayer at a glance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayerView {
+    /// What it last did, what it waits for, its alarms.
+    #[serde(flatten)]
+    pub role: RoleStatus,
     /// The newest height that is certified and replayed; 0 before the first.
     pub certified: Height,
     /// That checkpoint's time.
     pub certified_time_ms: TimeMs,
     /// Where it delivers to.
     pub destinations: BTreeMap<ChainId, DestinationView>,
-    /// Alarms so far.
-    pub alarms: u64,
-    /// The newest of them.
-    pub last_alarm: Option<String>,
-    /// What it last did.
-    pub last_did: String,
-    /// When, by the runtime's clock.
-    pub last_did_ms: TimeMs,
-    /// What it waits for.
-    pub waiting_for: String,
 }
 
 #[derive(Debug)]
@@ -69,7 +62,6 @@ struct Registered {
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
     view: Arc<Mutex<RelayerView>>,
-    board: StatusBoard,
     metrics: Arc<Registered>,
 }
 
@@ -79,15 +71,13 @@ fn clamp(value: impl TryInto<i64>) -> i64 {
 
 impl Shared {
     pub(super) fn new<E: Metrics>(context: &E, destinations: impl Iterator<Item = ChainId> + Clone) -> Self {
+        let mut role = RoleStatus::new("relayer");
+        role.waits_for("operators to send a certificate", TimeMs(0));
         let view = RelayerView {
+            role,
             certified: Height(0),
             certified_time_ms: TimeMs(0),
             destinations: destinations.clone().map(|id| (id, DestinationView::default())).collect(),
-            alarms: 0,
-            last_alarm: None,
-            last_did: "started".into(),
-            last_did_ms: TimeMs(0),
-            waiting_for: "operators to send a certificate".into(),
         };
         let gauges = |id: ChainId| {
             let context = context.child("destination").with_attribute("chain_id", id);
@@ -111,7 +101,6 @@ impl Shared {
         };
         Self {
             view: Arc::new(Mutex::new(view)),
-            board: StatusBoard::new("relayer"),
             metrics: Arc::new(metrics),
         }
     }
@@ -122,24 +111,22 @@ impl Shared {
     }
 
     pub(super) fn did(&self, now: TimeMs, what: String) {
-        self.board.did(what.clone(), now);
-        let mut view = self.lock();
-        view.last_did = what;
-        view.last_did_ms = now;
+        self.lock().role.did(what, now);
     }
 
     pub(super) fn alarm(&self, now: TimeMs, what: &str) {
-        tracing::warn!(alarm = what, "relayer alarm");
-        self.board.alarm(what, now);
         self.metrics.alarms.inc();
-        let mut view = self.lock();
-        view.alarms += 1;
-        view.last_alarm = Some(what.to_owned());
+        if self.lock().role.alarm(what, now) {
+            tracing::warn!(alarm = what, "relayer alarm");
+        }
     }
 
     pub(super) fn certified(&self, height: Height, time_ms: TimeMs) {
         self.metrics.certified.set(clamp(height.0));
         let mut view = self.lock();
+        if view.certified == Height(0) {
+            tracing::info!(%height, "first certificate");
+        }
         view.certified = height;
         view.certified_time_ms = time_ms;
     }
@@ -178,13 +165,13 @@ impl Shared {
             }
             view.destinations.entry(id).or_default().counts = counts;
         }
-        view.waiting_for = match (in_flight, open) {
+        let waiting_for = match (in_flight, open) {
             _ if certified == Height(0) => "operators to send a certificate".into(),
             (Some((id, count)), _) => format!("a block of chain {id} to include {count} transactions"),
             (None, Some((id, count))) => format!("{count} messages to settle on chain {id}"),
             (None, None) => "new messages".into(),
         };
-        self.board.waits_for(view.waiting_for.clone(), now);
+        view.role.waits_for(waiting_for, now);
     }
 }
 
@@ -216,12 +203,6 @@ impl RelayerHandle {
     pub fn watch(&self) -> impl Fn() -> RelayerView + Clone + Send + Sync + 'static {
         let shared = self.shared.clone();
         move || shared.lock().clone()
-    }
-
-    /// The role in its own words, for the API.
-    #[must_use]
-    pub fn status(&self) -> StatusBoard {
-        self.shared.board.clone()
     }
 
     /// Stop at once, as a crash would.

@@ -125,6 +125,10 @@ pub enum RefusalKind {
     Quarantined = 10,
     /// The block's bytes do not begin with the claimed header.
     Malformed = 11,
+    /// Whoever sent it is not the rollup's publisher.
+    Stranger = 12,
+    /// Too much at once from this publisher: send it again later.
+    Busy = 13,
 }
 
 impl TryFrom<u8> for RefusalKind {
@@ -143,6 +147,8 @@ impl TryFrom<u8> for RefusalKind {
             9 => Self::Kept,
             10 => Self::Quarantined,
             11 => Self::Malformed,
+            12 => Self::Stranger,
+            13 => Self::Busy,
             _ => return Err(DecodeError::Value { field: "refusal", value: value.into() }),
         })
     }

@@ -91,6 +91,7 @@ pub(crate) fn network_file(operators: usize, chains: &[ChainId]) -> NetworkFile 
             let member = PossessedKey::check(domain, bls_key, operator, &possession).unwrap();
             members.push((member, Stake(100)));
             OperatorEntry {
+                name: None,
                 id: member.operator_id(),
                 operator,
                 bls_key,
@@ -122,6 +123,8 @@ pub(crate) fn network_file(operators: usize, chains: &[ChainId]) -> NetworkFile 
             role: PeerRole::Publisher,
             key: key_bytes(&publisher_key()),
             address: ([127, 0, 0, 1], 8_000).into(),
+            chain_id: None,
+            api: None,
         }],
     }
 }

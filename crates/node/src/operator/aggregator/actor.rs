@@ -21,7 +21,7 @@ use hum_bls::{Certificate, Seat};
 use hum_consensus::{PublicKey, Recipients, Wire, WireSender};
 use hum_types::{Decode as _, Encode as _, Height, TimeMs};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tracing::{debug, error, warn};
+use tracing::{debug, error};
 
 /// How often certificates are put on disk. A lost one is made again, or had from a peer.
 const SYNC: Duration = Duration::from_secs(1);
@@ -142,7 +142,6 @@ impl<E: Runtime> Table<E> {
             self.gossip(Recipients::One(peer.clone()), &Gossip::Certificate(certificate));
         }
         if let Some(lie) = lie {
-            warn!(seat = %lie.seat, height = %lie.height, header = %lie.header_hash, "attested another header");
             let what = format!("seat {} attested another header at height {}: {lie}", lie.seat, lie.height);
             self.reporter.alarm(what, now(&self.context));
         }

@@ -20,7 +20,7 @@ use commonware_utils::channel::mpsc;
 use hum_types::TimeMs;
 use hum_verify::Verdict;
 use std::{sync::Arc, time::Duration};
-use tracing::{debug, warn};
+use tracing::debug;
 
 /// Longest sleep when nothing is due: a bound for whatever was not foreseen.
 const IDLE: Duration = Duration::from_secs(1);
@@ -111,7 +111,7 @@ impl<E: Runtime> Running<E> {
     fn judged(&mut self, task: Task, verdict: Verdict, took_ms: TimeMs) {
         let Task { chain_id, parent, claimed, .. } = task;
         if let Verdict::Undecided(missing) = &verdict {
-            warn!(%chain_id, number = claimed.number, hash = %claimed.hash, %missing, "block cannot be judged yet");
+            debug!(%chain_id, number = claimed.number, hash = %claimed.hash, %missing, "block cannot be judged yet");
             self.reporter.undecided(chain_id, claimed, missing);
         }
         self.reporter.judged_in(took_ms);
@@ -132,14 +132,19 @@ impl<E: Runtime> Running<E> {
                 let invalid = match judged {
                     Judged::Valid(_) => None,
                     Judged::Invalid(reason) => {
-                        warn!(%chain_id, number = block.number, hash = %block.hash, %reason, "block is invalid");
+                        let number = block.number;
+                        let what = format!("block {number} of chain {chain_id} ({}) is invalid: {reason}", block.hash);
+                        self.reporter.alarm(what, now);
                         Some(reason)
                     }
                 };
                 self.reporter.publish(Event::Judged { chain_id, block, invalid, at: now });
             }
+            Effect::Stuck { chain_id, block, missing } => {
+                let what = format!("block {} of chain {chain_id} cannot be judged: {missing}", block.number);
+                self.reporter.alarm(what, now);
+            }
             Effect::Equivocation { chain_id } => {
-                warn!(%chain_id, "two claims for one number in one generation");
                 self.reporter
                     .alarm(format!("sequencer of chain {chain_id} made two claims for one number"), now);
             }

@@ -17,7 +17,7 @@ use hum_types::{
     Body, ChainId, Change, Checkpoint, Encode as _, Evidence, Generation, HeadClaim, InvalidReason, LaneId,
     LaneIndex, LaneMessage, RollupStatus, SequencerSignature, SignedClaim, TimeMs,
 };
-use hum_verify::Verdict;
+use hum_verify::{Missing, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Verdicts that are worked out at the same time, at most one a rollup.
@@ -34,6 +34,8 @@ pub(crate) enum Effect {
     Claimed { chain_id: ChainId, generation: Generation, block: BlockRef },
     /// A block has its verdict.
     Judged { chain_id: ChainId, block: BlockRef, judged: Judged },
+    /// A block could not be judged again and again.
+    Stuck { chain_id: ChainId, block: BlockRef, missing: Missing },
     /// A sequencer contradicted itself.
     Equivocation { chain_id: ChainId },
 }
@@ -251,9 +253,15 @@ impl Book {
     ) {
         self.running = self.running.saturating_sub(1);
         let Some(track) = self.tracks.get_mut(&chain_id) else { return };
+        let missing = match &verdict {
+            Verdict::Undecided(missing) => Some(missing.clone()),
+            Verdict::Valid(_) | Verdict::Invalid(_) => None,
+        };
         if let Some(judged) = track.finish(block, parent, verdict, now) {
             self.effects.push(Effect::Judged { chain_id, block, judged });
             self.tell_news();
+        } else if let Some(missing) = missing.filter(|_| track.is_stuck(block.hash)) {
+            self.effects.push(Effect::Stuck { chain_id, block, missing });
         }
     }
 

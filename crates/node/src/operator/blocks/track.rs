@@ -29,6 +29,8 @@ const RETRY_MS_MAX: u64 = 8_000;
 /// Views that a rollup is left out for after its first stall; doubles with each further one.
 const LEFT_OUT_VIEWS: u64 = 2;
 const STRIKES_MAX: u32 = 8;
+/// Witnesses that do not do, after which people should look.
+const UNDECIDED_ALARM: u32 = 4;
 
 /// A block that was found valid on its parent.
 #[derive(Debug)]
@@ -85,6 +87,8 @@ pub(crate) struct Track {
     running: Option<Pair>,
     waiters: Vec<Waiter>,
     wanted: BTreeMap<B256, Wanted>,
+    /// How often a block could not be judged.
+    undecided: BTreeMap<B256, (u64, u32)>,
     equivocation: Option<(SignedClaim, SignedClaim)>,
     retraction: Option<AuthenticRetraction>,
     /// When the gas of what was judged so far is paid for.
@@ -124,6 +128,7 @@ impl Track {
             running: None,
             waiters: Vec::new(),
             wanted: BTreeMap::new(),
+            undecided: BTreeMap::new(),
             equivocation: None,
             retraction: None,
             paid_until: TimeMs(0),
@@ -377,6 +382,7 @@ impl Track {
             Verdict::Invalid(reason) => Judged::Invalid(reason.class()),
             Verdict::Undecided(_) => {
                 self.drop_held(block.hash);
+                self.undecided.entry(block.hash).or_insert((block.number, 0)).1 += 1;
                 self.want(block, false, None, now);
                 // What was asked once must not be asked in a tight circle.
                 if let Some(wanted) = self.wanted.get_mut(&block.hash) {
@@ -398,6 +404,11 @@ impl Track {
         Some(judged)
     }
 
+    /// Whether a block has just now been without a verdict too often.
+    pub(crate) fn is_stuck(&self, block: B256) -> bool {
+        self.undecided.get(&block).is_some_and(|(_, times)| *times == UNDECIDED_ALARM)
+    }
+
     /// Follow the finalised chain. `advanced` are the blocks that this checkpoint put on it.
     pub(crate) fn settle(&mut self, rollup: &Rollup, advanced: &[AuthenticClaim]) {
         let (head, generation) = (rollup.head().block, rollup.generation());
@@ -417,6 +428,7 @@ impl Track {
         let oldest = head.number.saturating_sub(HISTORY_BLOCKS_MAX as u64);
         self.claims.retain(|(claimed_in, number), _| *claimed_in >= generation && *number >= oldest);
         self.verdicts.retain(|_, (number, _)| *number >= oldest);
+        self.undecided.retain(|_, (number, _)| *number > head.number);
         self.headers.retain(|_, header| header.block().number >= oldest);
         let running = self.running;
         let stale: Vec<B256> = self

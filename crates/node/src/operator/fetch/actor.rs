@@ -2,11 +2,11 @@
 
 use super::{
     Want,
-    state::{Allowances, Ask, Searches},
+    state::{Ask, Searches},
 };
 use crate::{
     config::Network,
-    operator::{blocks, blocks::Arrived, handle::Reporter},
+    operator::{allowance::Allowances, blocks, blocks::Arrived, handle::Reporter},
     runtime::{Runtime, moment, now},
     wire::{Answer, BlockId, CHECKPOINTS_BYTES_MAX, CHECKPOINTS_MAX, FetchMessage, Question, Submission},
 };
@@ -18,6 +18,9 @@ use hum_types::{ChainId, Checkpoint, Decode as _, Encode as _, Height};
 use std::{sync::Arc, time::Duration};
 use tracing::debug;
 
+/// Questions and bytes that a peer gets in a second.
+const QUESTIONS_PER_SECOND: u64 = 64;
+const BYTES_PER_SECOND: u64 = 16 << 20;
 /// Answers that are read from disk at the same time.
 const READS_MAX: usize = 4;
 const IDLE: Duration = Duration::from_secs(1);
@@ -49,7 +52,7 @@ impl<E: Runtime> Actor<E> {
                 read,
                 reading: 0,
                 searches: Searches::new(others),
-                allowances: Allowances::default(),
+                allowances: Allowances::new(BYTES_PER_SECOND, QUESTIONS_PER_SECOND),
             };
             loop {
                 let until = desk.searches.next_due().map_or_else(|| desk.context.current() + IDLE, moment);

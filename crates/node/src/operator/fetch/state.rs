@@ -127,34 +127,3 @@ impl Searches {
             .min()
     }
 }
-
-/// Questions and bytes that a peer gets in a second, and how many seconds' worth at once.
-const QUESTIONS_PER_SECOND: u64 = 64;
-const BYTES_PER_SECOND: u64 = 16 << 20;
-const BURST_MS: u64 = 2_000;
-/// What a question costs before it is answered.
-const QUESTION_BYTES: u64 = BYTES_PER_SECOND / QUESTIONS_PER_SECOND;
-
-/// How much each peer may still ask: one account in bytes, and a question costs some even if its answer is short.
-#[derive(Default)]
-pub(crate) struct Allowances(BTreeMap<PublicKey, TimeMs>);
-
-impl Allowances {
-    /// Whether this peer may ask now; the question is charged.
-    pub(crate) fn take(&mut self, peer: &PublicKey, now: TimeMs) -> bool {
-        let paid_until = self.0.entry(peer.clone()).or_default();
-        if paid_until.0 > now.0 {
-            return false;
-        }
-        *paid_until = TimeMs(paid_until.0.max(now.0.saturating_sub(BURST_MS)));
-        self.charge(peer, QUESTION_BYTES);
-        true
-    }
-
-    /// Charge an answer beyond what its question cost.
-    pub(crate) fn charge(&mut self, peer: &PublicKey, bytes: u64) {
-        if let Some(paid_until) = self.0.get_mut(peer) {
-            paid_until.0 = paid_until.0.saturating_add(bytes.saturating_mul(1000) / BYTES_PER_SECOND);
-        }
-    }
-}

@@ -103,3 +103,6 @@ impl<E: Runtime> Signer<E> {
         self.records.prune(Height(height.0.saturating_sub(KEPT))).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,18 +2,22 @@
 
 use super::Want;
 use crate::{
-    config::{Network, PeerRole},
-    operator::{blocks, blocks::Arrived, handle::Reporter},
-    runtime::Runtime,
+    config::{Network, PeerEntry, PeerRole},
+    operator::{allowance::Allowances, blocks, blocks::Arrived, handle::Reporter},
+    runtime::{Runtime, now},
     wire::{PublisherMessage, PublisherReply, RefusalKind, Submission},
 };
 use commonware_macros::select;
 use commonware_runtime::Handle;
 use commonware_utils::channel::mpsc;
 use hum_consensus::{PublicKey, Recipients, Wire, WireSender};
-use hum_types::{ChainId, Decode as _, Encode as _, SignedRetraction};
+use hum_types::{ChainId, Decode as _, Encode as _, SignedRetraction, TimeMs};
 use std::{collections::BTreeMap, sync::Arc};
 use tracing::debug;
+
+/// Bytes and messages that a publisher gets in a second: a full block several times over, and questions.
+const BYTES_PER_SECOND: u64 = 32 << 20;
+const MESSAGES_PER_SECOND: u64 = 256;
 
 pub(crate) struct Actor<E> {
     pub(crate) context: E,
@@ -26,14 +30,16 @@ pub(crate) struct Actor<E> {
 impl<E: Runtime> Actor<E> {
     pub(crate) fn start(self, wire: Wire) -> Handle<()> {
         let Self { context, network, mut mailbox, blocks, reporter } = self;
-        context.spawn(move |_| async move {
+        context.spawn(move |context| async move {
             let Wire { sender, mut receiver } = wire;
-            let mut door = Door { network, blocks, reporter, sender, publishers: BTreeMap::new() };
+            let allowances = Allowances::new(BYTES_PER_SECOND, MESSAGES_PER_SECOND);
+            let mut door =
+                Door { network, blocks, reporter, sender, allowances, publishers: BTreeMap::new() };
             loop {
                 select! {
                     message = receiver.recv() => {
                         let Some((peer, bytes)) = message else { return };
-                        door.receive(peer, &bytes).await;
+                        door.receive(peer, &bytes, now(&context)).await;
                     },
                     want = mailbox.recv() => {
                         let Some(want) = want else { return };
@@ -50,12 +56,22 @@ struct Door {
     blocks: blocks::Mailbox,
     reporter: Reporter,
     sender: WireSender,
+    allowances: Allowances,
     /// Who last sent something true for a rollup.
     publishers: BTreeMap<ChainId, PublicKey>,
 }
 
 impl Door {
-    async fn receive(&mut self, peer: PublicKey, bytes: &[u8]) {
+    async fn receive(&mut self, peer: PublicKey, bytes: &[u8], now: TimeMs) {
+        if !self.network.peers.iter().any(|(entry, key)| entry.role == PeerRole::Publisher && *key == peer) {
+            self.reporter.metrics().strangers.inc();
+            debug!(%peer, "no publisher, and sends what publishers send");
+            return;
+        }
+        let busy = !self.allowances.take(&peer, now);
+        if !busy {
+            self.allowances.charge(&peer, bytes.len() as u64);
+        }
         let message = match PublisherMessage::decode(bytes) {
             Ok(message) => message,
             Err(error) => {
@@ -65,8 +81,9 @@ impl Door {
             }
         };
         let reply = match message {
-            PublisherMessage::Submit(submission) => self.submit(&peer, submission).await,
-            PublisherMessage::Retract(retraction) => self.retract(retraction).await,
+            PublisherMessage::Submit(submission) => self.submit(&peer, submission, busy).await,
+            PublisherMessage::Retract(retraction) => self.retract(&peer, retraction, busy).await,
+            PublisherMessage::Ask { .. } if busy => None,
             PublisherMessage::Ask { chain_id } => {
                 self.blocks.status(chain_id).await.map(PublisherReply::Status)
             }
@@ -80,10 +97,32 @@ impl Door {
         }
     }
 
-    async fn submit(&mut self, peer: &PublicKey, submission: Submission) -> Option<PublisherReply> {
+    /// Why this peer's word on the rollup is not even looked at.
+    fn turned_away(&self, peer: &PublicKey, chain_id: ChainId, busy: bool) -> Option<RefusalKind> {
+        let publishes = |(entry, key): &(PeerEntry, PublicKey)| *key == *peer && entry.publishes(chain_id);
+        if self.network.member(chain_id).is_none() {
+            Some(RefusalKind::UnknownRollup)
+        } else if !self.network.peers.iter().any(publishes) {
+            Some(RefusalKind::Stranger)
+        } else if busy {
+            Some(RefusalKind::Busy)
+        } else {
+            None
+        }
+    }
+
+    async fn submit(
+        &mut self,
+        peer: &PublicKey,
+        submission: Submission,
+        busy: bool,
+    ) -> Option<PublisherReply> {
         let claim = submission.claim.claim;
         let (chain_id, generation, block) = (claim.chain_id, claim.generation, claim.block);
         let refused = |kind| Some(PublisherReply::Refused { chain_id, generation, block, kind });
+        if let Some(kind) = self.turned_away(peer, chain_id, busy) {
+            return refused(kind);
+        }
         let Some(sequencer) = self.network.member(chain_id).map(|member| member.entry.sequencer) else {
             return refused(RefusalKind::UnknownRollup);
         };
@@ -98,10 +137,18 @@ impl Door {
         }
     }
 
-    async fn retract(&self, signed: SignedRetraction) -> Option<PublisherReply> {
+    async fn retract(
+        &self,
+        peer: &PublicKey,
+        signed: SignedRetraction,
+        busy: bool,
+    ) -> Option<PublisherReply> {
         let said = signed.retraction;
         let (chain_id, generation) = (said.chain_id, said.generation);
         let refused = |kind| Some(PublisherReply::Refused { chain_id, generation, block: said.kept, kind });
+        if let Some(kind) = self.turned_away(peer, chain_id, busy) {
+            return refused(kind);
+        }
         let Some(member) = self.network.member(chain_id) else {
             return refused(RefusalKind::UnknownRollup);
         };
@@ -122,7 +169,7 @@ impl Door {
                 self.network
                     .peers
                     .iter()
-                    .filter(|(peer, _)| peer.role == PeerRole::Publisher)
+                    .filter(|(peer, _)| peer.publishes(chain_id))
                     .map(|(_, key)| key.clone())
                     .collect(),
             ),

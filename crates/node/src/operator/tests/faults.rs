@@ -229,6 +229,97 @@ fn strangers_and_forgers_are_refused() {
 }
 
 #[test]
+fn only_a_rollups_publisher_is_heard_about_it() {
+    run(13, |context| async move {
+        let mut net = Net::of(context, 4, Link::default(), |file| file.peers[0].chain_id = Some(B)).await;
+        let (mut a, mut b) = (net.chain(A), net.chain(B));
+        let other = a.next(A, 0);
+        net.publish(&other);
+        net.retract(a.clone().retract(1));
+        net.publish(&b.next(A, 0));
+        net.until_head(&b).await;
+        let mut strange = 0;
+        for reply in net.replies().await {
+            match reply {
+                PublisherReply::Refused { chain_id, kind, .. } => {
+                    assert_eq!((chain_id, kind), (A, RefusalKind::Stranger));
+                    strange += 1;
+                }
+                PublisherReply::Accepted { chain_id, .. } => assert_eq!(chain_id, B),
+                _ => {}
+            }
+        }
+        assert_eq!(strange, 8, "a block and a retraction, refused by four operators");
+        assert_eq!(latest(net.handle(0), A).number, other.claim.claim.block.number - 1);
+    });
+}
+
+#[test]
+fn a_peer_that_is_no_publisher_is_not_answered() {
+    run(14, |context| async move {
+        let mut net =
+            Net::of(context, 4, Link::default(), |file| file.peers[0].role = PeerRole::Relayer).await;
+        let mut a = net.chain(A);
+        net.publish(&a.next(B, 0));
+        net.tell(0, &PublisherMessage::Ask { chain_id: A });
+        net.wait(1_000).await;
+        assert_eq!(net.replies().await, []);
+        assert!(latest(net.handle(0), A) != a.head());
+        assert!(net.context.encode().contains("strangers_total{index=\"0\",start=\"1\"} 2"));
+    });
+}
+
+#[test]
+fn a_publisher_that_sends_too_much_is_told_to_wait_and_others_are_heard() {
+    run(15, |context| async move {
+        let mut net = Net::new(context, 4, Link::default()).await;
+        let (mut a, mut b) = (net.chain(A), net.chain(B));
+        let (good, mut large) = (a.next(B, 0), b.next(A, 0));
+        // Well formed as far as a claim goes; what it carries is above the rollup's limit.
+        large.witness = vec![0; 7 << 20].into();
+        for _ in 0..16 {
+            net.tell(0, &PublisherMessage::Submit(large.clone()));
+        }
+        net.wait(50).await;
+        let busy = PublisherReply::Refused {
+            chain_id: B,
+            generation: Generation(0),
+            block: b.head(),
+            kind: RefusalKind::Busy,
+        };
+        let refused = net.replies().await.into_iter().filter(|reply| *reply == busy).count();
+        assert!((1..16).contains(&refused), "{refused} of 16 refused");
+        net.wait(6_000).await;
+        net.publish(&good);
+        net.until_head(&a).await;
+    });
+}
+
+#[test]
+fn a_block_that_nobody_can_judge_is_an_alarm_and_not_invalid() {
+    run(16, |context| async move {
+        let mut net = Net::new(context, 4, Link::default()).await;
+        let (mut a, mut b) = (net.chain(A), net.chain(B));
+        let block = a.next(B, 1);
+        for _ in 0..6 {
+            net.publish(&incomplete(&block));
+            net.wait(1_000).await;
+        }
+        for index in 0..4 {
+            let status = net.handle(index).status();
+            assert!(status.last_alarm().is_some_and(|what| what.contains("cannot be judged")), "{status:?}");
+            assert_eq!(status.alarms_total, 1, "said once");
+        }
+        assert!(net.handle(0).rollups().iter().all(|leaf| leaf.status == RollupStatus::Active));
+        net.publish(&b.next(A, 1));
+        net.until_head(&b).await;
+        net.publish(&block);
+        net.until_head(&a).await;
+        assert!(evidence(net.handle(0)).is_empty() && net.replies().await.len() > 4);
+    });
+}
+
+#[test]
 fn three_of_four_certify_and_two_wait() {
     run(12, |context| async move {
         let mut net = Net::new(context, 4, Link::default()).await;

@@ -103,7 +103,8 @@ impl<E: Storage> Actor<E> {
         self.shared.settled(settled, agreed.quarantined && agreed.generation == self.journal.generation());
         if self.stage == Stage::Joining && self.operators.heard_enough() && self.lost().is_none() {
             self.enter(Stage::Publishing);
-            self.shared.did(self.now(), "joined: enough operators said how far they are".into());
+            self.shared.did("joined: enough operators said how far they are");
+            tracing::info!(generation = %self.journal.generation(), claimed = self.journal.mark().number, "joined the operators");
         }
     }
 
@@ -145,7 +146,11 @@ impl<E: Storage> Actor<E> {
         let number = block.number;
         match kind {
             // It knows better, or will once it has caught up; its status says which.
-            RefusalKind::Settled | RefusalKind::TooFarAhead | RefusalKind::Kept | RefusalKind::Generation => {
+            RefusalKind::Settled
+            | RefusalKind::TooFarAhead
+            | RefusalKind::Kept
+            | RefusalKind::Generation
+            | RefusalKind::Busy => {
                 tracing::debug!(%from, ?kind, number, "operator does not take a block yet");
             }
             RefusalKind::TooLarge => {
@@ -159,7 +164,8 @@ impl<E: Storage> Actor<E> {
             | RefusalKind::Malformed
             | RefusalKind::UnknownRollup
             | RefusalKind::Registration
-            | RefusalKind::Signature => {
+            | RefusalKind::Signature
+            | RefusalKind::Stranger => {
                 self.shared.alarm(&format!("operator {from} refuses block {number}: {kind:?}"));
             }
         }

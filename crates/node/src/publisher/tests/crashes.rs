@@ -89,7 +89,7 @@ fn a_lost_journal_opens_a_generation_in_which_nothing_was_signed() {
         assert_eq!(bench.operators.court.equivocations(), 0);
         assert_eq!(bench.operators.heads(), vec![source.at(15); 4]);
         assert_eq!(publisher.view().generation, Generation(1));
-        assert!(publisher.view().alarms > 0);
+        assert!(publisher.view().role.alarms_total > 0);
     });
 }
 

@@ -10,7 +10,7 @@ fn a_rebuilt_chain_is_retracted_to_the_last_common_block_and_goes_on() {
         source.rebuild(17, 25, 1);
         bench.wait(5_000).await;
         let view = publisher.view();
-        assert_eq!((view.generation, view.claimed, view.alarms), (Generation(1), source.at(25), 0));
+        assert_eq!((view.generation, view.claimed, view.role.alarms_total), (Generation(1), source.at(25), 0));
         assert_eq!(bench.operators.heads(), vec![source.at(25); 4]);
         assert!(bench.operators.court.heard(1, source.at(18)));
         assert!(!bench.operators.court.heard(1, source.at(17)), "what is kept is not claimed again");
@@ -78,7 +78,7 @@ fn safe_blocks_are_never_retracted() {
         bench.wait(5_000).await;
         let view = publisher.view();
         assert_eq!((view.stage, view.generation), (Stage::Stopped, Generation(0)));
-        assert!(view.alarms > 0 && view.last_alarm.unwrap().contains("18 was safe"));
+        assert!(view.role.alarms_total > 0 && view.role.last_alarm().unwrap().contains("18 was safe"));
         assert!(!bench.operators.court.hashes().contains(&source.at(17).hash));
 
         // The node comes to its senses: nobody has to start anything again.
@@ -100,7 +100,7 @@ fn without_permission_it_stops_says_so_and_resumes_when_the_chain_does() {
         source.rebuild(8, 12, 1);
         bench.wait(3_000).await;
         assert_eq!(publisher.view().stage, Stage::Stopped);
-        assert!(publisher.view().waiting_for.contains("permission to retract"));
+        assert!(publisher.view().role.waits().contains("permission to retract"));
         assert_eq!(bench.operators.court.highest(), 10);
         source.rebuild(8, 13, 0);
         bench.wait(10_000).await;
@@ -136,7 +136,7 @@ fn a_poisoned_node_gets_no_claim_and_another_node_takes_over() {
             "a forged claim got out"
         );
         let view = publisher.view();
-        assert!(view.alarms > 0);
+        assert!(view.role.alarms_total > 0);
         assert_eq!(view.generation, Generation(0), "nothing was retracted");
     });
 }
@@ -156,7 +156,7 @@ fn with_poisoned_nodes_only_it_waits_and_resumes() {
         let first = publisher.view();
         assert_eq!((first.stage, first.claimed), (Stage::Stopped, sequencer.at(10)));
         bench.wait(30_000).await;
-        assert!(publisher.view().alarms > first.alarms, "alarms grow while the cause lasts");
+        assert!(publisher.view().role.alarms_total > first.role.alarms_total, "alarms grow while the cause lasts");
 
         source.rebuild(9, 20, 0);
         bench.wait(10_000).await;
@@ -176,7 +176,7 @@ fn a_sequencer_that_rebuilds_lets_its_desk_retract() {
         sequencer.rebuild(6, 14, 1);
         bench.wait(5_000).await;
         assert_eq!(bench.operators.heads(), vec![sequencer.at(14); 4]);
-        assert_eq!((publisher.view().generation, publisher.view().alarms), (Generation(1), 0));
+        assert_eq!((publisher.view().generation, publisher.view().role.alarms_total), (Generation(1), 0));
         assert_eq!(bench.operators.court.equivocations(), 0);
     });
 }

@@ -14,7 +14,7 @@ fn every_block_reaches_every_operator_in_time() {
         }
         assert!(bench.operators.heads().iter().all(|head| *head == source.at(20)));
         let view = publisher.view();
-        assert_eq!((view.stage, view.claimed, view.alarms), (Stage::Publishing, source.at(20), 0));
+        assert_eq!((view.stage, view.claimed, view.role.alarms_total), (Stage::Publishing, source.at(20), 0));
         for (number, times) in publisher.times(2) {
             let (seen, accepted) = (times.seen_ms.unwrap().0, times.accepted_ms.unwrap().0);
             assert!(times.sent_ms.unwrap().0 >= seen, "block {number}");
@@ -143,12 +143,12 @@ fn a_node_that_is_away_is_waited_for() {
         bench.wait(2_000).await;
         source.set_down(true);
         bench.wait(60_000).await;
-        assert!(publisher.view().waiting_for.contains("down"), "{}", publisher.view().waiting_for);
+        assert!(publisher.view().role.waits().contains("down"), "{}", publisher.view().role.waits());
         source.set_down(false);
         source.extend(6, 0);
         bench.wait(6_000).await;
         assert_eq!(bench.operators.heads(), vec![source.at(6); 4]);
-        assert_eq!(publisher.view().alarms, 0);
+        assert_eq!(publisher.view().role.alarms_total, 0);
     });
 }
 
