@@ -28,7 +28,10 @@ use revm::{
     },
     database::State,
 };
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Receives the fees of every block.
 const FEE_RECIPIENT: Address = Address::repeat_byte(0xfe);
@@ -108,10 +111,11 @@ impl<'a> Past<'a> {
         Ok((account.nonce, account.balance))
     }
 
-    /// Headers from `oldest + 1` to the parent's parent: how a witness proves old hashes.
+    /// Headers from `oldest + 1` to the parent, which is always there: how a witness proves old hashes.
     fn headers_above(&self, oldest: u64) -> Vec<Bytes> {
+        let parent = self.hashes.len() - 1;
         let from = usize::try_from(oldest).unwrap_or(usize::MAX).saturating_add(1);
-        let headers = self.hashes.get(from..self.hashes.len() - 1).unwrap_or_default();
+        let headers = self.hashes.get(from.min(parent)..).unwrap_or_default();
         headers.iter().map(|hash| alloy_rlp::encode(&self.blocks[hash].header).into()).collect()
     }
 }
@@ -183,13 +187,24 @@ pub(super) fn make(
     let mut executor = EthBlockExecutor::new(evm, context, spec, AlloyReceiptBuilder::default());
     executor.apply_pre_execution_changes().map_err(BuildError::new)?;
     let (mut included, mut refused) = (Vec::new(), Vec::new());
+    // Senders of which a transaction has to wait: those after it wait with it.
+    let mut patient = BTreeSet::new();
+    let price = u128::from(header.base_fee_per_gas.unwrap_or_default());
     for pending in candidates {
+        if pending.transaction.max_fee_per_gas() < price {
+            patient.insert(pending.sender);
+        }
+        if patient.contains(&pending.sender) {
+            continue;
+        }
         match executor.execute_transaction(Recovered::new_unchecked(&pending.transaction, pending.sender)) {
             Ok(_) => included.push(pending),
             // It waits for a block with more room.
             Err(BlockExecutionError::Validation(
                 BlockValidationError::TransactionGasLimitMoreThanAvailableBlockGas { .. },
-            )) => {}
+            )) => {
+                patient.insert(pending.sender);
+            }
             Err(BlockExecutionError::Validation(_)) => refused.push(pending),
             Err(error) => return Err(BuildError::new(error)),
         }
@@ -213,7 +228,7 @@ pub(super) fn make(
     header.state_root = if template.wrong_state_root { keccak256(state_root) } else { state_root };
 
     let recorder = state.database.source();
-    let headers = recorder.oldest_block().map(|oldest| past.headers_above(oldest)).unwrap_or_default();
+    let headers = past.headers_above(recorder.oldest_block().unwrap_or(u64::MAX));
     let witness = Witness { state: recorder.nodes(), codes: recorder.codes(), headers };
     let block = BlockRef { number: header.number, hash: header.hash_slow() };
     let sealed = Sealed {

@@ -27,6 +27,8 @@ pub struct Genesis {
     pub gas_limit: u64,
     /// Whether a block may have its parent's timestamp.
     pub equal_timestamps: bool,
+    /// How many blocks each tag stays behind the head, by confidence.
+    pub behind: [u64; 3],
     /// Accounts with a balance, in wei.
     pub funded: Vec<(Address, U256)>,
     /// Contracts besides the system's and the CREATE2 deployer: address and runtime code.
@@ -43,6 +45,7 @@ impl Genesis {
             timestamp,
             gas_limit: 60_000_000,
             equal_timestamps: false,
+            behind: [0, 2, 4],
             funded: funded.into_iter().map(|account| (account, balance)).collect(),
             predeploys: Vec::new(),
         }

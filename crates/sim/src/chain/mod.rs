@@ -71,6 +71,7 @@ struct Faults {
 struct Core {
     spec: ChainSpec,
     pieces: Pieces,
+    behind: [u64; 3],
     /// Every block that was ever made.
     blocks: BTreeMap<B256, Sealed>,
     /// Hashes of the canonical chain, by number.
@@ -100,6 +101,7 @@ impl SimChain {
         let core = Core {
             spec,
             pieces,
+            behind: genesis.behind,
             canonical: vec![first.block.hash],
             blocks: BTreeMap::from([(first.block.hash, first)]),
             dropped: BTreeSet::new(),

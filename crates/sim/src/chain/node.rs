@@ -9,8 +9,6 @@ use hum_types::{Address, B256, BlockRef, Bytes, ChainId, Confidence, TimeMs};
 use revm::{Database as _, context::result::ExecutionResult};
 use std::{fmt, time::Duration};
 
-/// How many blocks `safe` and `finalized` stay behind the head.
-const DEPTHS: [u64; 3] = [0, 2, 4];
 /// Gas of a call that changes nothing: the most that a transaction can have (EIP-7825).
 pub(super) const CALL_GAS: u64 = 1 << 24;
 
@@ -50,7 +48,7 @@ impl<E: Clock> SimNode<E> {
 
 impl Core {
     fn tagged(&self, tag: Confidence) -> Result<&Sealed, ReadError> {
-        let number = self.head().block.number.checked_sub(DEPTHS[tag as usize]);
+        let number = self.head().block.number.checked_sub(self.behind[tag as usize]);
         number.and_then(|number| self.numbered(number)).ok_or_else(|| missing("head", format!("a {tag} head")))
     }
 

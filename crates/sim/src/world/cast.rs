@@ -179,6 +179,7 @@ fn rollup(
     let funded = payers.map(|name| Address::from_private_key(&dev_key(&name))).collect();
     let mut genesis = Genesis::new(chain_id, START - 1, funded);
     genesis.equal_timestamps = config.block_time_ms < 1_000;
+    genesis.behind = [0, config.safe_behind, 2 * config.safe_behind];
     let spec = genesis.spec()?;
     let chain = SimChain::new(&genesis)?;
     let secret = keccak256(format!("{} sequencer of {name}", config.seed));

@@ -24,8 +24,12 @@ pub struct WorldConfig {
     pub node_latency_ms: u64,
     /// Time between blocks, in milliseconds.
     pub block_time_ms: u64,
+    /// How many blocks `safe` stays behind the head; `finalized` twice as many.
+    pub safe_behind: u64,
     /// Messages sent from each rollup to each other one.
     pub messages: usize,
+    /// Processes that do not start with the others.
+    pub absent: Vec<Process>,
     /// What goes wrong, and when.
     pub plan: Plan,
     /// Least time that the world goes on after the first message could be sent, in milliseconds.
@@ -46,7 +50,9 @@ impl WorldConfig {
             link: Link { latency_ms: 20, jitter_ms: 5, lost_per_mille: 20 },
             node_latency_ms: 3,
             block_time_ms: Dice(seed).pick("block time", &[250, 500, 1_000]),
+            safe_behind: 2,
             messages: 10,
+            absent: Vec::new(),
             plan: Plan::default(),
             least_ms: 0,
             patience_ms: 180_000,

@@ -59,7 +59,7 @@ impl World {
         if stage.begun_ms.load(Ordering::Relaxed) == 0 {
             world.deploy().await?;
         }
-        for process in world.processes() {
+        for process in world.processes().into_iter().filter(|process| !config.absent.contains(process)) {
             world.start_process(process).await?;
         }
         Ok(world)

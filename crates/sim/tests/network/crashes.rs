@@ -83,18 +83,3 @@ fn a_publisher_that_lost_its_journal_contradicts_nothing() {
         assert!(report.set_aside.is_empty(), "{report:?}");
     });
 }
-
-#[test]
-fn an_operator_that_lost_its_disk_catches_up_from_its_peers() {
-    let world = |seed| {
-        let victim = Process::Operator(Dice(seed).below("victim", 4) as usize);
-        let at_ms = 2_000 + point(seed);
-        let plan = Plan::default()
-            .at(at_ms, Action::Kill(victim))
-            .at(at_ms, Action::LoseDisk(victim))
-            // Longer than a view: what it voted in the one in which it crashed has passed.
-            .at(at_ms + 4_000, Action::Start(victim));
-        WorldConfig { plan, least_ms: at_ms + 8_000, ..small(seed) }
-    };
-    each_world("an_operator_that_lost_its_disk_catches_up_from_its_peers", 4, world, whole);
-}

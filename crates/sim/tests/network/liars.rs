@@ -47,7 +47,8 @@ fn a_false_state_root_sets_its_rollup_aside_until_it_is_taken_back() {
         let plan = Plan::default()
             .at(at_ms(seed), fault(ChainFault::LieAboutState))
             .at(at_ms(seed) + 5_000, fault(ChainFault::TakeBackLies));
-        world(seed, plan)
+        // What was built on the lie is not safe yet.
+        WorldConfig { safe_behind: 64, ..world(seed, plan) }
     };
     each_world("a_false_state_root_sets_its_rollup_aside_until_it_is_taken_back", 4, lie, |report| {
         whole(report);

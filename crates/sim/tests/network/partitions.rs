@@ -1,7 +1,7 @@
 //! Processes that nobody reaches for a long time.
 
 use super::{each_world, whole};
-use hum_sim::world::{Dice, Plan, Process, Report, WorldConfig};
+use hum_sim::world::{Action, Dice, Plan, Process, Report, WorldConfig};
 
 fn world(seed: u64, plan: Plan, least_ms: u64) -> WorldConfig {
     WorldConfig { messages: 5, plan, least_ms, patience_ms: least_ms + 60_000, ..WorldConfig::seeded(seed) }
@@ -32,6 +32,16 @@ fn an_operator_that_was_off_for_long_catches_up_from_its_peers() {
         world(seed, Plan::default().crash(victim, 1_000, 60_000), 66_000)
     };
     each_world("an_operator_that_was_off_for_long_catches_up_from_its_peers", 2, away, whole);
+}
+
+#[test]
+fn an_operator_that_joins_late_catches_up_from_its_peers() {
+    let late = |seed| {
+        let victim = Process::Operator(Dice(seed).below("victim", 4) as usize);
+        let plan = Plan::default().at(20_000, Action::Start(victim));
+        WorldConfig { absent: vec![victim], ..world(seed, plan, 26_000) }
+    };
+    each_world("an_operator_that_joins_late_catches_up_from_its_peers", 2, late, whole);
 }
 
 #[test]
