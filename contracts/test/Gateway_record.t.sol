@@ -59,6 +59,31 @@ contract GatewayRecordTest is World {
     }
 
     /// @notice A registration stays with its chain, except that a slip can be taken back before anything is recorded.
+    function test_constructorBounds() public {
+        bytes memory code = vm.parseJsonBytes(vm.readFile("artifacts/Gateway.json"), ".bytecode");
+        address[3] memory clients = [address(client), address(0), address(client)];
+        uint8[3] memory confidences = [3, 0, 0];
+        address[3] memory owners = [OWNER, OWNER, address(0)];
+        for (uint256 i; i < 3; ++i) {
+            bytes memory values = abi.encode(clients[i], confidences[i], owners[i]);
+            bytes memory expected = abi.encodePacked(IGateway.ConstructorArguments.selector, values);
+            (bool ok, bytes memory answer) = address(this).call(abi.encodeCall(this.create, (abi.encodePacked(code, values))));
+            yes("refused", !ok);
+            eq("error", answer, expected);
+        }
+    }
+
+    function create(bytes calldata initCode) external returns (address created) {
+        bytes memory code = initCode;
+        assembly ("memory-safe") {
+            created := create(0, add(code, 32), mload(code))
+            if iszero(created) {
+                returndatacopy(0, 0, returndatasize())
+                revert(0, returndatasize())
+            }
+        }
+    }
+
     function test_registrationStaysWithItsChain() public {
         bytes32 x = keccak256("x");
         vm.prank(OWNER);

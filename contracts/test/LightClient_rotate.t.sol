@@ -72,6 +72,30 @@ contract LightClientRotateTest is Committees {
         submitRefused("next committee, former epoch", err(ILightClient.SignatureInvalid.selector), "three", header(EPOCH, 19, 0));
     }
 
+    /// @notice The same committee in two epochs: what it signed in one is nothing in the other, height by height.
+    function test_sameCommitteeAgain() public {
+        client.submit(certify("four", header(EPOCH, 20, keccak256(table("four"))), ""));
+        client.installTable(EPOCH + 1, table("four"));
+        Header memory old = header(EPOCH, 21, 0);
+        Header memory claimed = header(EPOCH + 1, 21, 0);
+        bytes32 claimedDigest = digestOf(DOMAIN, 1, claimed);
+        bytes memory c = assemble(claimed, "", signature("four", digestOf(DOMAIN, 1, old), ""), claimedDigest, "");
+        refuses("epoch", err(ILightClient.SignatureInvalid.selector), address(client), abi.encodeCall(client.submit, (c)));
+        yes("signed for it", client.submit(certify("four", claimed, "")));
+    }
+
+    /// @notice An epoch that nothing opened cannot be jumped to, even by who signed for it.
+    function test_noEpochIsSkipped() public {
+        close(20);
+        client.installTable(EPOCH + 1, table("three"));
+        submitRefused(
+            "two ahead", err(ILightClient.TableNotInstalled.selector, uint256(EPOCH + 2)), "three", header(EPOCH + 2, 21, 0)
+        );
+        bytes memory t = table("three");
+        bytes memory unnamed = err(ILightClient.TableHashMismatch.selector, EPOCH + 2, bytes32(0), keccak256(t));
+        refuses("its table", unnamed, address(client), abi.encodeCall(client.installTable, (EPOCH + 2, t)));
+    }
+
     /// @notice Closing headers repeat until one is certified; what a later arriving one says changes nothing.
     function test_firstClosingCounts() public {
         close(20);

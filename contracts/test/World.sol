@@ -103,7 +103,8 @@ abstract contract World is Committees {
     }
 
     function messageId(uint256 index) internal view returns (bytes32) {
-        return keccak256(abi.encodePacked(A, address(gateway), B, uint64(index), messageHash(messages[index])));
+        bytes memory lane = abi.encodePacked(says.chainId, says.facade, says.destination);
+        return keccak256(abi.encodePacked(lane, uint64(index), messageHash(messages[index])));
     }
 
     function push(address to, bytes memory payload) internal {
@@ -138,10 +139,15 @@ abstract contract World is Committees {
         root = level[0];
     }
 
+    /// @notice The rolling hash of the lane's slot, from its messages.
+    function rolling() internal view returns (bytes24 hash) {
+        for (uint256 i; i < messages.length; ++i) hash = bytes24(keccak256(abi.encodePacked(hash, messageHash(messages[i]))));
+    }
+
     function laneLeaf() internal view returns (bytes memory) {
         (bytes32 root,) = prove(leaves(), 0, messages.length);
         return abi.encodePacked(
-            says.facade, says.destination, says.laneGeneration, uint64(messages.length), bytes24("rolling"), root
+            says.facade, says.destination, says.laneGeneration, uint64(messages.length), rolling(), root
         );
     }
 

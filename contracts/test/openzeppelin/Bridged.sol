@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {CrosschainLinked} from "@openzeppelin/contracts/crosschain/CrosschainLinked.sol";
 import {IERC7786GatewaySource} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
+import {IGateway} from "../../src/interfaces/IGateway.sol";
 import {Vm} from "../Vm.sol";
 import {World} from "../World.sol";
 
@@ -38,15 +39,33 @@ abstract contract Bridged is World {
         onB.link(address(gateway), interop(A, address(onA)));
     }
 
-    /// @notice Delivers every message sent on this side since the last call; ends on the other side.
+    /// @notice Delivers every message sent on this side since the last call; ends on the other side. What is certified is
+    /// what the source's lane slot holds, and what was delivered is not delivered again.
     function carry() internal returns (uint256 delivered, uint256 failed) {
         uint256 first = messages.length;
         take();
+        (uint64 count, bytes24 hash) = gateway.lane(says.destination);
+        eq("lane count", count, messages.length);
+        eq("lane hash", bytes32(hash), bytes32(rolling()));
         vm.chainId(says.destination);
         next(100);
         bytes memory c = certificate();
         bytes memory lane = laneProof();
-        return gateway.relay(c, lane, run(first, messages.length - first));
+        bytes memory packed = run(first, messages.length - first);
+        (delivered, failed) = gateway.relay(c, lane, packed);
+        (uint256 again, uint256 failedAgain) = gateway.deliver(packed);
+        eq("nothing twice", again + failedAgain, 0);
+    }
+
+    /// @notice Runs the message with this index again; it failed before.
+    function retry(uint256 index) internal {
+        gateway.retry(run(index, 1));
+    }
+
+    /// @notice Retrying must fail, and the message stays as it is.
+    function retryFails(uint256 index) internal {
+        bytes memory expected = err(IGateway.RetryFailed.selector, messageId(index));
+        refuses("still refused", expected, address(gateway), abi.encodeCall(gateway.retry, (run(index, 1))));
     }
 
     /// @notice Reads the gateway's events as an operator does.
@@ -59,6 +78,7 @@ abstract contract Bridged is World {
             eq("value", value, 0);
             eq("attributes", attributes.length, 0);
             messages.push(Message(says.generation, last20(sender), last20(to), 200_000, payload));
+            eq("send id", logs[i].topics[1], messageId(messages.length - 1));
             eq("sender", sender, interop(says.chainId, last20(sender)));
             eq("recipient", to, interop(says.destination, last20(to)));
         }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {BridgeERC20} from "@openzeppelin/contracts/crosschain/bridges/BridgeERC20.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {IGateway} from "../../src/interfaces/IGateway.sol";
 import {Bridged, Linkable} from "./Bridged.sol";
 
 contract Token is ERC20("Token", "T") {
@@ -56,8 +57,11 @@ contract OpenZeppelinBridgeERC20Test is Bridged {
         onA.crosschainTransfer(interop(B, BOB), 300);
         (, uint256 failed) = carry();
         eq("failed", failed, 1);
+        retryFails(0);
         tokenB.transfer(address(onB), 300);
-        gateway.retry(run(0, 1));
+        retry(0);
         eq("released", tokenB.balanceOf(BOB), 300);
+        bytes memory done = err(IGateway.NotFailed.selector, uint256(messageId(0)), 2);
+        refuses("no second payout", done, address(gateway), abi.encodeCall(gateway.retry, (run(0, 1))));
     }
 }

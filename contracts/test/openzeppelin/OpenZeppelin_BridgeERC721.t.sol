@@ -42,4 +42,23 @@ contract OpenZeppelinBridgeERC721Test is Bridged {
         eq("delivered back", delivered, 1);
         eq("released back", tokenA.ownerOf(7), ALICE);
     }
+
+    /// @notice Not in custody yet on the other side: failed, then released by a retry; others pass meanwhile.
+    function test_missingTokenIsRetried() public {
+        Collection tokenA = new Collection(ALICE, 7);
+        Erc721Bridge onA = new Erc721Bridge(tokenA);
+        Collection tokenB = new Collection(address(this), 7);
+        Erc721Bridge onB = new Erc721Bridge(tokenB);
+        linkBoth(onA, onB);
+        vm.prank(ALICE);
+        tokenA.approve(address(onA), 7);
+        vm.prank(ALICE);
+        onA.crosschainTransferFrom(ALICE, interop(B, BOB), 7);
+        (, uint256 failed) = carry();
+        eq("failed", failed, 1);
+        retryFails(0);
+        tokenB.transferFrom(address(this), address(onB), 7);
+        retry(0);
+        eq("released", tokenB.ownerOf(7), BOB);
+    }
 }

@@ -52,4 +52,23 @@ contract OpenZeppelinBridgeERC7802Test is Bridged {
         eq("burned back", tokenB.totalSupply(), 0);
         eq("minted back", tokenA.balanceOf(BOB), 400);
     }
+
+    /// @notice The token does not trust its bridge yet: nothing is minted until it does, and then once.
+    function test_untrustedBridgeIsRetried() public {
+        Bridgeable tokenA = new Bridgeable(ALICE, 1000);
+        Bridgeable tokenB = new Bridgeable(ALICE, 0);
+        Erc7802Bridge onA = new Erc7802Bridge(tokenA);
+        Erc7802Bridge onB = new Erc7802Bridge(tokenB);
+        tokenA.trust(address(onA));
+        linkBoth(onA, onB);
+        vm.prank(ALICE);
+        onA.crosschainTransfer(interop(B, BOB), 400);
+        (, uint256 failed) = carry();
+        eq("failed", failed, 1);
+        retryFails(0);
+        eq("nothing minted", tokenB.totalSupply(), 0);
+        tokenB.trust(address(onB));
+        retry(0);
+        eq("minted", tokenB.balanceOf(BOB), 400);
+    }
 }

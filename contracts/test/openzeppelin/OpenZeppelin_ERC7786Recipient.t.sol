@@ -33,6 +33,25 @@ contract OpenZeppelinRecipientTest is Bridged {
         eq("delivered", delivered, 1);
         eq("sender", stock.sender(), interop(A, ALICE));
         eq("payload", stock.payload(), "hello");
+
+        turn();
+        Stock back = new Stock(address(gateway));
+        vm.prank(BOB);
+        gateway.sendMessage(interop(A, address(back)), "hello back", none);
+        (delivered,) = carry();
+        eq("delivered back", delivered, 1);
+        eq("sender", back.sender(), interop(B, BOB));
+        eq("payload", back.payload(), "hello back");
+    }
+
+    /// @notice Only the gateway gets through to the recipient, whatever an outsider claims.
+    function test_onlyTheGatewayCalls() public {
+        Stock stock = new Stock(address(gateway));
+        bytes memory call_ = abi.encodeCall(stock.receiveMessage, (keccak256("id"), interop(A, ALICE), "forged"));
+        bytes memory expected = abi.encodeWithSelector(
+            ERC7786Recipient.ERC7786RecipientUnauthorizedGateway.selector, address(this), interop(A, ALICE)
+        );
+        refuses("anybody", expected, address(stock), call_);
     }
 
     /// @notice A recipient chooses its confidence by the gateway it trusts: this one trusts another façade.
