@@ -1,6 +1,6 @@
 //! What the planner knows of one destination.
 
-use crate::{LaneKey, LaneRecord, Policy, Transaction, TransactionId, spend::SpendBook};
+use crate::{LaneKey, LaneRecord, Policy, Transaction, TransactionId, spend::SpendBook, wei};
 use hum_types::Height;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,8 +21,10 @@ pub struct Counts {
     /// Transactions that reverted or would have.
     pub reverted: u64,
     /// Fees of all time, in wei.
+    #[serde(with = "wei")]
     pub spent_wei: u128,
     /// The balance last seen, in wei.
+    #[serde(with = "wei")]
     pub balance_wei: u128,
     /// Messages that are watched.
     pub open: u64,

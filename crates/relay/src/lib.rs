@@ -24,6 +24,7 @@ mod planner;
 mod policy;
 mod spend;
 pub mod storage;
+mod wei;
 
 pub use calldata::{Calldata, CalldataError, calldata, certificate, lane_proof, rollup_proof, run};
 pub use certified::{CertifiedChain, OfferError, Offered};

@@ -1,6 +1,6 @@
 //! What the planner is told, and what it asks for.
 
-use crate::LaneKey;
+use crate::{LaneKey, wei};
 use hum_types::{ChainId, Generation, Height, LaneIndex, TimeMs};
 use serde::Serialize;
 
@@ -205,6 +205,7 @@ pub enum Alarm {
         /// Where.
         destination: ChainId,
         /// What is left, in wei.
+        #[serde(with = "wei")]
         balance_wei: u128,
     },
     /// Nothing more is sent until the period ends.
@@ -212,6 +213,7 @@ pub enum Alarm {
         /// Where.
         destination: ChainId,
         /// The cap, in wei.
+        #[serde(with = "wei")]
         cap_wei: u128,
     },
     /// A recipient refused a message so often that it is left to whoever retries it.
@@ -253,6 +255,40 @@ pub enum Alarm {
         /// Queries in a row without an answer.
         times: u32,
     },
+}
+
+impl std::fmt::Display for Alarm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::LowBalance { destination, balance_wei } => {
+                write!(f, "the paying account has {balance_wei} wei left on chain {destination}")
+            }
+            Self::SpendCapReached { destination, cap_wei } => {
+                write!(f, "{cap_wei} wei are spent on chain {destination}: nothing is sent until the period ends")
+            }
+            Self::MessageLeft { key, index, tries } => write!(
+                f,
+                "message {index} from chain {} to {} was refused {tries} times and is left to whoever retries it",
+                key.source, key.lane.destination
+            ),
+            Self::MessageTooLarge { key, index, gas } => write!(
+                f,
+                "message {index} from chain {} to {} takes {gas} gas, more than a transaction may have",
+                key.source, key.lane.destination
+            ),
+            Self::SourceDenied { key } => {
+                write!(f, "chain {} does not allow messages of chain {}", key.lane.destination, key.source)
+            }
+            Self::MessageReverts { key, index, times } => write!(
+                f,
+                "message {index} from chain {} to {} reverted alone in its transaction, {times} times",
+                key.source, key.lane.destination
+            ),
+            Self::Unreachable { destination, times } => {
+                write!(f, "chain {destination} did not answer {times} times in a row")
+            }
+        }
+    }
 }
 
 /// What the planner asks for.
