@@ -12,6 +12,7 @@ use std::{
 };
 
 /// Where `hum up` puts a network unless told otherwise.
+#[cfg(feature = "devnet")]
 pub(crate) const DEFAULT_DIR: &str = "hum-local";
 /// How long an operator may take to answer a person.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -16,7 +16,7 @@ use hum_chain::{
 use hum_node::api::MessageView;
 use hum_types::{Address, B256, Bytes, Confidence, InteropAddress, PAYLOAD_BYTES_MAX};
 use serde::Serialize;
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::{Duration, Instant}};
 
 /// How often a message that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(50);
@@ -91,6 +91,7 @@ async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
         payload,
         attributes: arguments.min_gas_limit.map(message::gas_attribute).into_iter().collect(),
     };
+    let begun = Instant::now();
     let outcome = submit
         .send(Call::new(from.gateways.latest, call.abi_encode().into()))
         .await
@@ -117,7 +118,7 @@ async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
     }
     if arguments.wait {
         let limit = Duration::from_secs(arguments.timeout_s);
-        let followed = tokio::time::timeout(limit, follow(&client, id, !arguments.json)).await;
+        let followed = tokio::time::timeout(limit, follow(&client, id, (!arguments.json).then_some(begun))).await;
         let view = followed.map_err(|_| {
             eyre!(
                 "not executed within {} s; `hum message show {id}` says what it waits for",
@@ -145,13 +146,13 @@ fn payload(text: &str) -> eyre::Result<Bytes> {
     Ok(bytes.into())
 }
 
-/// Wait until the message was executed, telling each stage once.
-async fn follow(client: &Client, id: B256, tell: bool) -> eyre::Result<MessageView> {
+/// Wait until the message was executed, telling each stage once, with the time since `begun`.
+async fn follow(client: &Client, id: B256, begun: Option<Instant>) -> eyre::Result<MessageView> {
     let mut told = String::new();
     loop {
         if let Some(view) = message::look_up(client, id).await? {
-            if tell && view.stage != told {
-                println!("{}{}", view.stage, elapsed(&view));
+            if let Some(begun) = begun.filter(|_| view.stage != told) {
+                println!("{} {} ms after sending", view.stage, begun.elapsed().as_millis());
             }
             match Executed::of(&view) {
                 Executed::Yes => return Ok(view),
@@ -167,18 +168,5 @@ async fn follow(client: &Client, id: B256, tell: bool) -> eyre::Result<MessageVi
             told = view.stage;
         }
         tokio::time::sleep(POLL).await;
-    }
-}
-
-fn elapsed(view: &MessageView) -> String {
-    let times = view.times_ms;
-    let at = match view.stage.as_str() {
-        "finalised" => times.finalised,
-        "certified" => times.certified,
-        _ => times.executed,
-    };
-    match (times.sent, at) {
-        (Some(sent), Some(at)) => format!(", {} ms after its block", at.0.saturating_sub(sent.0)),
-        _ => String::new(),
     }
 }

@@ -98,7 +98,10 @@ async fn ask(client: &Client) -> Answer {
         let peers = client.network.peers.iter().map(|(peer, _)| peer).filter(move |peer| peer.role == role);
         peers.filter_map(|peer| Some((peer.name.clone(), peer.api.clone()?)))
     };
-    let operators = client.network.operators.iter().map(|seat| {
+    // In the order of their names, as `hum up` lists them; the network has them in the order of the committee.
+    let mut seats: Vec<_> = client.network.operators.iter().collect();
+    seats.sort_by_key(|seat| (seat.entry.label().len(), seat.entry.label()));
+    let operators = seats.into_iter().map(|seat| {
         Process::ask(client, seat.entry.label(), seat.entry.api.clone())
     });
     let publishers = peers(PeerRole::Publisher).map(|(name, api)| Process::ask(client, name, api));

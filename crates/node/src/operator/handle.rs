@@ -296,6 +296,7 @@ impl Reporter {
         let height = checkpoint.header.height;
         Metrics::set(&self.metrics.finalised, height.0);
         self.handle.board().did(format!("finalised checkpoint {height}"), at);
+        self.handle.board().waits_for("attestations of two thirds of the stake", at);
     }
 
     fn certified(&self, certificate: &Arc<Certificate>, at: TimeMs) {
@@ -303,6 +304,9 @@ impl Reporter {
         let certified = self.handle.certified();
         Metrics::set(&self.metrics.certified, certified.0);
         self.handle.board().did(format!("certified checkpoint {}", certificate.height), at);
+        if certified >= self.handle.header().height {
+            self.handle.board().waits_for("the next checkpoint", at);
+        }
     }
 
     /// Keep a certificate, a new one or one from disk.

@@ -214,8 +214,7 @@ impl Actor {
                     Action::Observe(query) => inputs.extend(self.look(query)),
                     Action::Forget { key, index } => self.chain.forget(&key, index),
                     Action::Alarm(alarm) => {
-                        let text = serde_json::to_string(&alarm).unwrap_or_else(|_| format!("{alarm:?}"));
-                        self.shared.alarm(TimeMs(self.now_ms), &text);
+                        self.shared.alarm(TimeMs(self.now_ms), &alarm.to_string());
                     }
                 }
             }

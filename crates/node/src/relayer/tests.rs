@@ -268,6 +268,12 @@ fn nothing_moves_without_news_and_nothing_is_sent_for_it() {
         assert_eq!(bed.rollup.transactions(), 1);
         let view = relayer.view();
         assert_eq!(view.role.waits(), "new messages");
+        // What people and programs read: amounts above 64 bits, too.
+        let json = serde_json::to_value(&view).unwrap();
+        let counts = &json["destinations"]["903"]["counts"];
+        assert_eq!((json["role"].as_str(), counts["spent_wei"].as_str()), (Some("relayer"), Some("100000")));
+        assert!(counts["balance_wei"].as_str().is_some_and(|wei| wei.len() > 19), "{counts}");
+        assert_eq!(serde_json::from_value::<RelayerView>(json).unwrap(), view);
     });
 }
 

@@ -14,6 +14,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+/// Wei in the unit of the metrics, whose values have 63 bits.
+const GWEI: u128 = 1_000_000_000;
+
 /// A relayer at one destination.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationView {
@@ -45,8 +48,8 @@ struct Gauges {
     left: Gauge,
     transactions: Gauge,
     reverted: Gauge,
-    spend_wei: Gauge,
-    balance_wei: Gauge,
+    spend_gwei: Gauge,
+    balance_gwei: Gauge,
     open: Gauge,
     in_flight: Gauge,
 }
@@ -88,8 +91,8 @@ impl Shared {
                 left: context.gauge("relayer_left", "messages left to whoever retries them"),
                 transactions: context.gauge("relayer_transactions", "transactions sent"),
                 reverted: context.gauge("relayer_reverted", "transactions that reverted or would have"),
-                spend_wei: context.gauge("relayer_spend_wei", "fees paid since the start, wei"),
-                balance_wei: context.gauge("relayer_balance_wei", "balance of the paying account, wei"),
+                spend_gwei: context.gauge("relayer_spend_gwei", "fees paid since the start, gwei"),
+                balance_gwei: context.gauge("relayer_balance_gwei", "balance of the paying account, gwei"),
                 open: context.gauge("relayer_open", "messages watched"),
                 in_flight: context.gauge("relayer_in_flight", "transactions under way"),
             }
@@ -153,8 +156,8 @@ impl Shared {
                 gauges.left.set(clamp(counts.left));
                 gauges.transactions.set(clamp(counts.transactions));
                 gauges.reverted.set(clamp(counts.reverted));
-                gauges.spend_wei.set(clamp(counts.spent_wei));
-                gauges.balance_wei.set(clamp(counts.balance_wei));
+                gauges.spend_gwei.set(clamp(counts.spent_wei / GWEI));
+                gauges.balance_gwei.set(clamp(counts.balance_wei / GWEI));
                 gauges.open.set(clamp(counts.open));
                 gauges.in_flight.set(clamp(counts.in_flight));
             }

@@ -50,7 +50,7 @@ impl<E: Runtime> Inner<E> {
                 _ = sleep => {},
             }
         };
-        board.goes_on();
+        board.waits_for("the operators to finalise our proposal", self.now());
         Some(self.seal(&slot, &state, body, time_ms).into())
     }
 
