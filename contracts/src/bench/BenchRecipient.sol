@@ -8,7 +8,9 @@ contract BenchRecipient {
     /// @notice Messages accepted so far.
     uint256 public count;
 
+    /// @notice Not the gateway.
     error WrongCaller(address caller);
+    /// @notice The payload is not 64 bytes.
     error WrongLength(uint256 found);
 
     constructor(address gateway) {

@@ -194,13 +194,14 @@ interface IGateway is IERC7786GatewaySource {
     // ---- Records
 
     /// @notice Records a source's status and its lane to here, proven against a checkpoint the light client holds.
-    /// @dev Callable by anyone. Emits {LaneRecorded} and {RollupRecorded}. Reverts with the errors under "Records".
+    /// @dev Callable by anyone. Emits {RollupRecorded}, then {LaneRecorded}. Reverts {SourceNotAllowed} and with the errors
+    /// under "Records".
     /// @param lane packed as in the table above
     function recordLane(bytes calldata lane) external;
 
     /// @notice Records a source's status only: pushes a quarantine, or shows that it is still Active.
     /// @dev Callable by anyone. Emits {RollupRecorded}. At `Latest` and `Safe` a new generation also drops the recorded
-    /// lane, which was the old one's. Reverts with the errors under "Records".
+    /// lane, which was the old one's. Reverts {SourceNotAllowed} and with the errors under "Records" that are not about a lane.
     /// @param rollup packed as in the table above
     function recordRollup(bytes calldata rollup) external;
 
@@ -208,7 +209,9 @@ interface IGateway is IERC7786GatewaySource {
 
     /// @notice Delivers a run of messages of a recorded lane: each at most once, in order, none holding up the next.
     /// @dev Callable by anyone. A message already done, or failed before, is skipped. Emits {Delivered} or {Failed} for
-    /// each message run. Reverts with the errors under "Delivery"; too little gas reverts the whole call.
+    /// each message run. Reverts {SourceNotAllowed}, {PayloadTooLong} and with the errors under "Delivery" that are not about
+    /// `retry`; too little gas reverts the whole call. A recipient may send and record from inside its message, but not
+    /// deliver here: {Reentered}.
     /// @param run packed as in the table above
     /// @return delivered messages accepted by their recipient in this call
     /// @return failed messages refused by their recipient in this call
@@ -221,7 +224,8 @@ interface IGateway is IERC7786GatewaySource {
 
     /// @notice Certificate, lane and messages in one transaction. An empty part is left out.
     /// @dev Callable by anyone. When a later checkpoint of the source is recorded already, the lane is only proven, and
-    /// the run delivered against it: that somebody else was faster does no harm.
+    /// the run delivered against it: that somebody else was faster does no harm. Emits and reverts as ILightClient.submit,
+    /// {recordLane} and {deliver}.
     /// @param certificate as ILightClient.submit takes it
     /// @param lane as {recordLane} takes it
     /// @param run as {deliver} takes it
@@ -231,7 +235,7 @@ interface IGateway is IERC7786GatewaySource {
 
     // ---- Views
 
-    /// @notice What became of a message here.
+    /// @notice What became of a message here. None for a message that does not exist.
     function statusOf(bytes32 registration, uint32 generation, uint64 index) external view returns (MessageStatus);
 
     /// @notice What is recorded of a source.

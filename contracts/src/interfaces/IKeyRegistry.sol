@@ -18,7 +18,9 @@ interface IKeyRegistry {
     error PossessionNotProven(bytes32 digest);
 
     /// @notice Registers the caller's key. Once for each operator and each key.
-    /// @dev Emits {KeyRegistered}. Reverts with the errors above and {Bn254.PrecompileFailed} for a point off its curve.
+    /// @dev Callable by anyone, for itself only: the possession names the caller, so a copied one is worth nothing.
+    /// Emits {KeyRegistered}. Reverts, in this order: {IdentityPoint}, {OperatorHasKey}, {KeyTaken},
+    /// {Bn254.PrecompileFailed} for a coordinate out of range or a point off its curve, {PossessionNotProven}.
     /// @param key in G1
     /// @param keyG2 the same key in G2
     /// @param possession signature over {possessionDigest} of the key and the caller

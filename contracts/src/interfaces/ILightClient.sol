@@ -64,13 +64,18 @@ interface ILightClient {
     /// @dev Callable by anyone. Checkpoints have `RING` places, chosen by height, so that a proof against one height
     /// stays good when others certify the next. A place only ever moves to a greater height.
     /// Emits {EpochClosed} when the header names the next table for the first time; else no event, for gas: ask {checkpointAt}.
-    /// Reverts with one of the errors above; nothing else changes state.
+    /// Reverts {CertificateLength}, {UnknownScheme}, {CheckpointNotNewer}, {TableNotInstalled},
+    /// {HeightOutsideEpoch}, {IdentitySignature}, {RootHintWrong}, {AbsenteesNotAscending}, {AbsenteeOutOfRange},
+    /// {QuorumNotReached}, {IdentityKey}, {PrecompileFailed}, {SignatureInvalid}. What is wrong with the domain or the kind
+    /// of a statement shows as {SignatureInvalid}: neither is in the bytes.
     /// @param certificate packed as in the table above
     /// @return accepted false when exactly this checkpoint was held already (nothing is checked or changed then)
     function submit(bytes calldata certificate) external returns (bool accepted);
 
-    /// @notice Makes the committee table of an epoch readable. Callable by anyone; the bytes must hash to what genesis
-    /// or a certificate named. Emits {TableInstalled}.
+    /// @notice Makes the committee table of an epoch readable. The bytes must hash to what genesis or a certificate named,
+    /// so it does not matter who brings them, or who is first.
+    /// @dev Callable by anyone, once for each epoch. Emits {TableInstalled}. Reverts, in this order: {TableLength},
+    /// {TableHashMismatch}, {TableStakeWrong}, {TableAlreadyInstalled}, {TableNotCreated} (bring more gas).
     /// @param epoch whose table it is
     /// @param table `entry 0 ‖ entries` as in docs/protocol.md
     function installTable(uint64 epoch, bytes calldata table) external;

@@ -26,6 +26,7 @@ library Bn254 {
     uint256 internal constant G2_Y_IM = 4082367875863433681332203403145435568316851327593401208105741076214120093531;
     uint256 internal constant G2_Y_RE = 8495653923123431417604973247489272438418190587263600148770280649306958101930;
 
+    /// @notice A precompile refused its input (a coordinate out of range, a point off its curve) or this chain lacks it.
     error PrecompileFailed(uint256 precompile);
 
     /// @notice EigenLayer's try-and-increment: `x = digest mod P`, one up while `x³ + 3` is no square.
