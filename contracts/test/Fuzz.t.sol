@@ -142,6 +142,33 @@ contract FuzzTest is World {
         used -= offset;
     }
 
+    /// @notice A recipient is called with the one ABI encoding of what was sent: nothing of a longer message before it, nor
+    /// of a longer sender, is left in between.
+    function testFuzz_whatTheRecipientSees(uint64 chainId, address sender, uint8 size, uint256 seed) public {
+        chainId >>= 8 * (seed % 8);
+        if (chainId == 0 || chainId == A || chainId == B) chainId = 77;
+        begin(0);
+        (says.chainId, says.registration) = (chainId, keccak256("registration of any chain"));
+        vm.prank(OWNER);
+        gateway.allow(chainId, says.registration);
+        delete messages;
+        Mirror mirror = new Mirror();
+        for (uint256 i; i < 4; ++i) {
+            bytes memory payload = new bytes(uint256(keccak256(abi.encode(seed, i))) % (1 + uint256(size)));
+            for (uint256 k; k < payload.length; ++k) payload[k] = 0xff;
+            messages.push(Message(uint32(1 + i % 2), sender, address(mirror), 200_000, payload));
+        }
+        says.height = 20;
+        record();
+        gateway.deliver(run(0, 4));
+        for (uint256 i; i < 4; ++i) {
+            bytes memory from = InteroperableAddress.formatEvmV1(chainId, sender);
+            bytes memory expected = abi.encodeCall(mirror.receiveMessage, (messageId(i), from, messages[i].payload));
+            eq("seen", mirror.seen(i), keccak256(expected));
+            eq("done", uint256(gateway.statusOf(says.registration, messages[i].generation, uint64(i))), 2);
+        }
+    }
+
     // ---- Proofs
 
     function testFuzz_spoiledLaneProof(uint256 seed) public {
@@ -226,6 +253,16 @@ contract FuzzTest is World {
 contract Strict {
     function receiveMessage(bytes32, bytes calldata, bytes calldata payload) external payable returns (bytes4) {
         require(gasleft() + 1_000 > uint256(bytes32(payload[:32])));
+        return this.receiveMessage.selector;
+    }
+}
+
+/// @notice Remembers the calls it gets, byte by byte.
+contract Mirror {
+    bytes32[] public seen;
+
+    function receiveMessage(bytes32, bytes calldata, bytes calldata) external payable returns (bytes4) {
+        seen.push(keccak256(msg.data));
         return this.receiveMessage.selector;
     }
 }
