@@ -283,7 +283,7 @@ impl Archive {
     ) -> Result<RunProof, ArchiveError> {
         let missing = ArchiveError::Lane { source_chain: source, lane: id };
         let then = self.state_at(height)?.rollup(source).ok_or(missing.clone())?;
-        let now = self.newest.rollup(source).ok_or(missing.clone())?;
+        let now = self.newest.rollup(source).ok_or(missing)?;
         if then.generation() != now.generation() {
             return Err(ArchiveError::Retracted { header: then.generation(), newest: now.generation() });
         }
