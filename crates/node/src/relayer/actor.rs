@@ -139,6 +139,7 @@ impl Actor {
                 return;
             }
         };
+        self.follower.news_from(from, self.now_ms);
         let heard = self.follower.judge(from, offered, self.now_ms);
         self.heard(from, vec![heard]);
     }

@@ -7,6 +7,8 @@ use hum_types::Height;
 
 /// How long an operator that sent what cannot be true is not listened to.
 const MUTED_MS: u64 = 30_000;
+/// How soon an operator from which no news come is asked to send some again: it may have been away, or started anew.
+const FOLLOW_AGAIN_MS: u64 = 500;
 /// A gap above this many heights is closed by certificates in between.
 const STRIDE: u64 = CHECKPOINTS_MAX as u64;
 
@@ -14,6 +16,19 @@ const STRIDE: u64 = CHECKPOINTS_MAX as u64;
 struct Operator {
     key: PublicKey,
     muted_until_ms: u64,
+    /// When it was last asked for news.
+    followed_ms: Option<u64>,
+    /// When it last sent some.
+    news_ms: u64,
+}
+
+impl Operator {
+    /// Whether to ask it for news now.
+    fn due(&self, now_ms: u64) -> bool {
+        let silent_ms = now_ms.saturating_sub(self.news_ms);
+        let every_ms = if silent_ms < FOLLOW_AGAIN_MS { FOLLOW_LEASE_MS / 3 } else { FOLLOW_AGAIN_MS };
+        self.followed_ms.is_none_or(|at| now_ms.saturating_sub(at) >= every_ms)
+    }
 }
 
 #[derive(Debug)]
@@ -50,7 +65,6 @@ pub(super) struct Follower {
     /// Where the page that an answer left unfinished goes on.
     resume: Option<Height>,
     questions: u64,
-    followed_ms: Option<u64>,
     advanced_ms: u64,
     /// Questions in a row that led nowhere.
     fruitless: u32,
@@ -63,7 +77,8 @@ impl Follower {
         answer_timeout_ms: u64,
         quiet_ms: u64,
     ) -> Self {
-        let operators = operators.into_iter().map(|key| Operator { key, muted_until_ms: 0 }).collect();
+        let operator = |key| Operator { key, muted_until_ms: 0, followed_ms: None, news_ms: 0 };
+        let operators = operators.into_iter().map(operator).collect();
         Self {
             operators,
             follow,
@@ -73,7 +88,6 @@ impl Follower {
             asked: None,
             resume: None,
             questions: 0,
-            followed_ms: None,
             advanced_ms: 0,
             fruitless: 0,
         }
@@ -86,18 +100,22 @@ impl Follower {
 
     /// Operators whose news should be asked for again now.
     pub(super) fn follow(&mut self, now_ms: u64) -> Vec<PublicKey> {
-        let due = self.followed_ms.is_none_or(|at| now_ms.saturating_sub(at) >= FOLLOW_LEASE_MS / 3);
-        if !due {
-            return Vec::new();
+        let first = self.turn.min(self.operators.len());
+        let (before, from) = self.operators.split_at_mut(first);
+        let followed = from.iter_mut().chain(before).filter(|operator| operator.muted_until_ms <= now_ms);
+        let mut due = Vec::new();
+        for operator in followed.take(self.follow).filter(|operator| operator.due(now_ms)) {
+            operator.followed_ms = Some(now_ms);
+            due.push(operator.key.clone());
         }
-        self.followed_ms = Some(now_ms);
-        let count = self.operators.len().max(1);
-        (0..count)
-            .filter_map(|step| self.operators.get((self.turn + step) % count))
-            .filter(|operator| operator.muted_until_ms <= now_ms)
-            .take(self.follow)
-            .map(|operator| operator.key.clone())
-            .collect()
+        due
+    }
+
+    /// News came from this operator, whatever they are.
+    pub(super) fn news_from(&mut self, peer: &PublicKey, now_ms: u64) {
+        for operator in self.operators.iter_mut().filter(|operator| operator.key == *peer) {
+            operator.news_ms = now_ms;
+        }
     }
 
     /// The next question, and to whom.
@@ -217,8 +235,6 @@ impl Follower {
         for operator in self.operators.iter_mut().filter(|operator| operator.key == *peer) {
             operator.muted_until_ms = now_ms.saturating_add(MUTED_MS);
         }
-        // Others may have to be followed instead.
-        self.followed_ms = None;
     }
 
     fn failed(&mut self) {
@@ -227,3 +243,6 @@ impl Follower {
         self.turn = (self.turn + 1) % self.operators.len().max(1);
     }
 }
+
+#[cfg(test)]
+mod tests;
