@@ -11,6 +11,9 @@ abstract contract Committees is Test {
     uint64 internal constant EPOCH = 5;
 
     string private json;
+    /// @dev Reading JSON is slow, and tests sign often.
+    mapping(bytes32 committee => uint256[]) private secretsOf;
+    mapping(bytes32 committeeAndAbsent => bytes) private keyOf;
 
     /// @notice The fields of a header; `certify` fills in the domain and the epoch of the signer.
     struct Header {
@@ -73,13 +76,23 @@ abstract contract Committees is Test {
     }
 
     function secretSum(string memory committee, bytes memory absent) internal returns (uint256 sum) {
-        uint256[] memory secrets = vm.parseJsonUintArray(_json(), string.concat(".", committee, ".secrets"));
+        bytes32 known = keccak256(bytes(committee));
+        if (secretsOf[known].length == 0) {
+            secretsOf[known] = vm.parseJsonUintArray(_json(), string.concat(".", committee, ".secrets"));
+        }
+        uint256[] memory secrets = secretsOf[known];
         for (uint256 i; i < absent.length; ++i) secrets[uint8(absent[i])] = 0;
         for (uint256 i; i < secrets.length; ++i) sum = addmod(sum, secrets[i], Bn254.R);
     }
 
     function signersKey(string memory committee, bytes memory absent) internal returns (bytes memory) {
         if (absent.length == 0) return "";
+        bytes32 known = keccak256(abi.encode(committee, absent));
+        if (keyOf[known].length == 0) keyOf[known] = _signersKey(committee, absent);
+        return keyOf[known];
+    }
+
+    function _signersKey(string memory committee, bytes memory absent) private returns (bytes memory) {
         for (uint256 set; set < 8; ++set) {
             string memory path = string.concat(".", committee, ".absent[", vm.toString(set), "]");
             uint256[] memory indexes = vm.parseJsonUintArray(_json(), string.concat(path, ".indexes"));
