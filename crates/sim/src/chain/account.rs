@@ -57,7 +57,11 @@ impl<E: Clock> SimAccount<E> {
     }
 
     /// Sign a call and hand it in; the outcome comes with its block.
-    fn hand_in(&self, call: Call, gas_limit: u64) -> Result<(TxEnvelope, oneshot::Receiver<Outcome>), SubmitError> {
+    fn hand_in(
+        &self,
+        call: Call,
+        gas_limit: u64,
+    ) -> Result<(TxEnvelope, oneshot::Receiver<Outcome>), SubmitError> {
         let most = self.base_fee().saturating_mul(2).saturating_add(TIP);
         let (transaction, balance) = {
             let core = self.chain.lock();

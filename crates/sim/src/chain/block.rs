@@ -97,7 +97,10 @@ impl Source for Past<'_> {
 
 impl<'a> Past<'a> {
     fn tip(&self) -> &'a Sealed {
-        self.hashes.last().and_then(|hash| self.blocks.get(hash)).expect("every hash of the chain has its block")
+        self.hashes
+            .last()
+            .and_then(|hash| self.blocks.get(hash))
+            .expect("every hash of the chain has its block")
     }
 
     /// The state after the block.
@@ -212,7 +215,8 @@ pub(super) fn make(
     let (_, result) = executor.finish().map_err(BuildError::new)?;
     let changes = state.transition_state.take().unwrap_or_default();
     let infos = changes.transitions.values().filter_map(|change| change.info.as_ref());
-    let codes = infos.filter_map(|info| Some((info.code_hash, info.code.as_ref()?.original_bytes()))).collect();
+    let codes =
+        infos.filter_map(|info| Some((info.code_hash, info.code.as_ref()?.original_bytes()))).collect();
     let mut nodes = Vec::new();
     let state_root = state
         .database
@@ -222,7 +226,8 @@ pub(super) fn make(
     let encoded: Vec<Vec<u8>> = included.iter().map(|pending| pending.transaction.encoded_2718()).collect();
     header.transactions_root = ordered_trie_root_encoded(&encoded);
     header.receipts_root = calculate_receipt_root(&result.receipts);
-    header.logs_bloom = result.receipts.iter().fold(Default::default(), |bloom, receipt| bloom | receipt.bloom());
+    header.logs_bloom =
+        result.receipts.iter().fold(Default::default(), |bloom, receipt| bloom | receipt.bloom());
     header.gas_used = result.gas_used;
     header.requests_hash = Some(result.requests.requests_hash());
     header.state_root = if template.wrong_state_root { keccak256(state_root) } else { state_root };
@@ -248,7 +253,12 @@ fn environment(spec: &ChainSpec, header: &Header) -> EvmEnv {
 }
 
 /// What became of each transaction, with positions of logs counted over the block.
-fn outcomes(header: &Header, block: BlockRef, included: &[Pending], receipts: &[ReceiptEnvelope]) -> Vec<Outcome> {
+fn outcomes(
+    header: &Header,
+    block: BlockRef,
+    included: &[Pending],
+    receipts: &[ReceiptEnvelope],
+) -> Vec<Outcome> {
     let (mut gas_before, mut position) = (0, 0);
     let mut outcomes = Vec::with_capacity(receipts.len());
     for (pending, receipt) in included.iter().zip(receipts) {

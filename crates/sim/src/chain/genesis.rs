@@ -7,7 +7,10 @@ use alloy_primitives::{Address, B256, Bytes, U256, bytes, keccak256, map::B256Ma
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 use hum_chain::contracts::CREATE2_DEPLOYER;
 use hum_types::ChainId;
-use hum_verify::{ChainSpec, SpecError, trie::{NodeSet, Trie}};
+use hum_verify::{
+    ChainSpec, SpecError,
+    trie::{NodeSet, Trie},
+};
 
 /// Runtime code at [`CREATE2_DEPLOYER`].
 const CREATE2_DEPLOYER_CODE: Bytes = bytes!(
@@ -70,7 +73,10 @@ impl Genesis {
         let contracts = [
             (eip4788::BEACON_ROOTS_ADDRESS, eip4788::BEACON_ROOTS_CODE.clone()),
             (eip2935::HISTORY_STORAGE_ADDRESS, eip2935::HISTORY_STORAGE_CODE.clone()),
-            (eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE.clone()),
+            (
+                eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+                eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE.clone(),
+            ),
             (
                 eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
                 eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE.clone(),

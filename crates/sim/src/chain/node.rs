@@ -49,7 +49,9 @@ impl<E: Clock> SimNode<E> {
 impl Core {
     fn tagged(&self, tag: Confidence) -> Result<&Sealed, ReadError> {
         let number = self.head().block.number.checked_sub(self.behind[tag as usize]);
-        number.and_then(|number| self.numbered(number)).ok_or_else(|| missing("head", format!("a {tag} head")))
+        number
+            .and_then(|number| self.numbered(number))
+            .ok_or_else(|| missing("head", format!("a {tag} head")))
     }
 
     fn at(&self, at: At) -> Option<&Sealed> {
@@ -82,7 +84,8 @@ impl Core {
         let logs = blocks.flat_map(|sealed| &sealed.outcomes).flat_map(|outcome| &outcome.logs);
         let wanted = |log: &&Log| {
             (query.addresses.is_empty() || query.addresses.contains(&log.address))
-                && (query.topics.is_empty() || log.topics.first().is_some_and(|topic| query.topics.contains(topic)))
+                && (query.topics.is_empty()
+                    || log.topics.first().is_some_and(|topic| query.topics.contains(topic)))
         };
         logs.filter(wanted).cloned().collect()
     }
@@ -144,7 +147,8 @@ impl<E: Clock> Chain for SimNode<E> {
 
     fn call(&self, to: Address, data: Bytes, at: At) -> BoxFuture<'_, Result<Bytes, ReadError>> {
         self.ask(move |core| {
-            let result = block::call(&core.spec, core.past_at(at)?, Address::ZERO, &Call::new(to, data), CALL_GAS);
+            let result =
+                block::call(&core.spec, core.past_at(at)?, Address::ZERO, &Call::new(to, data), CALL_GAS);
             match result.map_err(|error| failed("call")(error.to_string()))? {
                 ExecutionResult::Success { output, .. } => Ok(output.into_data()),
                 ExecutionResult::Revert { output, .. } => {

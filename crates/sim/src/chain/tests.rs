@@ -25,7 +25,8 @@ fn genesis() -> Genesis {
 /// Blocks each second for as long as the test runs.
 fn run<T>(genesis: &Genesis, test: impl AsyncFnOnce(SimChain, Context) -> T) -> T {
     let chain = SimChain::new(genesis).unwrap();
-    let config = deterministic::Config::new().with_seed(1).with_start_time(UNIX_EPOCH + Duration::from_secs(START));
+    let config =
+        deterministic::Config::new().with_seed(1).with_start_time(UNIX_EPOCH + Duration::from_secs(START));
     deterministic::Runner::new(config).start(|context| async move {
         let ticking = chain.clone();
         context.child("chain").spawn(move |context| async move {
@@ -191,7 +192,11 @@ fn lies_are_judged_as_what_they_are() {
     chain.produce(START + 3).unwrap();
     let verdicts = judge(&chain, vec![]);
     assert!(matches!(verdicts[0], Verdict::Valid(_)));
-    assert!(matches!(&verdicts[1], Verdict::Invalid(Reason::Hash { field: "state root", .. })), "{:?}", verdicts[1]);
+    assert!(
+        matches!(&verdicts[1], Verdict::Invalid(Reason::Hash { field: "state root", .. })),
+        "{:?}",
+        verdicts[1]
+    );
 
     let own = chain.evidence(3).unwrap();
     let sibling = chain.equivocate().unwrap().unwrap();

@@ -100,7 +100,13 @@ impl Books {
     }
 
     /// Follow one run of an operator.
-    pub(super) fn follow(&self, context: Context, who: String, mut events: mpsc::Receiver<Event>, trace: Trace) {
+    pub(super) fn follow(
+        &self,
+        context: Context,
+        who: String,
+        mut events: mpsc::Receiver<Event>,
+        trace: Trace,
+    ) {
         let books = self.clone();
         context.spawn(move |context| async move {
             let mut expected = Height(1);
@@ -187,8 +193,11 @@ impl Books {
     /// What must not be: everything noted on the way, and what the whole shows.
     pub(super) fn violations(&self) -> Vec<String> {
         let mut pages = self.lock();
-        let hashes: BTreeMap<Height, B256> =
-            pages.finalised.iter().map(|(height, (checkpoint, _))| (*height, checkpoint.header.hash())).collect();
+        let hashes: BTreeMap<Height, B256> = pages
+            .finalised
+            .iter()
+            .map(|(height, (checkpoint, _))| (*height, checkpoint.header.hash()))
+            .collect();
         let mut found = Vec::new();
         // An operator attests a moment before it tells that it finalised.
         let newest = hashes.keys().next_back().copied().unwrap_or(Height(0));
@@ -212,20 +221,22 @@ impl Books {
         let pages = self.lock();
         let beat = |(height, (checkpoint, at_ms)): (&Height, &(Arc<Checkpoint>, u64))| {
             let body = &checkpoint.body;
-            let quarantined = body.changes.iter().filter_map(|change| match change {
-                Change::Quarantine {
-                    evidence:
-                        Evidence::Equivocation { one: claim, .. } | Evidence::InvalidBlock { claim, .. },
-                } => Some(claim.claim.chain_id),
-                Change::Retract { .. } => None,
-            });
+            let quarantined =
+                body.changes.iter().filter_map(|change| match change {
+                    Change::Quarantine {
+                        evidence:
+                            Evidence::Equivocation { one: claim, .. } | Evidence::InvalidBlock { claim, .. },
+                    } => Some(claim.claim.chain_id),
+                    Change::Retract { .. } => None,
+                });
             let retracted = body.changes.iter().filter_map(|change| match change {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
                 Change::Quarantine { .. } => None,
             });
-            let advanced = body.advances.iter().filter_map(|advance| {
-                Some((advance.chain_id, advance.blocks.last()?.block.number))
-            });
+            let advanced = body
+                .advances
+                .iter()
+                .filter_map(|advance| Some((advance.chain_id, advance.blocks.last()?.block.number)));
             Beat {
                 height: *height,
                 at_ms: *at_ms,

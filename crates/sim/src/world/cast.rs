@@ -37,7 +37,7 @@ pub enum CastError {
     Possession(#[from] PossessionError),
     /// The network file does not pass its own checks.
     #[error(transparent)]
-    Network(#[from] NetworkError),
+    Network(#[from] Box<NetworkError>),
 }
 
 /// An operator's secrets.
@@ -155,7 +155,15 @@ impl Cast {
             committee: CommitteeEntry { epoch: EPOCH, table: table.clone() },
             peers,
         };
-        Ok(Self { network: Arc::new(file.check()?), operators, rollups, relayers, deployment, addresses, table })
+        Ok(Self {
+            network: Arc::new(file.check().map_err(Box::new)?),
+            operators,
+            rollups,
+            relayers,
+            deployment,
+            addresses,
+            table,
+        })
     }
 
     /// The network keys of those that do not order.
@@ -185,8 +193,7 @@ fn rollup(
     let secret = keccak256(format!("{} sequencer of {name}", config.seed));
     let sequencer = SequencerKey::from_secret(secret).expect("a hash is a secret but for one in 2^127");
     let anchor = chain.genesis_header();
-    let registration =
-        RegistrationId::derive(chain_id, sequencer.address(), anchor.hash_slow(), spec.hash());
+    let registration = RegistrationId::derive(chain_id, sequencer.address(), anchor.hash_slow(), spec.hash());
     let [latest, safe, finalized] = addresses.gateways;
     let entry = RollupEntry {
         rpc: format!("http://{chain_id}"),

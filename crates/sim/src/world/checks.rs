@@ -82,7 +82,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seed, height, took_ms) = (self.seed, self.height(), self.took_ms);
-        write!(f, "seed {seed}: {} of {} messages executed, {} twice; ", self.executed, self.sent, self.duplicates)?;
+        write!(
+            f,
+            "seed {seed}: {} of {} messages executed, {} twice; ",
+            self.executed, self.sent, self.duplicates
+        )?;
         write!(f, "height {height} after {took_ms} ms; trace {}", self.trace_hash)
     }
 }
@@ -186,7 +190,8 @@ fn count_messages(stage: &Stage, tally: &Tally, violations: &mut Vec<String>, un
     let least = rollups * (rollups - 1) * stage.config.messages;
     if !(least..=least + doubts).contains(&tally.sent.len()) {
         let found = tally.sent.len();
-        unfinished.push(format!("{found} messages were sent; {least} should have been, and {doubts} more perhaps"));
+        unfinished
+            .push(format!("{found} messages were sent; {least} should have been, and {doubts} more perhaps"));
     }
     for id in tally.sent.iter().filter(|id| !tally.executed.contains_key(*id)) {
         unfinished.push(format!("message {id} was not executed"));
@@ -205,7 +210,8 @@ fn count_messages(stage: &Stage, tally: &Tally, violations: &mut Vec<String>, un
 fn remembered(handles: &[OperatorHandle], checkpoints: &[Arc<Checkpoint>], violations: &mut Vec<String>) {
     for (expected, checkpoint) in (1..).map(Height).zip(checkpoints) {
         if checkpoint.header.height != expected {
-            violations.push(format!("height {expected} was never finalised, {} was", checkpoint.header.height));
+            violations
+                .push(format!("height {expected} was never finalised, {} was", checkpoint.header.height));
             return;
         }
     }
@@ -245,10 +251,12 @@ fn stands(
             let Some(chain) = rollup.map(|rollup| &rollup.chain) else { continue };
             let (own, head) = (leaf.heads[0].block, chain.head());
             if own.number + behind < head.number {
-                unfinished.push(format!("operator {index} has {own:?} of chain {}, at {head:?}", leaf.chain_id));
+                unfinished
+                    .push(format!("operator {index} has {own:?} of chain {}, at {head:?}", leaf.chain_id));
             }
             if !chain.is_canonical(own) {
-                violations.push(format!("operator {index} holds {own:?}, which chain {} has not", leaf.chain_id));
+                violations
+                    .push(format!("operator {index} holds {own:?}, which chain {} has not", leaf.chain_id));
             }
         }
     }
@@ -272,12 +280,16 @@ fn advances_are_real(stage: &Stage, checkpoints: &[Arc<Checkpoint>], violations:
                 let computed = chain.and_then(|chain| chain.state_after(block.block));
                 if computed != Some(block.state_root) {
                     let declared = (block.block, block.state_root);
-                    violations.push(format!("height {at} advances to {declared:?}, execution gives {computed:?}"));
+                    violations
+                        .push(format!("height {at} advances to {declared:?}, execution gives {computed:?}"));
                 }
                 let adopted = chain.is_some_and(|chain| chain.adopted(block.block));
                 if !adopted && !equivocators.contains(&advance.chain_id) {
                     let chain_id = advance.chain_id;
-                    violations.push(format!("height {at} advances to {:?}, never on chain {chain_id}", block.block));
+                    violations.push(format!(
+                        "height {at} advances to {:?}, never on chain {chain_id}",
+                        block.block
+                    ));
                 }
             }
         }
@@ -296,7 +308,8 @@ fn certificates_hold(
     for handle in handles {
         for checkpoint in checkpoints {
             let at = checkpoint.header.height;
-            let Some(certificate) = handle.certificate(at).filter(|certificate| certificate.height == at) else {
+            let Some(certificate) = handle.certificate(at).filter(|certificate| certificate.height == at)
+            else {
                 continue;
             };
             if certificate.header_hash != checkpoint.header.hash() {

@@ -71,7 +71,8 @@ impl WorldConfig {
             _ => Some(Process::Publisher(dice.below("publisher", self.rollups as u64) as usize)),
         };
         if let Some(second) = second {
-            let (at_ms, away_ms) = (dice.below("second crash", 8_000), 200 + dice.below("second away", 3_000));
+            let (at_ms, away_ms) =
+                (dice.below("second crash", 8_000), 200 + dice.below("second away", 3_000));
             self.plan = self.plan.crash(second, at_ms, away_ms);
         }
         self

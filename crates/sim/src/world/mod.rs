@@ -23,7 +23,7 @@ mod traffic;
 
 pub use books::Beat;
 pub use cast::CastError;
-pub use checks::{Report, RelayerEnd};
+pub use checks::{RelayerEnd, Report};
 pub use config::{Dice, START, WorldConfig};
 pub use plan::{Action, ChainFault, Plan, Process, Step};
 
@@ -218,7 +218,8 @@ impl World {
                 self.act(step.action).await?;
             }
             let planned = self.next_step();
-            let over = planned.is_none() && now_ms >= stage.config.least_ms && self.settled(&mut applications);
+            let over =
+                planned.is_none() && now_ms >= stage.config.least_ms && self.settled(&mut applications);
             if over || now_ms >= stage.config.patience_ms {
                 break;
             }

@@ -108,7 +108,9 @@ impl World {
                     running.operator.abort();
                 }
             }
-            Process::Publisher(index) => drop(self.publishers[index].take().inspect(|running| running.handle.abort())),
+            Process::Publisher(index) => {
+                drop(self.publishers[index].take().inspect(|running| running.handle.abort()))
+            }
             Process::Relayer(index) => drop(self.relayers[index].take().inspect(|running| running.abort())),
         }
     }
@@ -268,8 +270,9 @@ impl World {
                 (self.node(rollup, &self.context), self.account(rollup, OWNER, &self.context), sources)
             })
             .collect();
-        let deployments =
-            sites.iter().map(|(node, owner, sources)| cast.deployment.deploy(node, owner, &cast.table, sources));
+        let deployments = sites
+            .iter()
+            .map(|(node, owner, sources)| cast.deployment.deploy(node, owner, &cast.table, sources));
         try_join_all(deployments).await?;
         self.stage.trace.note(&self.context, "contracts deployed");
         Ok(())
@@ -313,7 +316,8 @@ impl World {
     /// What every process says of itself, for whoever looks into a run that went wrong.
     pub(super) fn statuses(&self) -> Vec<String> {
         let operators = self.handles().map(|handle| format!("{:?}", handle.status()));
-        let publishers = self.publishers.iter().flatten().map(|running| format!("{:?}", running.handle.view()));
+        let publishers =
+            self.publishers.iter().flatten().map(|running| format!("{:?}", running.handle.view()));
         let relayers = self.relayers.iter().flatten().map(|relayer| format!("{:?}", relayer.view()));
         operators.chain(publishers).chain(relayers).collect()
     }

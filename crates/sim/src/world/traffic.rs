@@ -1,10 +1,6 @@
 //! Applications: they send messages through the gateways, at times of their own.
 
-use super::{
-    Context, Trace, World,
-    cast::USER,
-    config::Dice,
-};
+use super::{Context, Trace, World, cast::USER, config::Dice};
 use crate::chain::SimAccount;
 use alloy_sol_types::SolCall as _;
 use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _};
@@ -50,10 +46,13 @@ pub(super) fn start(world: &World) -> Vec<Handle<()>> {
     let (cast, config) = (&world.stage.cast, &world.stage.config);
     let mut applications = Vec::new();
     for source in &cast.rollups {
-        for destination in cast.rollups.iter().filter(|other| other.chain.chain_id() != source.chain.chain_id()) {
+        for destination in
+            cast.rollups.iter().filter(|other| other.chain.chain_id() != source.chain.chain_id())
+        {
             let name = format!("{} to {}", source.chain.chain_id(), destination.chain.chain_id());
             let context = world.context.child("application").with_attribute("lane", name.replace(' ', "_"));
-            let recipient = InteropAddress { chain_id: destination.chain.chain_id(), address: cast.addresses.inbox };
+            let recipient =
+                InteropAddress { chain_id: destination.chain.chain_id(), address: cast.addresses.inbox };
             let application = Application {
                 dice: Dice(config.seed),
                 name,

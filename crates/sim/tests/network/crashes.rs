@@ -4,8 +4,8 @@ use super::{each_world, whole};
 use hum_sim::world::{Action, Dice, Plan, Process, WorldConfig};
 
 /// Points in time at which a crash is tried; the seed counts them off over the first seconds.
-const POINTS: u64 = 16;
-const STEP_MS: u64 = 353;
+const POINTS: u64 = 12;
+const STEP_MS: u64 = 471;
 
 fn small(seed: u64) -> WorldConfig {
     WorldConfig { messages: 4, block_time_ms: 500, patience_ms: 60_000, ..WorldConfig::seeded(seed) }
@@ -38,8 +38,10 @@ fn a_publisher_may_crash_at_any_time() {
 
 #[test]
 fn a_relayer_may_crash_at_any_time() {
-    let world =
-        |seed| WorldConfig { plan: Plan::default().crash(Process::Relayer(0), point(seed), 300), ..small(seed) };
+    let world = |seed| WorldConfig {
+        plan: Plan::default().crash(Process::Relayer(0), point(seed), 300),
+        ..small(seed)
+    };
     each_world("a_relayer_may_crash_at_any_time", POINTS, world, whole);
 }
 
@@ -59,7 +61,8 @@ fn processes_that_crash_over_and_over_get_there() {
         let (dice, mut plan) = (Dice(seed), Plan::default());
         for turn in 0..6 {
             let operator = Process::Operator(dice.below(&format!("victim {turn}"), 4) as usize);
-            plan = plan.crash(operator, 1_000 + 1_500 * turn, 100 + dice.below(&format!("away {turn}"), 1_200));
+            plan =
+                plan.crash(operator, 1_000 + 1_500 * turn, 100 + dice.below(&format!("away {turn}"), 1_200));
             plan = plan.crash(Process::Relayer(0), 1_100 + 1_500 * turn, 400);
             plan = plan.crash(Process::Publisher(turn as usize % 2), 1_300 + 1_500 * turn, 500);
         }

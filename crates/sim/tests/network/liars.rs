@@ -33,7 +33,10 @@ fn only_it_waits(report: &Report, most_ms: u64) {
     let first = report.beats.iter().position(|beat| !beat.quarantined.is_empty()).expect("a quarantine");
     let aside = &report.beats[first..];
     let aside = &aside[..aside.iter().position(|beat| !beat.retracted.is_empty()).unwrap_or(aside.len())];
-    assert!(aside.iter().all(|beat| beat.advanced.iter().all(|(chain_id, _)| *chain_id != LIAR)), "{report:?}");
+    assert!(
+        aside.iter().all(|beat| beat.advanced.iter().all(|(chain_id, _)| *chain_id != LIAR)),
+        "{report:?}"
+    );
     let others = |beat: &&hum_sim::world::Beat| beat.advanced.iter().any(|(chain_id, _)| *chain_id != LIAR);
     let times: Vec<u64> = report.beats.iter().filter(others).map(|beat| beat.at_ms).collect();
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
@@ -125,7 +128,8 @@ fn a_publisher_may_crash_while_its_chain_drops_blocks() {
 #[test]
 fn a_chain_that_stalls_and_a_node_that_serves_garbage_only_delay() {
     let trouble = |seed| {
-        let mut plan = Plan::default().at(1_000, fault(ChainFault::Stall)).at(4_000, fault(ChainFault::Resume));
+        let mut plan =
+            Plan::default().at(1_000, fault(ChainFault::Stall)).at(4_000, fault(ChainFault::Resume));
         for second in 0..10 {
             plan = plan.at(1_000 * second, fault(ChainFault::Garble(3)));
         }

@@ -28,7 +28,8 @@ fn a_network_that_loses_every_fifth_message_is_slow_and_right() {
 
 #[test]
 fn one_seed_gives_one_run() {
-    let hash = |seed| play(WorldConfig { messages: 3, ..WorldConfig::seeded(seed) }.with_a_crash()).trace_hash;
+    let hash =
+        |seed| play(WorldConfig { messages: 3, ..WorldConfig::seeded(seed) }.with_a_crash()).trace_hash;
     each_seed("one_seed_gives_one_run", 3, |seed| {
         let first = hash(seed);
         assert_eq!(first, hash(seed));

@@ -34,10 +34,14 @@ fn whole(report: &Report) {
 
 /// Run `scenario` for each seed; tell all that fail, each with the line that runs it again.
 fn each_seed(test: &str, all: u64, scenario: impl Fn(u64)) {
-    let failed: Vec<u64> =
-        seeds(all).into_iter().filter(|seed| catch_unwind(AssertUnwindSafe(|| scenario(*seed))).is_err()).collect();
-    let again: Vec<String> =
-        failed.iter().map(|seed| format!("HUM_SIM_SEED={seed} cargo test -p hum-sim --test network {test}")).collect();
+    let failed: Vec<u64> = seeds(all)
+        .into_iter()
+        .filter(|seed| catch_unwind(AssertUnwindSafe(|| scenario(*seed))).is_err())
+        .collect();
+    let again: Vec<String> = failed
+        .iter()
+        .map(|seed| format!("HUM_SIM_SEED={seed} cargo test -p hum-sim --test network {test}"))
+        .collect();
     assert!(failed.is_empty(), "run it again:\n{}", again.join("\n"));
 }
 

@@ -45,7 +45,8 @@ fn checkpoints_come_no_faster_than_the_interval_and_at_once_when_there_is_news()
 #[test]
 fn an_idle_network_only_beats() {
     // No blocks, no news.
-    let world = |seed| WorldConfig { block_time_ms: 30_000, messages: 0, ..calm(seed, Plan::default(), 25_000) };
+    let world =
+        |seed| WorldConfig { block_time_ms: 30_000, messages: 0, ..calm(seed, Plan::default(), 25_000) };
     each_world("an_idle_network_only_beats", 2, world, |report| {
         assert!(report.violations.is_empty(), "{report:?}");
         let gaps = gaps(report, 2_000, 25_000);

@@ -47,16 +47,19 @@ fn an_operator_that_joins_late_catches_up_from_its_peers() {
 #[test]
 fn without_a_quorum_everything_stops_and_resumes_by_itself() {
     let split = |seed| {
-        let plan = Plan::default()
-            .partition(Process::Operator(0), 1_000, 20_000)
-            .partition(Process::Operator(1), 1_500, 20_500);
+        let plan = Plan::default().partition(Process::Operator(0), 1_000, 20_000).partition(
+            Process::Operator(1),
+            1_500,
+            20_500,
+        );
         world(seed, plan, 30_000)
     };
     each_world("without_a_quorum_everything_stops_and_resumes_by_itself", 3, split, |report| {
         whole(report);
         assert_eq!(heights(report, 2_500, 20_900), 0, "{report:?}");
         let back = report.begun_ms + 22_000;
-        let first = report.beats.iter().find(|beat| beat.at_ms >= report.begun_ms + 20_900).expect("it resumed");
+        let first =
+            report.beats.iter().find(|beat| beat.at_ms >= report.begun_ms + 20_900).expect("it resumed");
         println!("           resumed {} ms after the first operator was back", first.at_ms + 1_000 - back);
         assert!(first.at_ms < back + 4_000, "{report:?}");
     });
@@ -65,9 +68,11 @@ fn without_a_quorum_everything_stops_and_resumes_by_itself() {
 #[test]
 fn publishers_and_relayers_out_of_reach_delay_only_what_is_theirs() {
     let away = |seed| {
-        let plan = Plan::default()
-            .partition(Process::Publisher(0), 1_000, 8_000)
-            .partition(Process::Relayer(0), 3_000, 8_000);
+        let plan = Plan::default().partition(Process::Publisher(0), 1_000, 8_000).partition(
+            Process::Relayer(0),
+            3_000,
+            8_000,
+        );
         world(seed, plan, 12_000)
     };
     each_world("publishers_and_relayers_out_of_reach_delay_only_what_is_theirs", 2, away, |report| {
