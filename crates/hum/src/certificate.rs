@@ -5,8 +5,13 @@ use crate::{
     output,
 };
 use eyre::eyre;
-use hum_node::{api::CertificateFile, config::NetworkFile};
-use serde::Serialize;
+use hum_bls::Certificate;
+use hum_node::{
+    api::CertificateFile,
+    config::{Network, NetworkFile},
+};
+use hum_types::{Bytes, Decode as _, Header};
+use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -63,7 +68,10 @@ pub(crate) fn run(command: &CertificateCommand) -> eyre::Result<ExitCode> {
 
 fn verify(file: &Path, network: &Path, json: bool) -> eyre::Result<ExitCode> {
     let (answer, code) = match read(file, network) {
-        Ok((file, network)) => judge(&file, &network),
+        Ok((header, certificate, network)) => match Certificate::decode(&certificate) {
+            Ok(certificate) => judge(&CertificateFile { header, certificate }, &network),
+            Err(error) => (refusal(format!("certificate: {error}")), 1),
+        },
         Err(reason) => (refusal(reason.to_string()), 2),
     };
     if json {
@@ -83,13 +91,23 @@ fn verify(file: &Path, network: &Path, json: bool) -> eyre::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-fn read(file: &Path, network: &Path) -> eyre::Result<(CertificateFile, hum_node::config::Network)> {
-    let text = std::fs::read_to_string(file).map_err(|error| eyre!("{}: {error}", file.display()))?;
-    let file = serde_json::from_str(&text).map_err(|error| eyre!("{}: {error}", file.display()))?;
-    Ok((file, NetworkFile::load(network)?))
+/// The parts of a [`CertificateFile`], the certificate still as bytes: those that are no certificate make it invalid,
+/// not unreadable.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parts {
+    header: Header,
+    certificate: Bytes,
 }
 
-fn judge(file: &CertificateFile, network: &hum_node::config::Network) -> (Answer, u8) {
+fn read(file: &Path, network: &Path) -> eyre::Result<(Header, Bytes, Network)> {
+    let text = std::fs::read_to_string(file).map_err(|error| eyre!("{}: {error}", file.display()))?;
+    let Parts { header, certificate } =
+        serde_json::from_str(&text).map_err(|error| eyre!("{}: {error}", file.display()))?;
+    Ok((header, certificate, NetworkFile::load(network)?))
+}
+
+fn judge(file: &CertificateFile, network: &Network) -> (Answer, u8) {
     let (header, certificate) = (file.header, &file.certificate);
     let hash = header.hash();
     if certificate.header_hash != hash {
