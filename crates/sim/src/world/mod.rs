@@ -71,14 +71,14 @@ pub enum WorldError {
     Wires(#[from] WireCount),
     /// The contracts could not be deployed.
     #[error(transparent)]
-    Deploy(#[from] DeployError),
+    Deploy(#[from] Box<DeployError>),
     /// An operator did not start.
     #[error("operator {index}: {source}")]
     Operator {
         /// Which one.
         index: usize,
         /// Why.
-        source: StartError,
+        source: Box<StartError>,
     },
     /// A publisher did not start.
     #[error("publisher {index}: {source}")]
@@ -86,7 +86,7 @@ pub enum WorldError {
         /// Which one.
         index: usize,
         /// Why.
-        source: PublisherError,
+        source: Box<PublisherError>,
     },
     /// A relayer did not start.
     #[error(transparent)]

@@ -41,7 +41,7 @@ impl World {
     pub(super) async fn start(context: Context, stage: Arc<Stage>) -> Result<Self, WorldError> {
         let (cast, config) = (&stage.cast, &stage.config);
         let committee = consensus_committee(&cast.network)
-            .map_err(|error| WorldError::Operator { index: 0, source: error.into() })?;
+            .map_err(|error| WorldError::Operator { index: 0, source: Box::new(error.into()) })?;
         let net =
             simulated::World::new(&context, committee, cast.others(), QUOTAS.to_vec(), config.link).await?;
         let mut world = Self {
@@ -162,7 +162,7 @@ impl World {
         };
         let prepared = Prepared::new(context.child("node"), setup)
             .await
-            .map_err(|source| WorldError::Operator { index, source })?;
+            .map_err(|source| WorldError::Operator { index, source: Box::new(source) })?;
         let events = prepared.handle().subscribe();
         stage.books.follow(context.child("books"), who.clone(), events, stage.trace.clone());
         let (key, partition) = (keys.network.clone(), format!("{disk}-consensus"));
@@ -197,7 +197,7 @@ impl World {
         settings.partition = self.disk(process);
         let handle = publisher::start(context, settings, parts)
             .await
-            .map_err(|source| WorldError::Publisher { index, source })?;
+            .map_err(|source| WorldError::Publisher { index, source: Box::new(source) })?;
         self.publishers[index] = Some(RunningPublisher { handle, mouth });
         self.idle.extend([wires.gossip, wires.fetch, wires.feed]);
         Ok(())
@@ -273,7 +273,7 @@ impl World {
         let deployments = sites
             .iter()
             .map(|(node, owner, sources)| cast.deployment.deploy(node, owner, &cast.table, sources));
-        try_join_all(deployments).await?;
+        try_join_all(deployments).await.map_err(Box::new)?;
         self.stage.trace.note(&self.context, "contracts deployed");
         Ok(())
     }
