@@ -26,6 +26,8 @@ use std::{
 const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often the node's safe head is looked at.
 const SAFE_INTERVAL_MS: u64 = 2_000;
+/// Failures in a row after which people should look.
+const FAILURES_ALARM: u32 = 5;
 
 pub(super) struct Actor<E: Storage> {
     settings: PublisherSettings,
@@ -45,6 +47,8 @@ pub(super) struct Actor<E: Storage> {
     rebuild_turn: usize,
     work: Fuse<BoxFuture<'static, Done>>,
     backoff: Backoff,
+    /// Failures in a row.
+    failures: u32,
     /// No work is begun before this time.
     resume_at_ms: u64,
     stage: Stage,
@@ -53,7 +57,7 @@ pub(super) struct Actor<E: Storage> {
     ahead: bool,
     source: usize,
     head: Option<BlockRef>,
-    /// The highest safe block ever seen.
+    /// The highest block of ours that was ever seen to be safe.
     safe: Option<u64>,
     safe_asked_ms: Option<u64>,
     asked_ms: Option<u64>,
@@ -93,6 +97,7 @@ impl<E: Storage> Actor<E> {
             rebuild: BTreeMap::new(),
             rebuilding: BTreeSet::new(),
             rebuild_turn: 0,
+            failures: 0,
             work: Fuse::terminated(),
             resume_at_ms: 0,
             stage: Stage::Joining,
@@ -221,7 +226,8 @@ impl<E: Storage> Actor<E> {
     }
 
     async fn finish(&mut self, done: Done) -> Result<(), JournalError> {
-        if let Some(safe) = done.safe {
+        // A safe block of a branch that is not ours says nothing of what we claimed.
+        if let Some(safe) = done.safe.filter(|safe| self.journal.block_at(safe.number) == Some(*safe)) {
             self.safe = self.safe.max(Some(safe.number));
         }
         if let Some(head) = done.head {
@@ -232,6 +238,7 @@ impl<E: Storage> Actor<E> {
                 // Having seen a block is not yet having claimed it.
                 if !matches!(found, Found::Ahead) {
                     self.backoff.reset();
+                    self.failures = 0;
                 }
                 self.found(found).await
             }
@@ -357,8 +364,12 @@ impl<E: Storage> Actor<E> {
 
     /// A failure: say so, wait longer each time, and ask another node where the signer tells forks apart.
     fn suffer(&mut self, trouble: &Trouble) {
+        self.failures = self.failures.saturating_add(1);
+        self.shared.failed();
         if trouble.is_alarm() {
             self.shared.alarm(&trouble.to_string());
+        } else if self.failures == FAILURES_ALARM {
+            self.shared.alarm(&format!("failed {FAILURES_ALARM} times in a row: {trouble}"));
         } else {
             tracing::debug!(%trouble, "publisher waits");
         }
@@ -399,7 +410,7 @@ impl<E: Storage> Actor<E> {
             self.shared.time(number, self.now(), |times| &mut times.seen_ms);
         }
         self.head = Some(head);
-        self.shared.change(|view| view.head = Some(head));
+        self.shared.head(head);
     }
 
     fn keep(&mut self, number: u64, message: Bytes) {

@@ -61,8 +61,8 @@ impl Trouble {
             Self::Read(error) | Self::Sign(SignError::Unreachable(error)) => {
                 error.disposition() == Disposition::Distrust
             }
-            Self::Sign(_) | Self::Witness { .. } | Self::BelowSafe { .. } => true,
-            Self::TooLarge { .. } | Self::NodeBehind { .. } => false,
+            Self::Sign(_) | Self::Witness { .. } | Self::BelowSafe { .. } | Self::TooLarge { .. } => true,
+            Self::NodeBehind { .. } => false,
         }
     }
 }

@@ -79,6 +79,8 @@ struct Registered {
     resends: Counter,
     retractions: Counter,
     alarms: Counter,
+    failures: Counter,
+    head: Gauge,
     claimed: Gauge,
     settled: Gauge,
 }
@@ -115,6 +117,9 @@ impl Shared {
                 "publisher_alarms",
                 "answers that cannot be true, and blocks that the sequencer refused",
             ),
+            failures: context
+                .counter("publisher_failures", "attempts at a node or the sequencer that came to nothing"),
+            head: context.gauge("publisher_head_block", "the node's head"),
             claimed: context.gauge("publisher_claimed_block", "highest block claimed"),
             settled: context.gauge("publisher_settled_block", "highest block that operators have finalised"),
         };
@@ -183,6 +188,15 @@ impl Shared {
             view.settled = number;
             view.quarantined = quarantined;
         });
+    }
+
+    pub(super) fn failed(&self) {
+        self.metrics.failures.inc();
+    }
+
+    pub(super) fn head(&self, head: BlockRef) {
+        self.metrics.head.set(i64::try_from(head.number).unwrap_or(i64::MAX));
+        self.change(|view| view.head = Some(head));
     }
 
     pub(super) fn resent(&self) {

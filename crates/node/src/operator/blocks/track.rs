@@ -312,8 +312,10 @@ impl Track {
         let mut missing = Vec::new();
         let (mut found, mut shown) = (None, None);
         let awaited = self.waiters.iter().map(|waiter| (waiter.block, waiter.parent));
+        // What is not above the head is finalised, or lost to it.
+        let above = rollup.head().block.number.saturating_add(1);
         let claimed =
-            self.claims.range((rollup.generation(), 0)..).flat_map(|(_, claims)| claims).filter_map(
+            self.claims.range((rollup.generation(), above)..).flat_map(|(_, claims)| claims).filter_map(
                 |claim| {
                     let held = self.held.get(&claim.get().block.hash)?;
                     Some((claim.get().block, self.parent_of(rollup, claim, &held.data)?))

@@ -65,6 +65,38 @@ fn a_killed_operator_rejoins_from_its_disk_and_judges_again() {
 }
 
 #[test]
+fn an_operator_that_was_away_long_catches_up_from_its_peers() {
+    run(17, |context| async move {
+        let mut net = Net::new(context, 4, Link::default()).await;
+        let mut a = net.chain(A);
+        net.publish(&a.next(B, 1));
+        net.until_head(&a).await;
+        net.kill(2);
+        // Longer than anything that is kept for those who missed a moment.
+        for _ in 0..600 {
+            net.publish(&a.next(B, 1));
+            net.wait(250).await;
+        }
+        net.until_head(&a).await;
+        let missed = net.handle(0).header().height.0;
+        assert!(missed > 400 && a.head().number > hum_ledger::HISTORY_BLOCKS_MAX as u64, "{missed}");
+        net.start(2).await;
+        net.until_head(&a).await;
+        net.until_certified().await;
+        // It judges for itself again: without one of the others, nothing is certified without it.
+        net.kill(1);
+        let next = a.next(B, 1);
+        for _ in 0..10 {
+            net.publish(&next);
+            net.wait(300).await;
+        }
+        net.until_head(&a).await;
+        net.until_certified().await;
+        assert!(evidence(net.handle(2)).is_empty());
+    });
+}
+
+#[test]
 fn data_that_one_operator_has_reach_all() {
     run(5, |context| async move {
         let net = Net::new(context, 4, Link::default()).await;
