@@ -29,7 +29,7 @@ pub(crate) struct DemoArguments {
     #[arg(long)]
     seed: Option<u64>,
     /// Milliseconds between blocks; one value for all rollups, or one for each, with commas.
-    #[arg(long, default_value = "1000", value_delimiter = ',')]
+    #[arg(long, default_value = "1000", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(50..=60_000))]
     block_time: Vec<u64>,
     /// Print only one JSON object; the story goes to stderr.
     #[arg(long)]
@@ -61,7 +61,17 @@ enum Ended {
 async fn play(arguments: &DemoArguments) -> eyre::Result<ExitCode> {
     let (name, start, json) = (arguments.name.name(), Instant::now(), arguments.json);
     let seed = arguments.seed.unwrap_or_else(clock_seed);
-    let dir = throw_away(name)?;
+    let unfinished = |why: String| {
+        let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        json!({ "demo": name, "ok": false, "violations": [why], "seed": seed, "ms": ms })
+    };
+    let dir = match throw_away(name) {
+        Ok(dir) => dir,
+        Err(error) => {
+            output::json(&unfinished(format!("not carried out: {}", in_one_line(&error))))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     let tell = Arc::new(move |line: &str| {
         let line = format!("{:>6.1} s  {line}", start.elapsed().as_secs_f64());
         if json { eprintln!("{line}") } else { println!("{line}") }
@@ -94,9 +104,6 @@ async fn play(arguments: &DemoArguments) -> eyre::Result<ExitCode> {
     } else {
         remove(&dir).await?;
     }
-    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let unfinished =
-        |why: String| json!({ "demo": name, "ok": false, "violations": [why], "seed": seed, "ms": ms });
     let (mut line, code) = match ended {
         Ended::Judged(report) => (serde_json::to_value(&report)?, u8::from(!report.ok)),
         Ended::Failed(error) => (unfinished(format!("not carried out: {}", in_one_line(&error))), 1),
@@ -116,7 +123,8 @@ fn in_one_line(error: &eyre::Report) -> String {
 
 fn clock_seed() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    u64::from(since.subsec_nanos()) ^ since.as_secs().rotate_left(32)
+    // Short enough to be typed again.
+    since.as_micros().try_into().unwrap_or(u64::MAX) % 1_000_000_000
 }
 
 /// A new directory that nobody else uses.

@@ -305,22 +305,20 @@ impl Planner {
                 actions.push(Action::Alarm(Alarm::MessageTooLarge { key, index, gas }));
             }
         }
-        let Some((key, choice, packed)) = found else {
+        let Some(found) = found else {
             if short {
                 self.short(now_ms, id, cap_left_wei == budget_wei, prices, actions);
             }
             return again;
         };
-        self.submit(now_ms, key, choice, packed, certified.height, prices, actions);
+        self.submit(now_ms, found, certified.height, prices, actions);
         true
     }
 
     fn submit(
         &mut self,
         now_ms: u64,
-        key: LaneKey,
-        choice: Choice,
-        packed: Packed,
+        (key, choice, packed): (LaneKey, Choice, Packed),
         checkpoint: hum_types::Height,
         prices: Prices,
         actions: &mut Vec<Action>,

@@ -103,7 +103,7 @@ impl DevChain {
 
     /// Its rules, as `debug_chainConfig` states them.
     pub fn rules(&self) -> Result<serde_json::Value, DevChainError> {
-        serde_json::to_value(&self.core.genesis.config).map_err(|error| DevChainError::Config {
+        serde_json::to_value(self.core.genesis.config).map_err(|error| DevChainError::Config {
             name: self.core.config.name.clone(),
             field: "rules",
             problem: error.to_string(),

@@ -22,7 +22,11 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let gap = scene.block_time;
     let traffic = Traffic::start(scene, &pairs, EACH, gap);
     let planned = traffic.count;
-    scene.tell(format!("sending {EACH} messages along each of {} lanes", pairs.len()));
+    scene.tell(format!(
+        "sending {EACH} messages along each of {} lanes; a block every {} ms, rollups evenly apart",
+        pairs.len(),
+        gap.as_millis()
+    ));
     for lost in traffic.included().await {
         scene.violation(lost);
     }

@@ -235,8 +235,8 @@ impl<E: Storage> Actor<E> {
         }
         match done.result {
             Ok(found) => {
-                // Having seen a block is not yet having claimed it.
-                if !matches!(found, Found::Ahead) {
+                // Having seen a block is not yet having claimed it, nor is a fork a step on: its retraction may be refused.
+                if !matches!(found, Found::Ahead | Found::Diverged) {
                     self.backoff.reset();
                     self.failures = 0;
                 }
