@@ -256,6 +256,17 @@ contract GatewayRecordTest is World {
         refusesRecord("rollups root", rollupWrong(flip(proof, 47)), flip(proof, 47));
     }
 
+    /// @notice A time that does not fit its place is refused even when it is certified: cut off, it would be another time.
+    function test_refusesTimesThatDoNotFit() public {
+        says.timeMs = (1 << 48) + 1_000_000_000;
+        client.submit(certificate());
+        refusesRecord("49 bits", unknown(laneProof()), laneProof());
+        next(1);
+        says.timeMs = (1 << 48) - 1;
+        record();
+        eq("48 bits", gateway.source(REGISTRATION).timeMs, (1 << 48) - 1);
+    }
+
     function test_refusesOtherRollupLeaves() public {
         client.submit(certificate());
         bytes memory proof = laneProof();

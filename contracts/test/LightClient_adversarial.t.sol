@@ -174,6 +174,26 @@ contract LightClientAdversarialTest is Committees {
         refusesCertificate("secret key 1", err(ILightClient.SignatureInvalid.selector), c);
     }
 
+    /// @notice A forger who knew the factor `g` before choosing the signature would pass: for a key `G2` of its own, signature
+    /// `H + g·(G1 - K1)`. The factor depends on the signature, so guesses of it (one, or all inputs but that) are refused.
+    function test_forgedForAGuessedFactor() public {
+        bytes32 digest = digestOf(DOMAIN, 1, good);
+        Bn254.G1 memory hashed = Bn254.hashToG1(digest);
+        Bn254.G1 memory one = Bn254.G1(1, 2);
+        Bn254.G1 memory key = Bn254.multiply(one, secretSum("four", hex"02"));
+        bytes memory generator = abi.encode(Bn254.G2_X_IM, Bn254.G2_X_RE, Bn254.G2_Y_IM, Bn254.G2_Y_RE);
+        Bn254.G1 memory minus = Bn254.negate(key);
+        uint256[2] memory guesses = [1, uint256(keccak256(abi.encode(minus, hashed, generator))) % Bn254.R];
+        for (uint256 i; i < 2; ++i) {
+            Bn254.G1 memory forged = Bn254.add(hashed, Bn254.multiply(Bn254.add(one, minus), guesses[i]));
+            Bn254.G1 memory left = Bn254.negate(Bn254.add(forged, Bn254.multiply(key, guesses[i])));
+            Bn254.G1 memory right = Bn254.add(hashed, Bn254.multiply(one, guesses[i]));
+            yes("good for that factor", Bn254.pairsToOne(left, right, abi.decode(generator, (Bn254.G2))));
+            bytes memory c = assemble(good, hex"02", abi.encode(forged), digest, generator);
+            refusesCertificate("forged", err(ILightClient.SignatureInvalid.selector), c);
+        }
+    }
+
     function test_whoSignedIsWhoIsCounted() public {
         bytes32 digest = digestOf(DOMAIN, 1, good);
         bytes memory without = signature("four", digest, hex"02");
