@@ -227,9 +227,10 @@ impl SimChain {
         self.lock().faults.wrong_state_root = true;
     }
 
-    /// Make a sibling of the newest block, without transactions, that the chain does not adopt. `None` at genesis.
-    pub fn equivocate(&self) -> Result<Option<BlockEvidence>, BuildError> {
-        self.lock().equivocate()
+    /// Make a sibling of a canonical block, without transactions, that the chain does not adopt. `None` at genesis and
+    /// above the head.
+    pub fn equivocate(&self, number: u64) -> Result<Option<BlockEvidence>, BuildError> {
+        self.lock().equivocate(number)
     }
 
     /// Let every node of the chain answer the next `reads` questions for blocks and witnesses with garbage.
@@ -330,13 +331,15 @@ impl Core {
         Reorg { kept: self.head().block, dropped: blocks }
     }
 
-    fn equivocate(&mut self) -> Result<Option<BlockEvidence>, BuildError> {
-        let Some(parent) = self.canonical.len().checked_sub(2) else { return Ok(None) };
+    fn equivocate(&mut self, number: u64) -> Result<Option<BlockEvidence>, BuildError> {
+        let (Some(parent), Some(own)) = (number.checked_sub(1), self.numbered(number)) else {
+            return Ok(None);
+        };
+        let timestamp = own.header.timestamp;
         self.branch += 1;
-        let timestamp = self.head().header.timestamp;
-        let past = self.past(parent);
-        let parent = self.blocks.get(&self.canonical[parent]).expect("every hash of the chain has its block");
-        let made = block::make(&self.spec, past, self.template(parent, timestamp), Vec::new())?;
+        let Some(below) = self.numbered(parent) else { return Ok(None) };
+        let past = self.past(usize::try_from(parent).unwrap_or(usize::MAX));
+        let made = block::make(&self.spec, past, self.template(below, timestamp), Vec::new())?;
         let sibling = evidence(&made.sealed);
         self.keep(made);
         Ok(Some(sibling))

@@ -199,7 +199,7 @@ fn lies_are_judged_as_what_they_are() {
     );
 
     let own = chain.evidence(3).unwrap();
-    let sibling = chain.equivocate().unwrap().unwrap();
+    let sibling = chain.equivocate(3).unwrap().unwrap();
     assert_eq!(sibling.header.parent_hash, own.header.parent_hash);
     assert_ne!(sibling.block.hash, own.block.hash);
     assert_eq!(chain.head(), own.block);

@@ -36,8 +36,10 @@ pub enum ChainFault {
     LieAboutState,
     /// It drops its blocks from the first lie on.
     TakeBackLies,
-    /// It signs a sibling of its newest block and sends it to all operators.
+    /// It signs a sibling of its newest block and sends it to all operators, which may take either.
     Equivocate,
+    /// It signs a sibling of the newest block that operators have finalised, and sends it to them.
+    EquivocateLate,
     /// The node answers the next so many questions for blocks and witnesses with garbage.
     Garble(u32),
 }

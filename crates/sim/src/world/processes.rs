@@ -286,17 +286,22 @@ impl World {
             ChainFault::Reorg(depth) => drop(chain.reorg(depth)),
             ChainFault::LieAboutState => chain.lie_about_state(),
             ChainFault::TakeBackLies => drop(chain.take_back_lies()),
-            ChainFault::Equivocate => self.equivocate(index),
+            ChainFault::Equivocate => self.equivocate(index, false),
+            ChainFault::EquivocateLate => self.equivocate(index, true),
             ChainFault::Garble(reads) => chain.garble(reads),
         }
     }
 
-    /// Sign a sibling of the newest block and send it to everyone.
-    fn equivocate(&self, index: usize) {
+    /// Sign a sibling of the newest block, or of the newest finalised one, and send it to everyone.
+    fn equivocate(&self, index: usize, late: bool) {
         let rollup = &self.stage.cast.rollups[index];
         let (chain_id, registration) = (rollup.chain.chain_id(), rollup.registration);
-        let leaf = self.handles().flat_map(|handle| handle.rollups()).find(|leaf| leaf.chain_id == chain_id);
-        let sibling = rollup.chain.equivocate().expect("the block builder works");
+        let leaves = self.handles().flat_map(|handle| handle.rollups());
+        let leaf =
+            leaves.filter(|leaf| leaf.chain_id == chain_id).max_by_key(|leaf| leaf.heads[0].block.number);
+        let finalised = leaf.as_ref().map_or(0, |leaf| leaf.heads[0].block.number);
+        let number = if late { finalised } else { rollup.chain.head().number };
+        let sibling = rollup.chain.equivocate(number).expect("the block builder works");
         if let (Some(leaf), Some(made), Some(publisher)) = (leaf, sibling, &self.publishers[index]) {
             let claim = HeadClaim { chain_id, registration, generation: leaf.generation, block: made.block };
             let submission = Submission {

@@ -83,13 +83,27 @@ fn a_false_state_root_that_stays_keeps_its_rollup_aside_and_nobody_else() {
 fn two_claims_for_one_number_set_a_rollup_aside() {
     let equivocate = |seed| {
         let plan = Plan::default()
-            .at(at_ms(seed), fault(ChainFault::Equivocate))
+            .at(at_ms(seed), fault(ChainFault::EquivocateLate))
             .at(at_ms(seed) + 5_000, fault(ChainFault::Reorg(2)));
         world(seed, plan)
     };
     each_world("two_claims_for_one_number_set_a_rollup_aside", 4, equivocate, |report| {
         whole(report);
         assert_eq!((quarantines(report), retractions(report)), (vec![LIAR], vec![LIAR]), "{report:?}");
+        only_it_waits(report, 2_500);
+    });
+}
+
+#[test]
+fn of_two_claims_in_a_race_either_may_stand_and_only_their_rollup_waits() {
+    let equivocate = |seed| {
+        let plan = Plan::default().at(at_ms(seed), fault(ChainFault::Equivocate));
+        WorldConfig { patience_ms: 10_000, ..world(seed, plan) }
+    };
+    each_world("of_two_claims_in_a_race_either_may_stand", 4, equivocate, |report| {
+        assert!(report.violations.is_empty(), "{report:?}");
+        assert_eq!((quarantines(report), retractions(report)), (vec![LIAR], vec![]), "{report:?}");
+        assert_eq!((report.set_aside.as_slice(), report.duplicates), ([LIAR].as_slice(), 0), "{report:?}");
         only_it_waits(report, 2_500);
     });
 }
@@ -115,8 +129,11 @@ fn a_chain_that_drops_blocks_opens_a_generation_and_goes_on() {
 fn a_publisher_may_crash_while_its_chain_drops_blocks() {
     let reorg = |seed| {
         let victim = Process::Publisher(0);
+        // By then the new branch may be safe above where it began.
+        let away_ms = 300 + Dice(seed).below("away", 3_000);
         let crash_ms = (at_ms(seed) + Dice(seed).below("crash", 600)).saturating_sub(200);
-        let plan = Plan::default().at(at_ms(seed), fault(ChainFault::Reorg(2))).crash(victim, crash_ms, 400);
+        let plan =
+            Plan::default().at(at_ms(seed), fault(ChainFault::Reorg(2))).crash(victim, crash_ms, away_ms);
         world(seed, plan)
     };
     each_world("a_publisher_may_crash_while_its_chain_drops_blocks", 6, reorg, |report| {
