@@ -15,7 +15,7 @@ pub(crate) struct UpArguments {
     /// Operators to start.
     #[arg(long, default_value_t = 4)]
     operators: usize,
-    /// Milliseconds between blocks; one value for all rollups, or one for each, with commas.
+    /// Milliseconds between blocks: one value for all rollups, or one for each, as in 1000,250; the last serves the rest.
     #[arg(long, default_value = "1000", value_delimiter = ',')]
     block_time: Vec<u64>,
     /// Blocks that `safe` stays behind.

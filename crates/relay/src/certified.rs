@@ -54,7 +54,7 @@ pub enum OfferError {
         /// Its height.
         height: Height,
         /// Why.
-        source: CertificateError,
+        source: Box<CertificateError>,
     },
     /// Two thirds of the stake signed two chains.
     #[error("certificate for height {height} leads to {found} at height {at}, ours is {ours}")]
@@ -74,7 +74,7 @@ pub enum OfferError {
         /// Its height.
         height: Height,
         /// Why.
-        source: ArchiveError,
+        source: Box<ArchiveError>,
     },
 }
 
@@ -209,7 +209,7 @@ impl CertifiedChain {
         }
         let verified = certificate
             .verify(&self.committee, self.domain)
-            .map_err(|source| OfferError::Certificate { height, source })?;
+            .map_err(|source| OfferError::Certificate { height, source: Box::new(source) })?;
         if height == newest {
             let (found, ours) = (verified.certificate().header_hash, self.header().hash());
             if found != ours {
@@ -299,7 +299,7 @@ impl CertifiedChain {
             .collect();
         let carried = self.archive.apply(checkpoint).map_err(|source| {
             self.refused = Some(height);
-            OfferError::Refused { height, source }
+            OfferError::Refused { height, source: Box::new(source) }
         })?;
         for (key, count) in before {
             let Some(rollup) = self.archive.newest().rollup(key.source) else { continue };

@@ -35,12 +35,15 @@ pub(super) fn identity() -> Identity {
     Identity { chain_id: CHAIN, registration: REGISTRATION, anchor: script::block(0, 0) }
 }
 
+/// Hashes by generation and number.
+type Claimed = BTreeMap<(Generation, u64), BTreeSet<B256>>;
+
 /// Everything that was ever signed and sent, across crashes: what a slashing court would see.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Court(Arc<Mutex<BTreeMap<(Generation, u64), BTreeSet<B256>>>>);
+pub(super) struct Court(Arc<Mutex<Claimed>>);
 
 impl Court {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Generation, u64), BTreeSet<B256>>> {
+    fn lock(&self) -> MutexGuard<'_, Claimed> {
         self.0.lock().unwrap()
     }
 

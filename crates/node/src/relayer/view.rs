@@ -202,7 +202,6 @@ impl RelayerHandle {
     }
 
     /// A look that outlives the handle: for the API.
-    #[must_use]
     pub fn watch(&self) -> impl Fn() -> RelayerView + Clone + Send + Sync + 'static {
         let shared = self.shared.clone();
         move || shared.lock().clone()

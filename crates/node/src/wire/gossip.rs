@@ -13,7 +13,7 @@ pub enum Gossip {
     /// The sender's own attestations.
     Attestations(Vec<Attestation>),
     /// A certificate, for one that keeps repeating an attestation of a certified height.
-    Certificate(Certificate),
+    Certificate(Box<Certificate>),
     /// To the proposer: the data of these rollups' blocks keep the sender from voting in this view.
     Stalled {
         /// The view.
@@ -49,7 +49,7 @@ impl Decode for Gossip {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(match reader.u8("gossip tag")? {
             1 => Self::Attestations(reader.list("attestations", GOSSIP_BATCH_MAX)?),
-            2 => Self::Certificate(Certificate::decode_from(reader)?),
+            2 => Self::Certificate(Box::new(Certificate::decode_from(reader)?)),
             3 => Self::Stalled { view: reader.u64("view")?, chains: reader.list("chains", ROLLUPS_MAX)? },
             value => return Err(DecodeError::Value { field: "gossip tag", value: value.into() }),
         })

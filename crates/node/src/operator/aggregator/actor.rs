@@ -121,7 +121,7 @@ impl<E: Runtime> Table<E> {
                 }
             }
             Ok(Gossip::Certificate(certificate)) => {
-                if let Some(certificate) = self.window.adopt(certificate) {
+                if let Some(certificate) = self.window.adopt(*certificate) {
                     self.publish(certificate).await;
                 }
             }
@@ -139,7 +139,7 @@ impl<E: Runtime> Table<E> {
             self.reporter.metrics().bad_attestations.inc_by(bad as u64);
         }
         if let (Some(peer), Some(certificate)) = (peer, lacks) {
-            self.gossip(Recipients::One(peer.clone()), &Gossip::Certificate(certificate));
+            self.gossip(Recipients::One(peer.clone()), &Gossip::Certificate(Box::new(certificate)));
         }
         if let Some(lie) = lie {
             let what = format!("seat {} attested another header at height {}: {lie}", lie.seat, lie.height);

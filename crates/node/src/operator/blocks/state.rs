@@ -233,7 +233,7 @@ impl Book {
                     self.running += 1;
                     self.next = ChainId(chain_id.0.wrapping_add(1));
                     let BlockData { block: bytes, witness, .. } = data;
-                    return Ok(Task { chain_id, parent, claimed: block, block: bytes, witness });
+                    return Ok(Task { chain_id, parent: *parent, claimed: block, block: bytes, witness });
                 }
                 Next::Wait(until) => wake = Some(wake.map_or(until, |earlier| earlier.min(until))),
                 Next::Idle => {}

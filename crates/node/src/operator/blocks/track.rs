@@ -104,7 +104,7 @@ pub(crate) enum Next {
         /// The block.
         block: BlockRef,
         /// Its parent.
-        parent: CertifiedHeader,
+        parent: Box<CertifiedHeader>,
         /// The bytes.
         data: BlockData,
     },
@@ -304,7 +304,7 @@ impl Track {
         let from = self.paid_until.0.max(now.0.saturating_sub(BURST_MS));
         self.paid_until = TimeMs(from.saturating_add(price));
         self.running = Some((block.hash, parent.hash()));
-        Next::Job { block, parent, data }
+        Next::Job { block, parent: Box::new(parent), data }
     }
 
     /// The next block that is here, is not judged on its parent, and whose parent is here.
