@@ -55,6 +55,16 @@ impl Pool {
         Reply::Result(json!(tx.tx_hash()))
     }
 
+    /// Wait until the pool is as `reached` wants it.
+    async fn until(&self, reached: impl Fn(&PoolState) -> bool) {
+        let wait = async {
+            while !reached(&self.lock()) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the pool gets there");
+    }
+
     fn include(&self) {
         let mut state = self.lock();
         if state.hold {
@@ -178,13 +188,14 @@ async fn a_forgotten_pending_transaction_is_replaced_after_a_restart() {
     let node = pool.node();
     pool.lock().hold = true;
     let before = submit(&node).await;
-    // Stops waiting, as a crash would; the task of the old process ends with it.
+    // Stops waiting, as a crash would, with its transaction in the pool.
     let waiting = tokio::spawn(async move { before.send(call()).await });
-    tokio::time::sleep(Duration::from_millis(40)).await;
+    pool.until(|state| !state.pending.is_empty()).await;
     waiting.abort();
     let after = submit(&node).await;
-    let again = tokio::spawn(async move { after.send(call()).await });
-    tokio::time::sleep(Duration::from_millis(40)).await;
+    let other = Call { data: vec![7].into(), ..call() };
+    let again = tokio::spawn(async move { after.send(other).await });
+    pool.until(|state| state.pending.iter().any(|tx| tx.input()[..] == [7])).await;
     assert_eq!(pool.lock().pending.len(), 1, "one nonce, one transaction");
     pool.lock().hold = false;
     let outcome = again.await.unwrap();
