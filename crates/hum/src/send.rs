@@ -16,7 +16,11 @@ use hum_chain::{
 use hum_node::api::MessageView;
 use hum_types::{Address, B256, Bytes, Confidence, InteropAddress, PAYLOAD_BYTES_MAX};
 use serde::Serialize;
-use std::{path::PathBuf, process::ExitCode, time::{Duration, Instant}};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 /// How often a message that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(50);
@@ -118,7 +122,8 @@ async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
     }
     if arguments.wait {
         let limit = Duration::from_secs(arguments.timeout_s);
-        let followed = tokio::time::timeout(limit, follow(&client, id, (!arguments.json).then_some(begun))).await;
+        let followed =
+            tokio::time::timeout(limit, follow(&client, id, (!arguments.json).then_some(begun))).await;
         let view = followed.map_err(|_| {
             eyre!(
                 "not executed within {} s; `hum message show {id}` says what it waits for",

@@ -101,12 +101,11 @@ async fn ask(client: &Client) -> Answer {
     // In the order of their names, as `hum up` lists them; the network has them in the order of the committee.
     let mut seats: Vec<_> = client.network.operators.iter().collect();
     seats.sort_by_key(|seat| (seat.entry.label().len(), seat.entry.label()));
-    let operators = seats.into_iter().map(|seat| {
-        Process::ask(client, seat.entry.label(), seat.entry.api.clone())
-    });
+    let operators =
+        seats.into_iter().map(|seat| Process::ask(client, seat.entry.label(), seat.entry.api.clone()));
     let publishers = peers(PeerRole::Publisher).map(|(name, api)| Process::ask(client, name, api));
     let relayers = peers(PeerRole::Relayer).map(|(name, api)| Process::ask(client, name, api));
-    use futures::future::{join3, join_all};
+    use futures::future::{join_all, join3};
     let (operators, publishers, relayers) =
         join3(join_all(operators), join_all(publishers), join_all(relayers)).await;
     Answer { operators, publishers, relayers }

@@ -132,7 +132,10 @@ fn table(network: &LocalNetwork) {
         println!("{what:<18} {address}");
     }
     println!("\nnetwork file {}", network.path().display());
-    println!("logs         {}/*/log", network.path().with_file_name("").display().to_string().trim_end_matches('/'));
+    println!(
+        "logs         {}/*/log",
+        network.path().with_file_name("").display().to_string().trim_end_matches('/')
+    );
     if let [from, to, ..] = &file.rollups[..] {
         let argument = if network.path().ends_with("hum-local/network.json") {
             String::new()

@@ -264,7 +264,10 @@ impl std::fmt::Display for Alarm {
                 write!(f, "the paying account has {balance_wei} wei left on chain {destination}")
             }
             Self::SpendCapReached { destination, cap_wei } => {
-                write!(f, "{cap_wei} wei are spent on chain {destination}: nothing is sent until the period ends")
+                write!(
+                    f,
+                    "{cap_wei} wei are spent on chain {destination}: nothing is sent until the period ends"
+                )
             }
             Self::MessageLeft { key, index, tries } => write!(
                 f,

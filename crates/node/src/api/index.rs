@@ -120,8 +120,8 @@ impl Index {
     /// The newest checkpoints, newest first.
     pub fn checkpoints(&self, limit: u32) -> Result<Vec<CheckpointView>, IndexError> {
         let connection = self.lock();
-        let mut query =
-            connection.prepare_cached("SELECT bytes, finalised_ms FROM checkpoints ORDER BY height DESC LIMIT ?1")?;
+        let mut query = connection
+            .prepare_cached("SELECT bytes, finalised_ms FROM checkpoints ORDER BY height DESC LIMIT ?1")?;
         let rows: Vec<(Vec<u8>, i64)> =
             query.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
         rows.into_iter().map(|row| checkpoint_view(&connection, row)).collect()
@@ -172,7 +172,8 @@ impl Index {
     /// The newest messages, newest first.
     pub fn messages(&self, limit: u32) -> Result<Vec<MessageView>, IndexError> {
         let connection = self.lock();
-        let mut query = connection.prepare_cached("SELECT view FROM messages ORDER BY height DESC LIMIT ?1")?;
+        let mut query =
+            connection.prepare_cached("SELECT view FROM messages ORDER BY height DESC LIMIT ?1")?;
         let rows: Vec<String> = query.query_map([limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
         rows.iter().map(|json| message_view(&connection, json)).collect()
     }
@@ -191,7 +192,10 @@ fn decode_checkpoint(bytes: &[u8]) -> Result<Checkpoint, IndexError> {
     Checkpoint::decode(bytes).map_err(|_| IndexError::Damaged { what: "checkpoint" })
 }
 
-fn checkpoint_view(connection: &Connection, (bytes, finalised): (Vec<u8>, i64)) -> Result<CheckpointView, IndexError> {
+fn checkpoint_view(
+    connection: &Connection,
+    (bytes, finalised): (Vec<u8>, i64),
+) -> Result<CheckpointView, IndexError> {
     let checkpoint = decode_checkpoint(&bytes)?;
     let certificate = covering(connection, checkpoint.header.height)?;
     Ok(CheckpointView::new(&checkpoint, TimeMs(finalised.cast_unsigned()), certificate))

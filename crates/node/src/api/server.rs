@@ -52,14 +52,23 @@ pub async fn serve(address: SocketAddr, reports: Arc<dyn Reports>) -> Result<(),
 pub type TimesFrom = Arc<dyn Fn(u64) -> BTreeMap<u64, BlockTimes> + Send + Sync>;
 
 /// Serve what a publisher knows until the process ends: also `/blocks?from=N`, the times of recent blocks.
-pub async fn serve_publisher(address: SocketAddr, reports: Arc<dyn Reports>, times: TimesFrom) -> Result<(), ApiError> {
-    let blocks = |State(times): State<TimesFrom>, Query(range): Query<Range>| async move { Json(times(range.from)) };
+pub async fn serve_publisher(
+    address: SocketAddr,
+    reports: Arc<dyn Reports>,
+    times: TimesFrom,
+) -> Result<(), ApiError> {
+    let blocks =
+        |State(times): State<TimesFrom>, Query(range): Query<Range>| async move { Json(times(range.from)) };
     let routes = Router::new().route("/blocks", get(blocks)).with_state(times);
     listen(address, common(reports).merge(routes)).await
 }
 
 /// Serve what an operator knows until the process ends.
-pub async fn serve_operator(address: SocketAddr, reports: Arc<dyn Reports>, index: Arc<Index>) -> Result<(), ApiError> {
+pub async fn serve_operator(
+    address: SocketAddr,
+    reports: Arc<dyn Reports>,
+    index: Arc<Index>,
+) -> Result<(), ApiError> {
     let indexed = Router::new()
         .route("/checkpoints", get(checkpoints))
         .route("/checkpoints/{height}", get(checkpoint))

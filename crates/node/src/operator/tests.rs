@@ -66,7 +66,8 @@ impl Net {
 
     async fn start(&mut self, index: usize) {
         self.starts += 1;
-        let context = self.context.child("node").with_attribute("index", index).with_attribute("start", self.starts);
+        let context =
+            self.context.child("node").with_attribute("index", index).with_attribute("start", self.starts);
         let setup = Setup {
             network: self.network.clone(),
             me: self.keys[index].public_key(),

@@ -161,13 +161,11 @@ impl<E: Storage> Actor<E> {
         TimeMs(self.now_ms)
     }
 
-    /// The highest block that operators have finalised in our generation; the kept one right after a retraction.
+    /// The highest of our blocks that operators have finalised in our generation; the kept one right after a retraction.
     fn settled(&self) -> u64 {
-        let floor = self.journal.floor().number;
-        match self.operators.agreed() {
-            Some(agreed) if agreed.generation == self.journal.generation() => agreed.head.max(floor),
-            _ => floor,
-        }
+        let ours = |block: BlockRef| self.journal.block_at(block.number) == Some(block);
+        let shared = self.operators.agreed_on(self.journal.generation(), ours);
+        shared.unwrap_or(0).max(self.journal.floor().number)
     }
 
     /// Begin the most urgent task when none is running and no failure has to be waited out.

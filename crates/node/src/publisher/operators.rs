@@ -2,7 +2,7 @@
 
 use crate::wire::{PublisherReply, PublisherStatus};
 use hum_consensus::PublicKey;
-use hum_types::{ChainId, Generation, RollupStatus};
+use hum_types::{BlockRef, ChainId, Generation, RollupStatus};
 use std::collections::BTreeMap;
 
 /// Blocks that one operator is sent at a time when it has fallen behind.
@@ -103,8 +103,17 @@ impl Operators {
         Some(Agreed { generation, head, quarantined })
     }
 
+    /// Like [`Agreed::head`], but only as far as what was finalised is `ours`: after two claims for one number the other
+    /// one may stand there.
+    pub(super) fn agreed_on(&self, generation: Generation, ours: impl Fn(BlockRef) -> bool) -> Option<u64> {
+        let statuses = self.operators.values().filter_map(|operator| operator.status.as_ref());
+        let heads = statuses.filter(|status| status.generation == generation).map(|status| status.head);
+        let shared = |head: BlockRef| if ours(head) { head.number } else { head.number.saturating_sub(1) };
+        nth_highest(heads.map(shared), self.faults())
+    }
+
     /// The blocks that operators in `generation` report, highest first: each may be a lie.
-    pub(super) fn reported(&self, generation: Generation) -> Vec<hum_types::BlockRef> {
+    pub(super) fn reported(&self, generation: Generation) -> Vec<BlockRef> {
         let statuses = self.operators.values().filter_map(|operator| operator.status.as_ref());
         let mut blocks: Vec<_> = statuses
             .filter(|status| status.generation == generation)

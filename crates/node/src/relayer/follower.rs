@@ -199,7 +199,8 @@ impl Follower {
         } else {
             self.failed();
             // Nothing above the newest is no reason to ask again at once.
-            if Some(asked.question) == newest.next().map(|at_or_above| Question::Certificate { at_or_above }) {
+            if Some(asked.question) == newest.next().map(|at_or_above| Question::Certificate { at_or_above })
+            {
                 self.advanced_ms = now_ms;
             }
         }

@@ -161,7 +161,10 @@ fn a_lying_operator_is_heard_by_nobody() {
         bed.pass(3_000).await;
         bed.check(30);
         let view = relayer.view();
-        assert!(view.role.alarms_total > 0 && view.destinations[&DESTINATION].counts.reverted == 0, "{view:?}");
+        assert!(
+            view.role.alarms_total > 0 && view.destinations[&DESTINATION].counts.reverted == 0,
+            "{view:?}"
+        );
     });
 }
 

@@ -102,10 +102,7 @@ impl Shared {
             alarms: context.counter("relayer_alarms", "alarms raised"),
             destinations: destinations.map(|id| (id, gauges(id))).collect(),
         };
-        Self {
-            view: Arc::new(Mutex::new(view)),
-            metrics: Arc::new(metrics),
-        }
+        Self { view: Arc::new(Mutex::new(view)), metrics: Arc::new(metrics) }
     }
 
     fn lock(&self) -> MutexGuard<'_, RelayerView> {

@@ -95,6 +95,21 @@ fn two_claims_for_one_number_set_a_rollup_aside() {
 }
 
 #[test]
+fn a_rollup_comes_back_whichever_of_two_claims_stood() {
+    let equivocate = |seed| {
+        let plan = Plan::default()
+            .at(at_ms(seed), fault(ChainFault::Equivocate))
+            .at(at_ms(seed) + 5_000, fault(ChainFault::Reorg(2)));
+        world(seed, plan)
+    };
+    each_world("a_rollup_comes_back_whichever_of_two_claims_stood", 6, equivocate, |report| {
+        whole(report);
+        assert_eq!((quarantines(report), retractions(report)), (vec![LIAR], vec![LIAR]), "{report:?}");
+        only_it_waits(report, 2_500);
+    });
+}
+
+#[test]
 fn of_two_claims_in_a_race_either_may_stand_and_only_their_rollup_waits() {
     let equivocate = |seed| {
         let plan = Plan::default().at(at_ms(seed), fault(ChainFault::Equivocate));

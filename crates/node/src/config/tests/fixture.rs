@@ -6,7 +6,8 @@ use commonware_codec::Encode as _;
 use hum_bls::{Committee, PossessedKey, SecretKey};
 use hum_consensus::{PrivateKey, Signer as _};
 use hum_types::{
-    Address, B256, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, SequencerKey, Stake, TimeMs,
+    Address, B256, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, SequencerKey, Stake,
+    TimeMs,
 };
 use hum_verify::{CertifiedHeader, ChainSpec};
 

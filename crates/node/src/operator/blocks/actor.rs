@@ -133,7 +133,10 @@ impl<E: Runtime> Running<E> {
                     Judged::Valid(_) => None,
                     Judged::Invalid(reason) => {
                         let number = block.number;
-                        let what = format!("block {number} of chain {chain_id} ({}) is invalid: {reason}", block.hash);
+                        let what = format!(
+                            "block {number} of chain {chain_id} ({}) is invalid: {reason}",
+                            block.hash
+                        );
                         self.reporter.alarm(what, now);
                         Some(reason)
                     }

@@ -5,8 +5,9 @@ use crate::operator::{Judge, Task};
 use crate::wire::Submission;
 use alloy_consensus::Header;
 use hum_types::{
-    Address, B256, BlockRef, Bytes, ChainId, Decode as _, Domain, Encode as _, GAS_LIMIT_DEFAULT, Generation, HeadClaim,
-    LaneId, LaneIndex, LaneMessage, Message, Reader, RegistrationId, Retraction, SignedRetraction, put_list,
+    Address, B256, BlockRef, Bytes, ChainId, Decode as _, Domain, Encode as _, GAS_LIMIT_DEFAULT, Generation,
+    HeadClaim, LaneId, LaneIndex, LaneMessage, Message, Reader, RegistrationId, Retraction, SignedRetraction,
+    put_list,
 };
 use hum_verify::{CertifiedHeader, Missing, OutgoingMessage, Reason, Summary, Verdict};
 use std::collections::BTreeMap;
@@ -76,7 +77,15 @@ pub(super) struct Chain {
 impl Chain {
     pub(super) fn new(chain_id: ChainId, domain: Domain, registration: RegistrationId) -> Self {
         let headers = vec![anchor(chain_id)];
-        Self { chain_id, domain, registration, generation: Generation(0), headers, lanes: BTreeMap::new(), fork: 0 }
+        Self {
+            chain_id,
+            domain,
+            registration,
+            generation: Generation(0),
+            headers,
+            lanes: BTreeMap::new(),
+            fork: 0,
+        }
     }
 
     pub(super) fn head(&self) -> BlockRef {

@@ -149,10 +149,12 @@ fn an_invalid_block_sets_its_rollup_aside_until_it_is_retracted() {
         let refused = a.next(B, 0);
         net.publish(&refused);
         net.wait(50).await;
-        assert!(net.replies().await.iter().any(|reply| matches!(
-            reply,
-            PublisherReply::Refused { kind: RefusalKind::Quarantined, .. }
-        )));
+        assert!(
+            net.replies()
+                .await
+                .iter()
+                .any(|reply| matches!(reply, PublisherReply::Refused { kind: RefusalKind::Quarantined, .. }))
+        );
 
         let retraction = a.retract(3);
         assert_eq!(a.head(), good);

@@ -59,7 +59,10 @@ fn latencies(seed: u64, link: Link, blocks: usize) -> (Vec<u64>, String) {
 fn blocks_are_certified_fast() {
     let (took, _) = latencies(1, Link { latency_ms: 1, jitter_ms: 0, lost_per_mille: 0 }, 40);
     let (p50, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
-    println!("claim to certificate in virtual time: p50 {p50} ms, p99 {p99} ms, max {} ms", took[took.len() - 1]);
+    println!(
+        "claim to certificate in virtual time: p50 {p50} ms, p99 {p99} ms, max {} ms",
+        took[took.len() - 1]
+    );
     assert!(p50 <= 150, "p50 {p50} ms");
     assert!(p99 <= 400, "p99 {p99} ms");
 }
@@ -80,7 +83,9 @@ fn an_idle_network_goes_on_and_certifies() {
         net.until_certified().await;
         let height = net.handle(0).header().height.0;
         assert!((20..=40).contains(&height), "{height} checkpoints in ten idle seconds");
-        assert!(net.handle(0).checkpoints(Height(1), 1_000).iter().all(|checkpoint| checkpoint.body.is_empty()));
+        assert!(
+            net.handle(0).checkpoints(Height(1), 1_000).iter().all(|checkpoint| checkpoint.body.is_empty())
+        );
     });
 }
 

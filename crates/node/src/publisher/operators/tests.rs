@@ -44,6 +44,17 @@ fn one_liar_of_four_moves_nothing() {
 }
 
 #[test]
+fn of_a_sibling_that_stands_nothing_is_ours() {
+    let (mut operators, keys) = operators(4);
+    for key in &keys[..3] {
+        operators.note(key, &status(2, 7, 7), Generation(2));
+    }
+    assert_eq!(operators.agreed_on(Generation(2), |_| true), Some(7));
+    assert_eq!(operators.agreed_on(Generation(2), |head| head != block(7)), Some(6));
+    assert_eq!(operators.agreed_on(Generation(1), |_| true), None, "nobody is there");
+}
+
+#[test]
 fn quarantine_takes_more_than_the_faulty() {
     let (mut operators, keys) = operators(4);
     let PublisherReply::Status(active) = status(0, 5, 5) else { unreachable!() };

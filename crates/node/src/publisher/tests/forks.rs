@@ -10,7 +10,10 @@ fn a_rebuilt_chain_is_retracted_to_the_last_common_block_and_goes_on() {
         source.rebuild(17, 25, 1);
         bench.wait(5_000).await;
         let view = publisher.view();
-        assert_eq!((view.generation, view.claimed, view.role.alarms_total), (Generation(1), source.at(25), 0));
+        assert_eq!(
+            (view.generation, view.claimed, view.role.alarms_total),
+            (Generation(1), source.at(25), 0)
+        );
         assert_eq!(bench.operators.heads(), vec![source.at(25); 4]);
         assert!(bench.operators.court.heard(1, source.at(18)));
         assert!(!bench.operators.court.heard(1, source.at(17)), "what is kept is not claimed again");
@@ -156,7 +159,10 @@ fn with_poisoned_nodes_only_it_waits_and_resumes() {
         let first = publisher.view();
         assert_eq!((first.stage, first.claimed), (Stage::Stopped, sequencer.at(10)));
         bench.wait(30_000).await;
-        assert!(publisher.view().role.alarms_total > first.role.alarms_total, "alarms grow while the cause lasts");
+        assert!(
+            publisher.view().role.alarms_total > first.role.alarms_total,
+            "alarms grow while the cause lasts"
+        );
 
         source.rebuild(9, 20, 0);
         bench.wait(10_000).await;

@@ -78,7 +78,9 @@ fn nothing_is_signed_that_the_disk_does_not_take() {
             assert!(signer.attest(&header(2, 1)).await.is_err());
             *context.storage_fault_config().write() = FaultConfig::default();
             // The disk may hold half a record: nothing more is signed before it was read anew.
-            assert!(signer.attest(&header(2, 2)).await.is_err() && signer.attest(&header(3, 1)).await.is_err());
+            assert!(
+                signer.attest(&header(2, 2)).await.is_err() && signer.attest(&header(3, 1)).await.is_err()
+            );
         });
         let ((), _) = live(Some(checkpoint), 2, |context| async move {
             let mut signer = open(&context).await.unwrap();
