@@ -195,11 +195,16 @@ fn an_equivocation_quarantines_and_a_retraction_resumes() {
     next(&state, advance(vec![block(1, 12, 1, &["again"])]));
 }
 
+/// Spoils one field.
+type Corruption = fn(&mut Checkpoint);
+/// Whether the refusal is the one that a corruption deserves.
+type Expected = fn(&Refusal) -> bool;
+
 #[test]
 fn every_header_field_is_checked() {
     let state = genesis();
     let (good, _) = next(&state, advance(vec![block(0, 11, 0, &["a"])]));
-    let corrupt: [(fn(&mut Checkpoint), fn(&Refusal) -> bool); 10] = [
+    let corrupt: [(Corruption, Expected); 10] = [
         (|c| c.header.domain.0.0[0] ^= 1, |r| matches!(r, Refusal::Domain { .. })),
         (|c| c.header.epoch.0 += 1, |r| matches!(r, Refusal::Epoch { .. })),
         (|c| c.header.height.0 += 1, |r| matches!(r, Refusal::Height { .. })),
@@ -235,7 +240,7 @@ fn every_rule_of_the_body_is_checked() {
     foreign.claim.registration.0.0[0] ^= 1;
     let empty = Advance { chain_id: A, blocks: vec![] };
     let one = Advance { chain_id: A, blocks: vec![good.clone()] };
-    let cases: Vec<(Body, fn(&Refusal) -> bool)> = vec![
+    let cases: Vec<(Body, Expected)> = vec![
         (with(|b| b.block.number = 13), |r| matches!(r, Refusal::Number { expected: 12, .. })),
         (with(|b| b.block.hash.0[0] ^= 1), |r| matches!(r, Refusal::Claim { .. })),
         (advance(vec![block(1, 12, 0, &[])]), |r| matches!(r, Refusal::Claim { .. })),

@@ -91,7 +91,7 @@ proptest! {
     #[test]
     fn a_checkpoint_is_what_its_bytes_say(checkpoint in checkpoint()) {
         let bytes = checkpoint.encode();
-        prop_assert_eq!(Checkpoint::decode(&bytes).unwrap(), checkpoint.clone());
+        prop_assert_eq!(&Checkpoint::decode(&bytes).unwrap(), &checkpoint);
         prop_assert_eq!(checkpoint.header.encode().len(), HEADER_BYTES);
         for end in (0..bytes.len()).step_by(7) {
             prop_assert!(Checkpoint::decode(&bytes[..end]).is_err(), "cut at {}", end);
