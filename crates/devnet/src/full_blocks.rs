@@ -29,6 +29,8 @@ const TOKEN: Address = Address::repeat_byte(0x70);
 /// Where OpenZeppelin's ERC-20 keeps the mapping of balances.
 const BALANCES_SLOT: U256 = U256::ZERO;
 const FEE_WEI: u128 = 10_000_000_000;
+const BUSY_SENDERS: u64 = 20;
+const BUSY_RECEIVERS: u64 = 100;
 /// The most that one transfer can use.
 const TRANSFER_GAS: u64 = 60_000;
 
@@ -39,13 +41,16 @@ pub enum Workload {
     TokenToNewHolders,
     /// ERC-20 transfers, each from another holder to another holder.
     TokenAmongHolders,
+    /// ERC-20 transfers of a few busy holders to a few others, as an exchange makes them.
+    TokenAmongBusy,
     /// Ether, each from another account to another account.
     Ether,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::TokenToNewHolders, Self::TokenAmongHolders, Self::Ether];
+    pub const ALL: [Self; 4] =
+        [Self::TokenToNewHolders, Self::TokenAmongHolders, Self::TokenAmongBusy, Self::Ether];
 
     /// A name for people and JSON.
     #[must_use]
@@ -53,6 +58,7 @@ impl Workload {
         match self {
             Self::TokenToNewHolders => "token transfers to new holders",
             Self::TokenAmongHolders => "token transfers among holders",
+            Self::TokenAmongBusy => "token transfers among busy holders",
             Self::Ether => "ether transfers",
         }
     }
@@ -61,13 +67,22 @@ impl Workload {
     const fn gas_each(self) -> u64 {
         match self {
             Self::TokenToNewHolders => 51_500,
-            Self::TokenAmongHolders => 34_400,
+            Self::TokenAmongHolders | Self::TokenAmongBusy => 34_400,
             Self::Ether => 21_000,
+        }
+    }
+
+    /// Which account sends transaction `n`, and with which nonce.
+    const fn sender(self, n: u64) -> (u64, u64) {
+        match self {
+            Self::TokenAmongBusy => (n % BUSY_SENDERS, n / BUSY_SENDERS),
+            _ => (n, 0),
         }
     }
 
     fn call(self, n: u64, count: u64) -> (Address, Bytes) {
         let to = match self {
+            Self::TokenAmongBusy => account(BUSY_SENDERS + n % BUSY_RECEIVERS).address(),
             Self::TokenToNewHolders => Address::from_word(keccak256(n.to_be_bytes())),
             Self::TokenAmongHolders | Self::Ether => account(count + n).address(),
         };
@@ -112,7 +127,7 @@ fn evidence(what: &'static str) -> impl Fn(&dyn std::fmt::Display) -> FullBlockE
 /// A block of about `gas` gas.
 pub async fn make(workload: Workload, gas: u64) -> Result<BlockFile, FullBlockError> {
     let count = gas.div_ceil(workload.gas_each());
-    let accounts: Vec<_> = (0..2 * count).map(account).collect();
+    let accounts: Vec<_> = (0..(2 * count).max(BUSY_SENDERS + BUSY_RECEIVERS)).map(account).collect();
     let token = Predeploy {
         address: TOKEN,
         code: BenchToken::DEPLOYED_BYTECODE.clone(),
@@ -133,21 +148,19 @@ pub async fn make(workload: Workload, gas: u64) -> Result<BlockFile, FullBlockEr
     };
     let chain = DevChain::start(config).await?;
     chain.pause().await;
-    let made = fill(&chain, workload, &accounts[..count as usize]).await;
+    let made = fill(&chain, workload, count).await;
     chain.shutdown().await;
     made
 }
 
-async fn fill(
-    chain: &DevChain,
-    workload: Workload,
-    senders: &[PrivateKeySigner],
-) -> Result<BlockFile, FullBlockError> {
+async fn fill(chain: &DevChain, workload: Workload, count: u64) -> Result<BlockFile, FullBlockError> {
     let url = chain.rpc_url().parse().map_err(|error| evidence("endpoint")(&error))?;
     let node = ProviderBuilder::new().connect_http(url);
-    for (n, sender) in (0..).zip(senders) {
-        let (to, input) = workload.call(n, senders.len() as u64);
-        let raw = signed(sender, to, input).map_err(|reason| FullBlockError::Refused { n, reason })?;
+    for n in 0..count {
+        let (sender, nonce) = workload.sender(n);
+        let (to, input) = workload.call(n, count);
+        let raw = signed(&account(sender), nonce, to, input)
+            .map_err(|reason| FullBlockError::Refused { n, reason })?;
         // Nobody waits for it: the block is made when all are in the pool.
         let _ = node
             .send_raw_transaction(&raw)
@@ -160,9 +173,9 @@ async fn fill(
     let block = reader.block(At::Number(made.number)).await?;
     let parent = reader.block(At::Number(made.number - 1)).await?;
     let (block, parent) = block.zip(parent).ok_or(DevChainError::MissingBlock { number: made.number })?;
-    let included = decode(&block.rlp)?.body.transactions.len();
-    if included != senders.len() {
-        let problem = format!("{included} are in it, {} were sent", senders.len());
+    let included = decode(&block.rlp)?.body.transactions.len() as u64;
+    if included != count {
+        let problem = format!("{included} are in it, {count} were sent");
         return Err(evidence("transactions")(&problem));
     }
     let RawWitness::Json(json) = reader.witness(made).await? else {
@@ -199,10 +212,10 @@ fn balance_slot(holder: Address) -> B256 {
     keccak256([holder.into_word(), BALANCES_SLOT.into()].concat())
 }
 
-fn signed(sender: &PrivateKeySigner, to: Address, input: Bytes) -> Result<Vec<u8>, String> {
+fn signed(sender: &PrivateKeySigner, nonce: u64, to: Address, input: Bytes) -> Result<Vec<u8>, String> {
     let transaction = TxEip1559 {
         chain_id: CHAIN_ID.0,
-        nonce: 0,
+        nonce,
         gas_limit: TRANSFER_GAS,
         max_fee_per_gas: FEE_WEI,
         max_priority_fee_per_gas: 1,
