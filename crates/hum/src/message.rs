@@ -8,9 +8,9 @@ use alloy_primitives::U256;
 use alloy_sol_types::{SolCall as _, SolValue as _};
 use eyre::eyre;
 use hum_chain::{At, Chain as _, LogQuery, contracts::Gateway};
-use hum_node::api::MessageView;
-use hum_types::{B256, Bytes, TimeMs};
-use std::process::ExitCode;
+use hum_node::{api::MessageView, config::PeerRole, publisher::BlockTimes};
+use hum_types::{B256, Bytes, ChainId, TimeMs};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 /// Selector of the ERC-7786 attribute `minGasLimit(uint256)`.
 const MIN_GAS_LIMIT: [u8; 4] = [0x39, 0xf8, 0x7b, 0xa1];
@@ -143,6 +143,9 @@ async fn add_execution(client: &Client, view: &mut MessageView) -> eyre::Result<
         return Ok(());
     };
     let chain = client.chain(&destination.entry)?;
+    if let Some(seen) = seen(client, view.source, view.block.number).await {
+        view.times_ms.sent = Some(seen);
+    }
     let status = Gateway::statusOfCall {
         registration: source.entry.registration.0,
         generation: view.generation.0,
@@ -153,7 +156,7 @@ async fn add_execution(client: &Client, view: &mut MessageView) -> eyre::Result<
         Some(2) => {
             "executed".clone_into(&mut view.stage);
             view.waiting_for.clear();
-            view.times_ms.executed = execution_time(&chain, view).await?;
+            view.times_ms.executed = execution_time(client, &chain, view).await?;
         }
         Some(1) => {
             "failed".clone_into(&mut view.stage);
@@ -164,8 +167,9 @@ async fn add_execution(client: &Client, view: &mut MessageView) -> eyre::Result<
     Ok(())
 }
 
-/// When the block that ran it was made, if that was recently.
+/// When the block that ran it was first seen, if that was recently.
 async fn execution_time(
+    client: &Client,
     chain: &hum_chain::rpc::RpcChain,
     view: &MessageView,
 ) -> eyre::Result<Option<TimeMs>> {
@@ -179,7 +183,33 @@ async fn execution_time(
     };
     let logs = chain.logs(query).await?;
     let Some(log) = logs.iter().find(|log| log.topics.get(1) == Some(&view.id)) else { return Ok(None) };
+    if let Some(seen) = seen(client, view.lane, log.block.number).await {
+        return Ok(Some(seen));
+    }
     Ok(chain.block(At::Number(log.block.number)).await?.map(|block| block.time_ms))
+}
+
+/// When the rollup's publisher first saw the block: block timestamps count whole seconds. `None` where no publisher tells.
+async fn seen(client: &Client, chain_id: ChainId, number: u64) -> Option<TimeMs> {
+    const ATTEMPTS: usize = 5;
+    const POLL: Duration = Duration::from_millis(50);
+    let publisher = client.network.peers.iter().find(|(peer, _)| {
+        peer.role == PeerRole::Publisher && peer.chain_id == Some(chain_id) && peer.api.is_some()
+    });
+    let api = publisher?.0.api.as_deref()?;
+    for _ in 0..ATTEMPTS {
+        let times: BTreeMap<u64, BlockTimes> =
+            client.ask_one(api, &format!("/blocks?from={number}")).await.ok()?;
+        if let Some(seen) = times.get(&number).and_then(|times| times.seen_ms) {
+            return Some(seen);
+        }
+        // The block is newer than the publisher's last look, or older than what it remembers.
+        if times.keys().next().is_some_and(|oldest| *oldest > number) {
+            return None;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    None
 }
 
 /// The ERC-7786 attribute that asks for this much gas.

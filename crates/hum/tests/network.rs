@@ -159,6 +159,8 @@ fn a_message_crosses_and_anyone_can_check_why() {
         assert!(listed.get(field).is_some() && shown.get(field).is_some(), "{field}: {listed} {shown}");
     }
     assert_eq!(shown["stage"], "executed");
+    let times = ["sent", "finalised", "certified", "executed"].map(|stage| shown["times_ms"][stage].as_u64());
+    assert!(times.iter().all(Option::is_some) && times.is_sorted(), "{times:?}");
     let stranger = hum(&[&["message", "show", &format!("0x{}", "17".repeat(32))], &network[..]].concat());
     assert!(!stranger.status.success() && !stranger.stderr.is_empty());
 

@@ -90,7 +90,7 @@ impl CheckpointView {
 /// When a message reached a stage, in milliseconds since 1970, by the clocks of this machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTimes {
-    /// Its block was made, by the block's own timestamp.
+    /// Its block was made, by the block's own timestamp. Whoever asks the source's publisher has the time at which that saw it.
     pub sent: Option<TimeMs>,
     /// A checkpoint with it was finalised.
     pub finalised: Option<TimeMs>,
