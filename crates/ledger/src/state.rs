@@ -160,6 +160,9 @@ impl State {
                 Change::Retract { retraction } => {
                     next.rollup_mut(retraction.retraction.chain_id)?.retract(domain, height, retraction)?;
                 }
+                Change::NextCommittee { .. } => {
+                    return Err(Refusal::NextTable { declared: self.header.next_table_hash });
+                }
             }
         }
         let mut previous = None;

@@ -288,7 +288,7 @@ impl CertifiedChain {
             .iter()
             .filter_map(|change| match change {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
-                Change::Quarantine { .. } => None,
+                Change::Quarantine { .. } | Change::NextCommittee { .. } => None,
             })
             .collect();
         let before: Vec<(LaneKey, u64)> = self

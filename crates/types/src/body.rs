@@ -1,7 +1,7 @@
 //! What a checkpoint adds to the one before it. Whoever holds the bodies can rebuild every root without any rollup.
 
 use crate::{
-    B256, BlockRef, ChainId, Evidence, LaneMessage, SequencerSignature, SignedRetraction, TimeMs,
+    B256, BlockRef, ChainId, Evidence, LaneMessage, Roster, SequencerSignature, SignedRetraction, TimeMs,
     codec::{Decode, DecodeError, Encode, Reader, put_list},
     keccak256,
 };
@@ -82,7 +82,7 @@ impl Decode for Advance {
     }
 }
 
-/// A change of a rollup's standing; changes come before advances.
+/// A change of a rollup's standing, or of the committee; changes come before advances.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
 pub enum Change {
@@ -95,6 +95,11 @@ pub enum Change {
     Retract {
         /// The sequencer's word.
         retraction: SignedRetraction,
+    },
+    /// Close the epoch. Only at a closing height, and before every other change.
+    NextCommittee {
+        /// Who signs from the next height on.
+        roster: Roster,
     },
 }
 
@@ -109,6 +114,10 @@ impl Encode for Change {
                 out.push(2);
                 retraction.encode_to(out);
             }
+            Self::NextCommittee { roster } => {
+                out.push(3);
+                roster.encode_to(out);
+            }
         }
     }
 }
@@ -120,6 +129,7 @@ impl Decode for Change {
         match reader.u8("change tag")? {
             1 => Ok(Self::Quarantine { evidence: Evidence::decode_from(reader)? }),
             2 => Ok(Self::Retract { retraction: SignedRetraction::decode_from(reader)? }),
+            3 => Ok(Self::NextCommittee { roster: Roster::decode_from(reader)? }),
             value => Err(DecodeError::Value { field: "change tag", value: value.into() }),
         }
     }
@@ -139,6 +149,15 @@ impl Body {
     #[must_use]
     pub fn hash(&self) -> B256 {
         keccak256(self.encode())
+    }
+
+    /// Who signs from the next height on, when the body says so.
+    #[must_use]
+    pub fn next_committee(&self) -> Option<&Roster> {
+        self.changes.iter().find_map(|change| match change {
+            Change::NextCommittee { roster } => Some(roster),
+            Change::Quarantine { .. } | Change::Retract { .. } => None,
+        })
     }
 
     /// Whether it says nothing: a heartbeat.

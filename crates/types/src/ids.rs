@@ -65,6 +65,14 @@ quantity!(
     TimeMs, u64, u64
 );
 quantity!(
+    /// Seconds since 1970, as chains count them.
+    TimeS, u64, u64
+);
+quantity!(
+    /// A run of heights between which a committee can change, from 0: see [`Terms`](crate::Terms).
+    Term, u64, u64
+);
+quantity!(
     /// Position of a message in its lane, from 0.
     LaneIndex, u64, u64
 );

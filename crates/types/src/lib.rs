@@ -6,7 +6,7 @@
 //! ```text
 //! ids ─▶ message ─▶ lane leaf ─▶ head part ─▶ rollup leaf ─▶ header ─▶ attestation digest
 //!          tree (one Merkle tree for messages, lanes and rollups)
-//! claim, retraction, evidence ─▶ body ─▶ header
+//! claim, retraction, evidence, roster ─▶ body ─▶ header
 //! ```
 //!
 //! Invariants: every decoder is bounded and refuses trailing bytes; every encoding is canonical, so equal values have
@@ -22,6 +22,8 @@ mod ids;
 mod interop_address;
 mod message;
 mod rollup;
+mod roster;
+mod terms;
 pub mod tree;
 
 pub use body::{
@@ -38,13 +40,15 @@ pub use evidence::{Evidence, InvalidReason};
 pub use header::{Checkpoint, HEADER_BYTES, Header, L1Origin};
 pub use ids::{
     BlockRef, ChainId, Class, Confidence, Epoch, Generation, Height, LaneIndex, RegistrationId, RollupStatus,
-    Stake, TimeMs,
+    Stake, Term, TimeMs, TimeS,
 };
 pub use interop_address::{InteropAddress, InteropAddressError};
 pub use message::{
     GAS_LIMIT_DEFAULT, LaneId, LaneMessage, LaneSlot, Message, PAYLOAD_BYTES_MAX, Rolling, message_leaf,
 };
 pub use rollup::{HeadPart, LaneLeaf, RollupLeaf};
+pub use roster::{ENDPOINT_BYTES_MAX, Endpoint, EndpointError, ROSTER_ENTRIES_MAX, Roster, RosterEntry};
+pub use terms::{TERM_HEIGHTS_MIN, Terms, TooShort};
 
 pub use alloy_primitives::{Address, B256, Bytes, keccak256};
 

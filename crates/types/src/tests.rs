@@ -37,6 +37,21 @@ fn lane_message() -> impl Strategy<Value = LaneMessage> {
     )
 }
 
+fn roster() -> impl Strategy<Value = Roster> {
+    let entry = (any::<[u8; 20]>(), hash(), vec(any::<u8>(), 0..=ENDPOINT_BYTES_MAX), any::<u128>()).prop_map(
+        |(operator, word, endpoint, stake)| RosterEntry {
+            operator: operator.into(),
+            key_g1: alloy_primitives::FixedBytes::repeat_byte(word[0]),
+            key_g2: alloy_primitives::FixedBytes::repeat_byte(word[1]),
+            possession: alloy_primitives::FixedBytes::repeat_byte(word[2]),
+            network_key: word,
+            endpoint: Endpoint::new(endpoint).unwrap(),
+            stake: Stake(stake),
+        },
+    );
+    (any::<u64>(), vec(entry, 1..4)).prop_map(|(until, entries)| Roster { valid_until: TimeS(until), entries })
+}
+
 fn checkpoint() -> impl Strategy<Value = Checkpoint> {
     let block = (block_ref(), hash(), any::<u64>(), claim(), vec(lane_message(), 0..3)).prop_map(
         |(block, state_root, time, signed, messages)| AdvancedBlock {
@@ -66,6 +81,7 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
             let key = SequencerKey::from_secret(B256::repeat_byte(9)).unwrap();
             Change::Retract { retraction: retraction.sign(Domain(B256::ZERO), &key) }
         }),
+        roster().prop_map(|roster| Change::NextCommittee { roster }),
     ];
     let body =
         (vec(change, 0..3), vec(advance, 0..3)).prop_map(|(changes, advances)| Body { changes, advances });
@@ -134,6 +150,39 @@ fn lengths_above_their_bound_are_refused_before_memory_is_taken() {
         payload: vec![0; PAYLOAD_BYTES_MAX + 1].into(),
     };
     assert!(matches!(Message::decode(&long.encode()), Err(DecodeError::TooLong { field: "payload", .. })));
+}
+
+#[test]
+fn the_bounds_of_a_roster_are_checked() {
+    let entry = RosterEntry {
+        operator: Address::ZERO,
+        key_g1: Default::default(),
+        key_g2: Default::default(),
+        possession: Default::default(),
+        network_key: B256::ZERO,
+        endpoint: Endpoint::from(std::net::SocketAddr::from(([10, 0, 0, 1], 7_000))),
+        stake: Stake(1),
+    };
+    let good = Roster { valid_until: TimeS(5), entries: vec![entry.clone()] };
+    assert_eq!(Roster::decode(&good.encode()), Ok(good.clone()));
+    assert_eq!(good.entries[0].endpoint.address(), Some(([10, 0, 0, 1], 7_000).into()));
+    let none = Roster { entries: vec![], ..good.clone() };
+    assert!(matches!(Roster::decode(&none.encode()), Err(DecodeError::Malformed { field: "seats", .. })));
+    let many = Roster { entries: vec![entry; ROSTER_ENTRIES_MAX + 1], ..good.clone() };
+    assert!(matches!(Roster::decode(&many.encode()), Err(DecodeError::TooLong { field: "seats", .. })));
+    let mut long = good.encode();
+    let length_at = 8 + 4 + 20 + 64 + 128 + 64 + 32;
+    assert_eq!(usize::from(long[length_at]), "10.0.0.1:7000".len());
+    long[length_at] = 65;
+    assert!(matches!(Roster::decode(&long), Err(DecodeError::TooLong { field: "endpoint", declared: 65, .. })));
+    assert_eq!(Endpoint::new(vec![0; 65]), Err(EndpointError { found: 65 }));
+    for odd in [&b"\xff"[..], b"0xff", b""] {
+        let odd = Endpoint::new(odd).unwrap();
+        assert_eq!(odd.address(), None);
+        assert_eq!(serde_json::from_str::<Endpoint>(&serde_json::to_string(&odd).unwrap()).unwrap(), odd);
+    }
+    let json = serde_json::to_string(&good).unwrap();
+    assert_eq!(serde_json::from_str::<Roster>(&json).unwrap(), good);
 }
 
 #[test]

@@ -131,7 +131,11 @@ impl Books {
                         }
                     }
                     Event::Alarm { what, .. } => pages.alarms.push(format!("{who}: {what}")),
-                    Event::Claimed { .. } | Event::Judged { .. } => {}
+                    Event::Claimed { .. }
+                    | Event::Judged { .. }
+                    | Event::Attested { .. }
+                    | Event::Contradicted { .. }
+                    | Event::Signed { .. } => {}
                 }
             }
         });
@@ -227,11 +231,11 @@ impl Books {
                         evidence:
                             Evidence::Equivocation { one: claim, .. } | Evidence::InvalidBlock { claim, .. },
                     } => Some(claim.claim.chain_id),
-                    Change::Retract { .. } => None,
+                    Change::Retract { .. } | Change::NextCommittee { .. } => None,
                 });
             let retracted = body.changes.iter().filter_map(|change| match change {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
-                Change::Quarantine { .. } => None,
+                Change::Quarantine { .. } | Change::NextCommittee { .. } => None,
             });
             let advanced = body
                 .advances
