@@ -32,13 +32,14 @@ interface IAllocationManager {
     /// @notice Announces the AVS; v1.3 demands it before a set can be created.
     function updateAVSMetadataURI(address avs, string calldata metadataURI) external;
 
-    /// @notice Names the contract that hears of registrations.
+    /// @notice Names the contract that hears of registrations. It is asked at once whether it supports the AVS.
     function setAVSRegistrar(address avs, address registrar) external;
 
     /// @notice Creates sets whose slashed stake is burned. From v1.9 on this makes the AVS itself the sole slasher, as before.
     function createOperatorSets(address avs, CreateSetParams[] calldata params) external;
 
     /// @notice Takes `wadsToSlash` (1e18 = all) of what the operator allocated to the set, strategy by strategy, ascending.
+    /// Strategies of the set where nothing is allocated are passed over.
     function slashOperator(address avs, SlashingParams calldata params) external;
 
     /// @notice Takes an operator out of sets; callable by the AVS.
@@ -46,6 +47,12 @@ interface IAllocationManager {
 
     /// @notice Operators registered for the set.
     function getMembers(OperatorSet calldata operatorSet) external view returns (address[] memory);
+
+    /// @notice How many there are; during a registration the new one is counted.
+    function getMemberCount(OperatorSet calldata operatorSet) external view returns (uint256);
+
+    /// @notice Whether the operator is registered for the set.
+    function isMemberOfOperatorSet(address operator, OperatorSet calldata operatorSet) external view returns (bool);
 
     /// @notice Whether the operator is registered, or left so recently that it can still be slashed.
     function isOperatorSlashable(address operator, OperatorSet calldata operatorSet) external view returns (bool);
@@ -57,6 +64,9 @@ interface IAllocationManager {
         address[] calldata strategies,
         uint32 futureBlock
     ) external view returns (uint256[][] memory);
+
+    /// @notice For how many blocks stake stays slashable after it was taken away, or its operator left.
+    function DEALLOCATION_DELAY() external view returns (uint32);
 }
 
 /// @title What the AllocationManager of a newer core (v1.5 and later) has beside that
@@ -74,7 +84,7 @@ interface IAVSRegistrar {
     /// @notice An operator asks to join sets of `avs`; a revert refuses it.
     function registerOperator(address operator, address avs, uint32[] calldata operatorSetIds, bytes calldata data) external;
 
-    /// @notice An operator left sets of `avs`; a revert is ignored by the core.
+    /// @notice An operator left sets of `avs`. A revert could keep it in, depending on the core.
     function deregisterOperator(address operator, address avs, uint32[] calldata operatorSetIds) external;
 
     /// @notice Whether this registrar serves `avs`.
