@@ -34,6 +34,9 @@ def total(points):
     return result
 
 
+VALID_UNTIL = 4_000_000_000
+
+
 def committee(first_seed, stakes, absent_sets):
     secrets = [int.from_bytes(h(b"hum test operator" + i.to_bytes(4, "big")), "big") % curve_order
                for i in range(first_seed, first_seed + len(stakes))]
@@ -41,6 +44,7 @@ def committee(first_seed, stakes, absent_sets):
     secrets = [s for _, s in keyed]
     keys = [multiply(G1, s) for s in secrets]
     table = g1(total(keys)) + g2(multiply(G2, sum(secrets) % curve_order)) + sum(stakes).to_bytes(16, "big")
+    table += VALID_UNTIL.to_bytes(8, "big")
     for key, stake in zip(keys, stakes):
         table += g1(key) + stake.to_bytes(16, "big")
     absent = []
@@ -50,6 +54,7 @@ def committee(first_seed, stakes, absent_sets):
     return {
         "secrets": ["0x" + s.to_bytes(32, "big").hex() for s in secrets],
         "stakes": stakes,
+        "valid_until": VALID_UNTIL,
         "table": "0x" + table.hex(),
         "table_hash": "0x" + h(table).hex(),
         "absent": absent,

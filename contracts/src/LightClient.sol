@@ -94,8 +94,11 @@ contract LightClient is ILightClient {
         if (height <= uint40(e >> 160) || height > (closedAt == 0 ? type(uint40).max : closedAt)) {
             revert HeightOutsideEpoch(epoch, height, uint40(e >> 160), uint40(closedAt));
         }
+        address table = address(uint160(e));
+        uint256 validUntil = CommitteeTable.validUntil(table);
+        if (block.timestamp > validUntil) revert TableExpired(epoch, uint64(validUntil), block.timestamp);
         bytes32 digest = _digest(certificate, epoch, height);
-        Certificate.verify(certificate, absent, address(uint160(e)), e >> 240, digest);
+        Certificate.verify(certificate, absent, table, e >> 240, digest);
 
         assembly ("memory-safe") {
             sstore(place, word)

@@ -226,8 +226,8 @@ contract LightClientAdversarialTest is Committees {
         for (uint256 i; i < t.length; i += 37) {
             refusesTable(fresh, "one bit", hashWrong(EPOCH, known, flip(t, i)), EPOCH, flip(t, i));
         }
-        refusesTable(fresh, "short", err(ILightClient.TableLength.selector, 527), EPOCH, cut(t, 527));
-        refusesTable(fresh, "trailing", err(ILightClient.TableLength.selector, 529), EPOCH, abi.encodePacked(t, uint8(0)));
+        refusesTable(fresh, "short", err(ILightClient.TableLength.selector, 535), EPOCH, cut(t, 535));
+        refusesTable(fresh, "trailing", err(ILightClient.TableLength.selector, 537), EPOCH, abi.encodePacked(t, uint8(0)));
         fresh.installTable(EPOCH, t);
         refusesTable(fresh, "again", err(ILightClient.TableAlreadyInstalled.selector, uint256(EPOCH)), EPOCH, t);
         refusesTable(fresh, "replaced", hashWrong(EPOCH, known, table("three")), EPOCH, table("three"));
@@ -246,7 +246,7 @@ contract LightClientAdversarialTest is Committees {
         bytes memory t = put(table("four"), 207, hex"00");
         ILightClient fresh = ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(t))));
         refusesTable(fresh, "total", err(ILightClient.TableStakeWrong.selector, 400, 256), EPOCH, t);
-        t = new bytes(288);
+        t = new bytes(296);
         fresh = ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(t))));
         refusesTable(fresh, "nothing", err(ILightClient.TableStakeWrong.selector, uint256(0), uint256(0)), EPOCH, t);
     }
@@ -281,8 +281,8 @@ contract LightClientAdversarialTest is Committees {
 
     /// @notice A table of n operators with stake 1 each; its keys do not matter to `installTable`.
     function sized(uint256 n) private pure returns (bytes memory t) {
-        t = put(new bytes(208 + 80 * n), 192, abi.encodePacked(uint128(n)));
-        for (uint256 i; i < n; ++i) t[208 + 80 * i + 79] = 0x01;
+        t = put(new bytes(216 + 80 * n), 192, abi.encodePacked(uint128(n)));
+        for (uint256 i; i < n; ++i) t[216 + 80 * i + 79] = 0x01;
     }
 
     function hashWrong(uint64 epoch, bytes32 known, bytes memory t) private pure returns (bytes memory) {

@@ -33,11 +33,13 @@ interface ILightClient {
     error HeightOutsideEpoch(uint64 epoch, uint64 height, uint64 openedAbove, uint64 closedAt);
     /// @notice No table of `epoch` is installed.
     error TableNotInstalled(uint64 epoch);
+    /// @notice The table of `epoch` was good until `validUntil`, and it is `now_` (both in seconds since 1970).
+    error TableExpired(uint64 epoch, uint64 validUntil, uint256 now_);
     /// @notice The table of `epoch` is installed already.
     error TableAlreadyInstalled(uint64 epoch);
     /// @notice No certificate has named a table for `epoch`, or the one it named hashes to `known`, not to `computed`.
     error TableHashMismatch(uint64 epoch, bytes32 known, bytes32 computed);
-    /// @notice A table is 208 + 80·n bytes, n from 1 to 256.
+    /// @notice A table is 216 + 80·n bytes, n from 1 to 256.
     error TableLength(uint256 found);
     /// @notice The operators' stakes add up to `sum`, not to the total in entry 0, or to nothing.
     error TableStakeWrong(uint256 sum, uint256 total);

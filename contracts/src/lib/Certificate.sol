@@ -74,11 +74,11 @@ library Certificate {
             uint256 sums;
             uint256 list;
             assembly ("memory-safe") {
-                let size := add(208, mul(80, operators))
+                let size := add(216, mul(80, operators))
                 let copy := mload(0x40)
                 extcodecopy(table, copy, 1, size)
                 input := add(copy, size)
-                sums := add(copy, 144)
+                sums := add(copy, 152)
                 list := add(c.offset, ABSENTEES)
             }
             _subtract(sums, list, absent, input);
@@ -127,11 +127,11 @@ library Certificate {
         uint256 total;
         uint256 ok;
         assembly ("memory-safe") {
-            total := shr(128, mload(add(sums, 48)))
+            total := shr(128, mload(add(sums, 40)))
             let end := add(list, absent)
             // Start with -(sum of all keys), which entry 0 holds.
-            let x := mload(sub(sums, 144))
-            let y := sub(P, mload(sub(sums, 112)))
+            let x := mload(sub(sums, 152))
+            let y := sub(P, mload(sub(sums, 120)))
             let at := add(sums, mul(80, byte(0, calldataload(list))))
             mstore(at, x)
             mstore(add(at, 32), y)

@@ -6,9 +6,18 @@ pragma solidity 0.8.37;
 /// instruction needs another back end behind {write} and the copy in {Certificate}.
 library CommitteeTable {
     /// @dev Bytes of entry 0, and of each operator's entry.
-    uint256 internal constant HEAD = 208;
+    uint256 internal constant HEAD = 216;
     uint256 internal constant ENTRY = 80;
     uint256 internal constant OPERATORS_MAX = 256;
+
+    /// @notice Until when the table that {write} kept at `table` is good, in seconds since 1970.
+    function validUntil(address table) internal view returns (uint256 seconds_) {
+        assembly ("memory-safe") {
+            // Bytes 208 to 216 of entry 0, after the one zero byte.
+            extcodecopy(table, 0, 209, 8)
+            seconds_ := shr(192, mload(0))
+        }
+    }
 
     /// @notice Writes `blob` behind one zero byte (STOP, so that nobody can run a table).
     /// @return table its address, or zero when it could not be created

@@ -4,14 +4,14 @@ use crate::{G1, G2, PossessedKey, PublicKey, Signers, point::pairs_equal};
 use alloy_primitives::U256;
 use ark_bn254::{G1Affine, G1Projective, G2Projective};
 use ark_ec::AffineRepr;
-use hum_types::{Address, B256, Decode, DecodeError, Encode, Epoch, Reader, Stake, keccak256};
+use hum_types::{Address, B256, Decode, DecodeError, Encode, Epoch, Reader, Stake, TimeS, keccak256};
 use serde::{Deserialize, Serialize};
 
 /// The most operators that a committee can have.
 pub const OPERATORS_MAX: usize = 256;
 
 /// Bytes of a table's entry 0, and of each operator's entry.
-const HEAD_BYTES: usize = G1::BYTES + G2::BYTES + 16;
+const HEAD_BYTES: usize = G1::BYTES + G2::BYTES + 16 + 8;
 const ENTRY_BYTES: usize = G1::BYTES + 16;
 
 /// An operator's place in its committee's table, from 0.
@@ -157,6 +157,7 @@ pub struct CommitteeTable {
     sum_g1: G1,
     sum_g2: G2,
     total: Stake,
+    valid_until: TimeS,
 }
 
 impl CommitteeTable {
@@ -174,6 +175,7 @@ impl CommitteeTable {
         let declared_g1 = G1::read(&mut reader, "G1 key sum")?;
         let declared_g2 = G2::read(&mut reader, "G2 key sum")?;
         let declared_total = Stake::decode_from(&mut reader)?;
+        let valid_until = TimeS::decode_from(&mut reader)?;
         let mut entries = Vec::with_capacity(operators);
         let mut previous: Option<OperatorId> = None;
         for seat in (0..).map(Seat).take(operators) {
@@ -198,7 +200,7 @@ impl CommitteeTable {
         if !pairs_equal(sum_g1.0, G1Affine::generator(), declared_g2.0) {
             return Err(TableError::SumG2 { declared: declared_g2.into(), computed: sum_g1.into() });
         }
-        Ok(Self { epoch, entries, sum_g1, sum_g2: declared_g2, total })
+        Ok(Self { epoch, entries, sum_g1, sum_g2: declared_g2, total, valid_until })
     }
 
     /// The epoch that it is for.
@@ -235,6 +237,12 @@ impl CommitteeTable {
     #[must_use]
     pub const fn total_stake(&self) -> Stake {
         self.total
+    }
+
+    /// Until when chains believe it: its stake can be slashed that long, with a margin for evidence.
+    #[must_use]
+    pub const fn valid_until(&self) -> TimeS {
+        self.valid_until
     }
 
     /// Stake of one seat.
@@ -275,6 +283,7 @@ impl Encode for CommitteeTable {
         self.sum_g1.encode_to(out);
         self.sum_g2.encode_to(out);
         self.total.encode_to(out);
+        self.valid_until.encode_to(out);
         for entry in &self.entries {
             entry.key.encode_to(out);
             entry.stake.encode_to(out);
@@ -292,7 +301,11 @@ pub struct Committee {
 
 impl Committee {
     /// The committee of `epoch`, seated by ascending operator id whatever the order given.
-    pub fn new(epoch: Epoch, members: Vec<(PossessedKey, Stake)>) -> Result<Self, CommitteeError> {
+    pub fn new(
+        epoch: Epoch,
+        valid_until: TimeS,
+        members: Vec<(PossessedKey, Stake)>,
+    ) -> Result<Self, CommitteeError> {
         if !(1..=OPERATORS_MAX).contains(&members.len()) {
             return Err(CommitteeError::Size { found: members.len() });
         }
@@ -316,7 +329,8 @@ impl Committee {
         let sum_g1 = sum_g1(entries.iter().map(|entry| entry.key)).ok_or(CommitteeError::IdentitySum)?;
         let sum_g2: G2Projective = members.iter().map(|member| member.key().g2().0).sum();
         let sum_g2 = G2::new(sum_g2).ok_or(CommitteeError::IdentitySum)?;
-        Ok(Self { table: CommitteeTable { epoch, entries, sum_g1, sum_g2, total }, members })
+        let table = CommitteeTable { epoch, entries, sum_g1, sum_g2, total, valid_until };
+        Ok(Self { table, members })
     }
 
     /// What chains know of it.

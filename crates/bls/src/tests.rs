@@ -1,5 +1,5 @@
 use crate::*;
-use hum_types::{Address, B256, Decode, Domain, Encode, Epoch, Height, Stake, keccak256};
+use hum_types::{Address, B256, Decode, Domain, Encode, Epoch, Height, Stake, TimeS, keccak256};
 use std::sync::Arc;
 
 mod aggregation;
@@ -11,6 +11,8 @@ mod vectors;
 
 const EPOCH: Epoch = Epoch(5);
 const HEIGHT: Height = Height(9);
+/// That of the committees in `vectors/committee.json`.
+const VALID_UNTIL: TimeS = TimeS(4_000_000_000);
 
 fn domain() -> Domain {
     Domain(keccak256("test domain"))
@@ -46,7 +48,7 @@ impl Operators {
         secrets.sort_by_key(|secret| OperatorId::of(secret.public_key().g1()));
         let members = secrets.iter().enumerate().map(|(n, secret)| possessed(secret, address(n)));
         let members = members.zip(stakes.iter().copied().map(Stake)).collect();
-        let committee = Arc::new(Committee::new(EPOCH, members).unwrap());
+        let committee = Arc::new(Committee::new(EPOCH, VALID_UNTIL, members).unwrap());
         Self { secrets, committee }
     }
 

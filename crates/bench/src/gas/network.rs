@@ -7,13 +7,15 @@ use hum_ledger::{Archive, Genesis, RollupParams, State};
 use hum_types::{
     Advance, AdvancedBlock, BlockRef, Body, ChainId, Checkpoint, Class, Domain, Encode, GAS_LIMIT_DEFAULT,
     Generation, HeadClaim, Header, L1Origin, LaneId, LaneIndex, LaneMessage, Message, RegistrationId,
-    SequencerKey, Stake, TimeMs,
+    SequencerKey, Stake, TimeMs, TimeS,
 };
 
 pub(super) const PAYLOAD_BYTES: usize = 64;
 /// Members, the destination among them.
 const ROLLUPS: u64 = 32;
 const START: TimeMs = TimeMs(1_700_000_000_000);
+/// Ten years after [`START`].
+const VALID_UNTIL: TimeS = TimeS(START.0 / 1_000 + 10 * 365 * 86_400);
 const INTERVAL_MS: u64 = 200;
 const GROUP_ORDER: U256 =
     uint!(21888242871839275222246405745257275088548364400416034343698204186575808495617_U256);
@@ -50,7 +52,8 @@ impl Network {
             let key = PossessedKey::check(domain, secret.public_key(), operator, &proof);
             (key.expect("the proof was just made"), Stake(32_000_000_000_000_000_000))
         });
-        let committee = Committee::new(EPOCH, members.collect()).expect("distinct keys with equal stakes");
+        let committee =
+            Committee::new(EPOCH, VALID_UNTIL, members.collect()).expect("distinct keys with equal stakes");
 
         let sources: Vec<_> = (0..ROLLUPS - 1).map(|n| member(ChainId(40_001 + n))).collect();
         let rollups = sources.iter().cloned().chain([member(DESTINATION)]).collect();

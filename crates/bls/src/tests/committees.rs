@@ -8,9 +8,9 @@ fn members(stakes: &[u128]) -> Vec<(PossessedKey, Stake)> {
 #[test]
 fn seats_ascend_by_operator_id_whatever_the_order_given() {
     let mut given = members(&[1, 2, 3, 4, 5]);
-    let one = Committee::new(EPOCH, given.clone()).unwrap();
+    let one = Committee::new(EPOCH, VALID_UNTIL, given.clone()).unwrap();
     given.reverse();
-    let two = Committee::new(EPOCH, given).unwrap();
+    let two = Committee::new(EPOCH, VALID_UNTIL, given).unwrap();
     assert_eq!(one, two);
     assert!(one.members().windows(2).all(|pair| pair[0].operator_id() < pair[1].operator_id()));
     for (seat, member) in (0..).map(Seat).zip(one.members()) {
@@ -24,22 +24,25 @@ fn seats_ascend_by_operator_id_whatever_the_order_given() {
 #[test]
 fn committee_refuses_bad_members() {
     let good = members(&[1, 2, 3]);
-    assert_eq!(Committee::new(EPOCH, vec![]), Err(CommitteeError::Size { found: 0 }));
+    assert_eq!(Committee::new(EPOCH, VALID_UNTIL, vec![]), Err(CommitteeError::Size { found: 0 }));
 
     let mut twice = good.clone();
     twice.push((possessed(&SecretKey::from_seed(b"member 0"), address(7)), Stake(1)));
-    assert_eq!(Committee::new(EPOCH, twice), Err(CommitteeError::KeyTwice(good[0].0.operator_id())));
+    assert_eq!(
+        Committee::new(EPOCH, VALID_UNTIL, twice),
+        Err(CommitteeError::KeyTwice(good[0].0.operator_id()))
+    );
 
     let mut twice = good;
     twice.push((possessed(&SecretKey::from_seed(b"member 7"), address(0)), Stake(1)));
-    assert_eq!(Committee::new(EPOCH, twice), Err(CommitteeError::OperatorTwice(address(0))));
+    assert_eq!(Committee::new(EPOCH, VALID_UNTIL, twice), Err(CommitteeError::OperatorTwice(address(0))));
 
-    assert_eq!(Committee::new(EPOCH, members(&[0, 0])), Err(CommitteeError::NoStake));
+    assert_eq!(Committee::new(EPOCH, VALID_UNTIL, members(&[0, 0])), Err(CommitteeError::NoStake));
     assert!(matches!(
-        Committee::new(EPOCH, members(&[u128::MAX, 1])),
+        Committee::new(EPOCH, VALID_UNTIL, members(&[u128::MAX, 1])),
         Err(CommitteeError::StakeOverflow { .. })
     ));
-    assert!(Committee::new(EPOCH, members(&[u128::MAX - 1, 1])).is_ok());
+    assert!(Committee::new(EPOCH, VALID_UNTIL, members(&[u128::MAX - 1, 1])).is_ok());
 
     let minus_one =
         alloy_primitives::b256!("30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000000");
@@ -48,19 +51,20 @@ fn committee_refuses_bad_members() {
         .enumerate()
         .map(|(n, secret)| (possessed(&SecretKey::from_secret(secret).unwrap(), address(n)), Stake(1)))
         .collect();
-    assert_eq!(Committee::new(EPOCH, cancelling), Err(CommitteeError::IdentitySum));
+    assert_eq!(Committee::new(EPOCH, VALID_UNTIL, cancelling), Err(CommitteeError::IdentitySum));
 }
 
 #[test]
 fn committee_is_bounded() {
     // One key repeated: the bound is checked before anything else.
     let one = members(&[1])[0];
-    assert_eq!(Committee::new(EPOCH, vec![one; 257]), Err(CommitteeError::Size { found: 257 }));
+    assert_eq!(Committee::new(EPOCH, VALID_UNTIL, vec![one; 257]), Err(CommitteeError::Size { found: 257 }));
 }
 
 #[test]
 fn quorum_is_two_thirds_of_stake_without_overflow() {
-    let table = |stakes: &[u128]| Committee::new(EPOCH, members(stakes)).unwrap().table().clone();
+    let table =
+        |stakes: &[u128]| Committee::new(EPOCH, VALID_UNTIL, members(stakes)).unwrap().table().clone();
     let even = table(&[1, 1, 1]);
     assert!(!even.is_quorum(Stake(1)));
     assert!(even.is_quorum(Stake(2)));
@@ -74,15 +78,15 @@ fn quorum_is_two_thirds_of_stake_without_overflow() {
 
 #[test]
 fn table_comes_back_from_its_bytes() {
-    let table = Committee::new(EPOCH, members(&[3, 1, 2])).unwrap().table().clone();
+    let table = Committee::new(EPOCH, VALID_UNTIL, members(&[3, 1, 2])).unwrap().table().clone();
     let bytes = table.encode();
-    assert_eq!(bytes.len(), 208 + 3 * 80);
+    assert_eq!(bytes.len(), 216 + 3 * 80);
     assert_eq!(CommitteeTable::from_bytes(EPOCH, &bytes, table.hash()), Ok(table));
 }
 
 #[test]
 fn table_refuses_each_corrupted_field() {
-    let table = Committee::new(EPOCH, members(&[3, 1, 2])).unwrap().table().clone();
+    let table = Committee::new(EPOCH, VALID_UNTIL, members(&[3, 1, 2])).unwrap().table().clone();
     let bytes = table.encode();
     // As if the wrong table had been certified.
     let read = |bytes: &[u8]| CommitteeTable::from_bytes(EPOCH, bytes, keccak256(bytes)).unwrap_err();
@@ -97,7 +101,7 @@ fn table_refuses_each_corrupted_field() {
         CommitteeTable::from_bytes(EPOCH, &bytes, B256::ZERO),
         Err(TableError::Hash { expected: B256::ZERO, .. })
     ));
-    for wrong in [&bytes[..208], &bytes[..bytes.len() - 1], &vec![0; 208 + 80 * 257]] {
+    for wrong in [&bytes[..216], &bytes[..bytes.len() - 1], &vec![0; 216 + 80 * 257]] {
         assert_eq!(read(wrong), TableError::Length { found: wrong.len() });
     }
     assert!(matches!(read(&put(0, &other.g1().encode())), TableError::SumG1 { .. }));
@@ -108,18 +112,27 @@ fn table_refuses_each_corrupted_field() {
         read(&flip(bytes.clone(), 207)),
         TableError::TotalStake { declared: Stake(7), computed: Stake(6) }
     );
-    assert!(matches!(read(&flip(bytes.clone(), 208)), TableError::Decode(_)));
-    assert!(matches!(read(&flip(bytes.clone(), 208 + 79)), TableError::TotalStake { .. }));
+    assert!(matches!(read(&flip(bytes.clone(), 216)), TableError::Decode(_)));
+    assert!(matches!(read(&flip(bytes.clone(), 216 + 79)), TableError::TotalStake { .. }));
 
-    let (first, second) = (bytes[208..288].to_vec(), bytes[288..368].to_vec());
+    let (first, second) = (bytes[216..296].to_vec(), bytes[296..376].to_vec());
     assert!(matches!(
-        read(&put(208, &[second, first.clone()].concat())),
+        read(&put(216, &[second, first.clone()].concat())),
         TableError::Order { seat: Seat(1), .. }
     ));
-    assert!(matches!(read(&put(288, &first)), TableError::Order { seat: Seat(1), .. }));
+    assert!(matches!(read(&put(296, &first)), TableError::Order { seat: Seat(1), .. }));
     let mut worthless = bytes.clone();
-    for at in [207, 287, 367, 447] {
+    for at in [207, 295, 375, 455] {
         worthless[at] = 0;
     }
     assert_eq!(read(&worthless), TableError::Committee(CommitteeError::NoStake));
+
+    // Any time is a time: only the hash says whether it is the certified one.
+    let shorter = flip(bytes.clone(), 215);
+    assert!(matches!(
+        CommitteeTable::from_bytes(EPOCH, &shorter, table.hash()),
+        Err(TableError::Hash { .. })
+    ));
+    let read = CommitteeTable::from_bytes(EPOCH, &shorter, keccak256(&shorter)).unwrap();
+    assert_eq!(read.valid_until(), TimeS(VALID_UNTIL.0 ^ 1));
 }

@@ -123,6 +123,7 @@ fn keys_and_signatures_are_those_of_another_implementation() {
 struct CommitteeVector {
     secrets: Vec<B256>,
     stakes: Vec<u128>,
+    valid_until: TimeS,
     table: alloy_primitives::Bytes,
     table_hash: B256,
     absent: Vec<AbsentVector>,
@@ -149,6 +150,7 @@ fn tables_and_key_sums_are_those_of_another_implementation() {
         let table = operators.committee.table();
         assert_eq!(table.encode(), vector.table, "{name}");
         assert_eq!(table.hash(), vector.table_hash, "{name}");
+        assert_eq!(table.valid_until(), vector.valid_until, "{name}");
         assert_eq!(CommitteeTable::from_bytes(EPOCH, &vector.table, vector.table_hash).as_ref(), Ok(table));
         for AbsentVector { indexes, signers_g2 } in vector.absent {
             let mut aggregator = operators.aggregator();

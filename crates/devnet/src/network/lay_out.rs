@@ -14,7 +14,7 @@ use hum_node::config::{
     RoleDirectory, RollupEntry, RollupLimits,
 };
 use hum_types::{
-    B256, Bytes, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, Stake, TimeMs,
+    B256, Bytes, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, Stake, TimeMs, TimeS,
     keccak256,
 };
 use hum_verify::ChainSpec;
@@ -24,6 +24,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+/// How long the first committee's table is good for, in seconds.
+const TABLE_VALID_S: u64 = 10 * 365 * 86_400;
 /// Stake of each local operator.
 const STAKE: Stake = Stake(32_000_000_000_000_000_000);
 /// Wei that the local relayer may spend in an hour on one chain.
@@ -92,9 +94,9 @@ pub(super) async fn plan(
             seat,
         ));
     }
-    let epoch = Epoch(0);
-    let committee =
-        Committee::new(epoch, members).map_err(|error| NetworkError::Committee(error.to_string()))?;
+    let (epoch, genesis_time_ms) = (Epoch(0), now_ms());
+    let committee = Committee::new(epoch, TimeS(genesis_time_ms.0 / 1_000 + TABLE_VALID_S), members)
+        .map_err(|error| NetworkError::Committee(error.to_string()))?;
     let table = Bytes::from(committee.table().encode());
     let deployment = Deployment { domain, epoch, table_hash: keccak256(&table), owner };
     let addresses = deployment.addresses();
@@ -142,7 +144,7 @@ pub(super) async fn plan(
         name: "local".to_owned(),
         deployment: DeploymentEntry { service_manager, operator_set: 0 },
         domain,
-        genesis_time_ms: now_ms(),
+        genesis_time_ms,
         l1: L1Entry {
             chain_id: l1.config().chain_id,
             rpc: l1.rpc_url(),
@@ -150,7 +152,11 @@ pub(super) async fn plan(
         },
         rollups: entries,
         operators: operators.iter().map(|(entry, _)| entry.clone()).collect(),
-        committee: CommitteeEntry { epoch, table: table.clone() },
+        committee: CommitteeEntry {
+            epoch,
+            valid_until: committee.table().valid_until(),
+            table: table.clone(),
+        },
         peers,
     };
     let path = std::path::absolute(network_path(&config.dir))
@@ -173,6 +179,8 @@ pub(super) async fn plan(
             version: ROLE_VERSION,
             network: path.clone(),
             listen: seat.address,
+            endpoint: None,
+            l1_rpc: None,
             api: seat.api,
             threads: 2,
             private_addresses: true,

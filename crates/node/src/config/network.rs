@@ -9,6 +9,7 @@ use hum_consensus::PublicKey;
 use hum_ledger::{Genesis, RollupParams};
 use hum_types::{
     Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Epoch, L1Origin, RegistrationId, Stake, TimeMs,
+    TimeS,
 };
 use hum_verify::{CertifiedHeader, ChainSpec};
 use serde::{Deserialize, Serialize};
@@ -182,6 +183,8 @@ impl OperatorEntry {
 pub struct CommitteeEntry {
     /// Its epoch.
     pub epoch: Epoch,
+    /// Until when chains believe it.
+    pub valid_until: TimeS,
     /// The table, as contracts store it.
     pub table: Bytes,
 }

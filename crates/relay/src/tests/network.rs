@@ -42,7 +42,7 @@ impl Network {
                 (key, Stake(100))
             })
             .collect();
-        let committee = Committee::new(Epoch(0), members).expect("a committee");
+        let committee = Committee::new(Epoch(0), TimeS(4_000_000_000), members).expect("a committee");
         let keys = committee
             .members()
             .iter()

@@ -11,7 +11,7 @@ use hum_node::config::{
     NetworkFile, OperatorEntry, PeerEntry, PeerRole, RollupEntry, RollupLimits,
 };
 use hum_types::{
-    ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, SequencerKey, Stake, TimeMs,
+    ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, SequencerKey, Stake, TimeMs, TimeS,
 };
 use hum_verify::SpecError;
 use std::{
@@ -21,6 +21,8 @@ use std::{
 
 const L1: ChainId = ChainId(900);
 const EPOCH: Epoch = Epoch(1);
+/// How long the committee's table is good for: longer than any run.
+const TABLE_VALID_S: u64 = 10 * 365 * 86_400;
 const FIRST_ROLLUP: u64 = 7_001;
 
 /// Why a world could not be made: a defect of the simulator or of what it builds on.
@@ -123,7 +125,7 @@ impl Cast {
             members.push((member, stake));
             operators.push(keys);
         }
-        let committee = Committee::new(EPOCH, members)?;
+        let committee = Committee::new(EPOCH, TimeS(START + TABLE_VALID_S), members)?;
         let table = Bytes::from(committee.table().encode());
         let owner = Address::from_private_key(&dev_key(OWNER));
         let deployment = Deployment { domain, epoch: EPOCH, table_hash: committee.table().hash(), owner };
@@ -152,7 +154,11 @@ impl Cast {
             l1: L1Entry { chain_id: L1, rpc: "http://l1".into(), origin },
             rollups: rollup_entries,
             operators: entries,
-            committee: CommitteeEntry { epoch: EPOCH, table: table.clone() },
+            committee: CommitteeEntry {
+                epoch: EPOCH,
+                valid_until: committee.table().valid_until(),
+                table: table.clone(),
+            },
             peers,
         };
         Ok(Self {

@@ -286,7 +286,7 @@ fn check_committee(
         }
         members.push((member, entry.stake));
     }
-    let committee = Committee::new(declared.epoch, members)?;
+    let committee = Committee::new(declared.epoch, declared.valid_until, members)?;
     let (declared, computed) = (keccak256(&declared.table), keccak256(committee.table().encode()));
     if declared != computed {
         return Err(NetworkError::Table { declared, computed });

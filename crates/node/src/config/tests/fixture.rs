@@ -7,7 +7,7 @@ use hum_bls::{Committee, PossessedKey, SecretKey};
 use hum_consensus::{PrivateKey, Signer as _};
 use hum_types::{
     Address, B256, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, SequencerKey, Stake,
-    TimeMs,
+    TimeMs, TimeS,
 };
 use hum_verify::{CertifiedHeader, ChainSpec};
 
@@ -104,7 +104,7 @@ pub(crate) fn network_file(operators: usize, chains: &[ChainId]) -> NetworkFile 
             }
         })
         .collect();
-    let committee = Committee::new(Epoch(0), members).unwrap();
+    let committee = Committee::new(Epoch(0), TimeS(4_000_000_000), members).unwrap();
     NetworkFile {
         version: NETWORK_VERSION,
         name: "test".to_owned(),
@@ -118,7 +118,11 @@ pub(crate) fn network_file(operators: usize, chains: &[ChainId]) -> NetworkFile 
         },
         rollups: chains.iter().copied().map(rollup).collect(),
         operators: entries,
-        committee: CommitteeEntry { epoch: Epoch(0), table: committee.table().encode().into() },
+        committee: CommitteeEntry {
+            epoch: Epoch(0),
+            valid_until: committee.table().valid_until(),
+            table: committee.table().encode().into(),
+        },
         peers: vec![PeerEntry {
             name: "publisher".to_owned(),
             role: PeerRole::Publisher,

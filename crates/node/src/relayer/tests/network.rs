@@ -56,7 +56,7 @@ impl Script {
             let key = PossessedKey::check(domain, key.public_key(), operator, &proof).expect("our own proof");
             (key, Stake(100))
         });
-        let committee = Committee::new(Epoch(0), members.collect()).expect("a committee");
+        let committee = Committee::new(Epoch(0), TimeS(4_000_000_000), members.collect()).expect("a committee");
         let keys = committee.members().iter().map(|member| {
             let holds = |key: &&SecretKey| key.public_key() == *member.key();
             seeds.iter().find(holds).expect("one of ours").clone()
