@@ -64,6 +64,11 @@ pub struct ChainConfig {
     pub finalized_depth: u64,
     /// TCP port of the JSON-RPC endpoint on 127.0.0.1; 0 takes a free one.
     pub port: u16,
+    /// How many seconds before the start the genesis block is dated, at least 1: room for blocks that are made at once as
+    /// if they had been made a second apart.
+    pub genesis_age_s: u64,
+    /// Makes no blocks on its own until it is resumed.
+    pub paused: bool,
 }
 
 impl ChainConfig {
@@ -80,6 +85,8 @@ impl ChainConfig {
             safe_depth: 2,
             finalized_depth: 4,
             port: 0,
+            genesis_age_s: 1,
+            paused: false,
         }
     }
 
@@ -110,7 +117,7 @@ impl ChainConfig {
         Ok(())
     }
 
-    /// Genesis under Osaka rules, dated one second ago so that the first block may carry the present second.
+    /// Genesis under Osaka rules, dated at least one second ago so that the first block may carry the present second.
     pub(super) fn genesis(&self) -> Genesis {
         let mut alloc = BTreeMap::new();
         let system = [
@@ -153,7 +160,7 @@ impl ChainConfig {
             config: osaka_from_genesis(self.chain_id),
             alloc,
             gas_limit: self.gas_limit,
-            timestamp: now_seconds().saturating_sub(1),
+            timestamp: now_seconds().saturating_sub(self.genesis_age_s.max(1)),
             base_fee_per_gas: Some(GENESIS_BASE_FEE),
             ..Genesis::default()
         }

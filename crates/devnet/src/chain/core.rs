@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::config::{ChainConfig, now_seconds};
 use super::convert;
 use super::error::DevChainError;
-use super::{DroppedTransactions, Reorg};
+use super::{DroppedTransactions, Reorg, receipts};
 
 /// Receives the fees of every block.
 const FEE_RECIPIENT: Address = Address::repeat_byte(0xfe);
@@ -28,6 +28,9 @@ const FEE_RECIPIENT: Address = Address::repeat_byte(0xfe);
 /// Branches that this process has opened by reorganisation or fork. Each marks its blocks with its own number, so that two branches never
 /// hold the same block by accident, even empty and in the same second.
 static BRANCHES: AtomicU64 = AtomicU64::new(0);
+
+/// Blocks made in a row before the head moves to the last: more would leave too many layers of state unmerged.
+const ADOPTED_TOGETHER: u64 = 64;
 
 /// Where a block's transactions come from.
 enum Source {
@@ -42,6 +45,8 @@ struct Template {
     parent: H256,
     timestamp: u64,
     extra_data: bytes::Bytes,
+    /// Store the block as it was built, without executing it a second time as an import would.
+    as_built: bool,
 }
 
 pub(super) struct Core {
@@ -66,13 +71,14 @@ impl Core {
         // The client keeps no witness and refuses transactions until it believes itself synchronised.
         blockchain.set_synced();
         let genesis_block = block_ref(&genesis.get_block().header);
+        let paused = config.paused;
         let core = Arc::new(Self {
             config,
             genesis,
             store,
             blockchain,
             heads: watch::Sender::new(genesis_block),
-            paused: AtomicBool::new(false),
+            paused: AtomicBool::new(paused),
             turn: tokio::sync::Mutex::new(()),
             branch: AtomicU64::new(0),
         });
@@ -127,6 +133,44 @@ impl Core {
         Ok(block_ref(&block.header))
     }
 
+    /// Makes the next block of exactly these transactions, dated a second after its parent; whether each succeeded.
+    pub(super) async fn produce_with(
+        self: &Arc<Self>,
+        transactions: Vec<Transaction>,
+    ) -> Result<(BlockRef, Vec<bool>), DevChainError> {
+        let _turn = self.turn.lock().await;
+        let parent = self.head().await?;
+        let block = self.build(self.dated_template(&parent), Source::Given(transactions)).await?;
+        self.adopt(&block.header).await?;
+        self.blockchain.remove_block_transactions_from_pool(&block)?;
+        let receipts = receipts::of_block(&self.store, &block).await?;
+        Ok((block_ref(&block.header), receipts.iter().map(|receipt| receipt.succeeded).collect()))
+    }
+
+    /// Makes `count` empty blocks, each dated a second after its parent.
+    pub(super) async fn mine(self: &Arc<Self>, count: u64) -> Result<(), DevChainError> {
+        let _turn = self.turn.lock().await;
+        let mut head = self.head().await?;
+        let mut left = count;
+        while left > 0 {
+            let run = left.min(ADOPTED_TOGETHER);
+            let core = self.clone();
+            let work = tokio::task::spawn_blocking(move || {
+                for _ in 0..run {
+                    let template = core.dated_template(&head);
+                    head = core.build_blocking(template, Source::Given(Vec::new()))?.header;
+                }
+                Ok::<_, DevChainError>(head)
+            });
+            head = work
+                .await
+                .map_err(|source| DevChainError::Worker { name: self.config.name.clone(), source })??;
+            self.adopt(&head).await?;
+            left -= run;
+        }
+        Ok(())
+    }
+
     /// Replaces the newest `depth` blocks by one empty sibling of the oldest of them.
     pub(super) async fn reorg(
         self: &Arc<Self>,
@@ -175,6 +219,7 @@ impl Core {
                 parent: header.parent_hash,
                 timestamp: header.timestamp,
                 extra_data: header.extra_data.clone(),
+                as_built: self.config.allows_equal_timestamps(),
             };
             let copy = self.build(template, Source::Given(original.body.transactions.clone())).await?;
             if copy.hash() != original.hash() {
@@ -200,7 +245,13 @@ impl Core {
             parent: parent.hash(),
             timestamp: now_seconds().max(earliest),
             extra_data: format!("hum/{branch}").into(),
+            as_built: self.config.allows_equal_timestamps(),
         }
+    }
+
+    /// A block as if it had been made a second after its parent.
+    fn dated_template(&self, parent: &BlockHeader) -> Template {
+        Template { timestamp: parent.timestamp + 1, as_built: true, ..self.next_template(parent) }
     }
 
     /// Builds a block and imports it, without making it the head. CPU-bound, so off the runtime's own threads.
@@ -235,8 +286,8 @@ impl Core {
         }
         .map_err(failed)?;
         let block = built.payload;
-        if self.config.allows_equal_timestamps() {
-            // The client's import insists on increasing timestamps, so the block that it has just built is stored as it is.
+        if template.as_built {
+            // The client's import insists on increasing timestamps, and takes its time.
             let updates = self.store.apply_account_updates_batch(template.parent, &built.account_updates)?;
             let updates = updates.ok_or(DevChainError::MissingBlock { number: number.saturating_sub(1) })?;
             let result = BlockExecutionResult {

@@ -75,6 +75,14 @@ pub enum DevChainError {
         /// Hash of the replay.
         computed: B256,
     },
+    /// Bytes that are no transaction.
+    #[error("chain {name}: no transaction: {problem}")]
+    Transaction {
+        /// Name of the chain.
+        name: String,
+        /// What is wrong with them.
+        problem: String,
+    },
     /// A lie could not be made.
     #[error(transparent)]
     Lie(#[from] LieError),

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes};
-use ethrex_common::types::{AccountUpdate, Block};
+use ethrex_common::types::{AccountUpdate, Block, Transaction};
 use ethrex_rlp::encode::RLPEncode;
 use ethrex_rpc::RpcApiContext;
 use hum_types::BlockRef;
@@ -77,7 +77,7 @@ impl DevChain {
             shared.push(self.core.block(number).await?);
         }
         let name = format!("{} (fork at {at})", self.core.config.name);
-        let config = ChainConfig { name, port, ..self.core.config.clone() };
+        let config = ChainConfig { name, port, paused: false, ..self.core.config.clone() };
         let core = Core::boot(config, self.core.genesis.clone()).await?;
         core.replay(shared).await?;
         core.open_branch();
@@ -156,6 +156,26 @@ impl DevChain {
     /// Makes one block now, paused or not.
     pub async fn produce_block(&self) -> Result<BlockRef, DevChainError> {
         self.core.produce().await
+    }
+
+    /// Makes one block of exactly these transactions (EIP-2718), dated a second after its parent; whether each succeeded.
+    /// A transaction that cannot stand in a block fails the whole.
+    pub async fn produce_block_with(
+        &self,
+        transactions: &[Bytes],
+    ) -> Result<(BlockRef, Vec<bool>), DevChainError> {
+        let read = |raw: &Bytes| {
+            Transaction::decode_canonical(raw).map_err(|error| DevChainError::Transaction {
+                name: self.core.config.name.clone(),
+                problem: error.to_string(),
+            })
+        };
+        self.core.produce_with(transactions.iter().map(read).collect::<Result<_, _>>()?).await
+    }
+
+    /// Makes `count` empty blocks at once, each dated a second after its parent.
+    pub async fn mine(&self, count: u64) -> Result<(), DevChainError> {
+        self.core.mine(count).await
     }
 
     /// Drops the newest `depth` blocks for a branch of its own, which starts with one empty block; the head's number falls by `depth - 1`.

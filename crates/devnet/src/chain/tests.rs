@@ -515,3 +515,52 @@ async fn settings_that_cannot_run_are_named() {
         );
     }
 }
+
+/// A chain that is as old as it says has blocks for all its seconds, and goes on from there by the clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aged_chain_has_a_past() {
+    const AGE: u64 = 2_000;
+    let config = ChainConfig { genesis_age_s: AGE, paused: true, ..settings(1_000) };
+    let chain = DevChain::start(config).await.unwrap();
+    let start = Instant::now();
+    chain.mine(AGE - 2).await.unwrap();
+    eprintln!("{} blocks in {:?}", AGE - 2, start.elapsed());
+    let raw = Bytes::from(signed(0, U256::from(1)).await);
+    let (block, succeeded) = chain.produce_block_with(&[raw.clone()]).await.unwrap();
+    assert_eq!((block.number, &succeeded[..]), (AGE - 1, &[true][..]));
+    // Once in a chain, a transaction cannot stand in it again.
+    assert!(chain.produce_block_with(&[raw]).await.is_err());
+    assert!(chain.produce_block_with(&[Bytes::from_static(&[9])]).await.is_err());
+    chain.resume();
+    reach(&chain, AGE + 1).await;
+    let provider = provider(&chain.rpc_url());
+    let time = async |number: u64| {
+        provider
+            .get_block_by_number(BlockNumberOrTag::Number(number))
+            .await
+            .unwrap()
+            .unwrap()
+            .header
+            .timestamp
+    };
+    assert_eq!(time(AGE - 1).await - time(0).await, AGE - 1);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    assert!(time(AGE + 1).await.abs_diff(now) <= 3);
+    chain.shutdown().await;
+}
+
+async fn signed(nonce: u64, value: U256) -> Vec<u8> {
+    use alloy::{
+        eips::eip2718::Encodable2718,
+        network::{EthereumWallet, NetworkTransactionBuilder},
+    };
+    let request = TransactionRequest::default()
+        .with_to(SOMEBODY)
+        .with_value(value)
+        .with_nonce(nonce)
+        .with_chain_id(4_242)
+        .with_gas_limit(21_000)
+        .with_max_fee_per_gas(10_000_000_000)
+        .with_max_priority_fee_per_gas(1);
+    request.build(&EthereumWallet::from(signer())).await.unwrap().encoded_2718()
+}

@@ -1,0 +1,148 @@
+//! EigenLayer's own core on a local L1, from the bytecode of a published package.
+
+use super::{Author, Draft, RestakingError, parameters};
+use alloy::{
+    primitives::{Address, Bytes, U256},
+    sol,
+    sol_types::{SolCall as _, SolValue as _},
+};
+use serde::Deserialize;
+use std::{collections::BTreeMap, sync::LazyLock};
+
+sol! {
+    /// What deploying the core calls, beside what operators do: our own description of the public ABI.
+    interface ICoreSetUp {
+        function upgradeAndCall(address proxy, address implementation, bytes data) external payable;
+        function upgrade(address proxy, address implementation) external;
+        function initialize(address owner, uint256 pausedStatus) external;
+    }
+    interface IStrategyManagerSetUp {
+        function initialize(address owner, address whitelister, uint256 pausedStatus) external;
+    }
+    interface IStrategyFactorySetUp {
+        function initialize(address owner, uint256 pausedStatus, address beacon) external;
+    }
+}
+
+/// The committed bytecode, and where it is from.
+#[derive(Debug, Deserialize)]
+pub struct CoreCode {
+    /// The published package.
+    #[serde(rename = "crate")]
+    pub package: String,
+    /// EigenLayer's release.
+    pub version: String,
+    /// SPDX name of the contracts' licence.
+    pub licence: String,
+    bytecode: BTreeMap<String, Bytes>,
+}
+
+static CODE: LazyLock<Result<CoreCode, String>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../../../contracts/eigenlayer/core.json"))
+        .map_err(|error| error.to_string())
+});
+
+/// Where the core's contracts stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Core {
+    /// Who is delegated what.
+    pub delegation_manager: Address,
+    /// Who deposited what.
+    pub strategy_manager: Address,
+    /// Who can be slashed for what.
+    pub allocation_manager: Address,
+    /// Makes a strategy for any token.
+    pub strategy_factory: Address,
+}
+
+impl CoreCode {
+    /// The code that this program carries.
+    pub fn get() -> Result<&'static Self, RestakingError> {
+        CODE.as_ref().map_err(|problem| RestakingError::CoreCode(problem.clone()))
+    }
+
+    fn of(&self, contract: &str, arguments: Vec<u8>) -> Result<Bytes, RestakingError> {
+        let code = self.bytecode.get(contract);
+        let code = code.ok_or_else(|| RestakingError::CoreCode(format!("no bytecode of {contract}")))?;
+        Ok([code.as_ref(), &arguments].concat().into())
+    }
+}
+
+impl Core {
+    /// Write the transactions that deploy it. Proxies come first: the implementations are told each other's addresses.
+    pub(super) fn draft(draft: &mut Draft<'_>, owner: &mut Author) -> Result<Self, RestakingError> {
+        let code = CoreCode::get()?;
+        let me = owner.address();
+        let version = code.version.clone();
+        let mut create = |owner: &mut Author, contract: &str, arguments: Vec<u8>| {
+            draft.create(owner, contract, code.of(contract, arguments)?)
+        };
+        let admin = create(owner, "ProxyAdmin", Vec::new())?;
+        let empty = create(owner, "EmptyContract", Vec::new())?;
+        let mut proxy = |owner: &mut Author| {
+            let arguments = (empty, admin, Bytes::new()).abi_encode_params();
+            create(owner, "TransparentUpgradeableProxy", arguments)
+        };
+        let delegation = proxy(owner)?;
+        let strategies = proxy(owner)?;
+        let allocation = proxy(owner)?;
+        let permissions = proxy(owner)?;
+        let factory = proxy(owner)?;
+        let pods = proxy(owner)?;
+        let pauser = create(owner, "PauserRegistry", (vec![me], me).abi_encode_params())?;
+        let arguments = (
+            strategies,
+            pods,
+            allocation,
+            pauser,
+            permissions,
+            parameters::MIN_WITHDRAWAL_DELAY_BLOCKS,
+            version.clone(),
+        );
+        let delegation_code = create(owner, "DelegationManager", arguments.abi_encode_params())?;
+        let arguments = (delegation, pauser, version.clone());
+        let strategies_code = create(owner, "StrategyManager", arguments.abi_encode_params())?;
+        let arguments = (
+            delegation,
+            pauser,
+            permissions,
+            parameters::DEALLOCATION_DELAY_BLOCKS,
+            parameters::ALLOCATION_CONFIGURATION_DELAY_BLOCKS,
+            version.clone(),
+        );
+        let allocation_code = create(owner, "AllocationManager", arguments.abi_encode_params())?;
+        let permissions_code = create(owner, "PermissionController", (version.clone(),).abi_encode_params())?;
+        let arguments = (strategies, pauser, version.clone()).abi_encode_params();
+        let factory_code = create(owner, "StrategyFactory", arguments.clone())?;
+        let strategy_code = create(owner, "StrategyBase", arguments)?;
+        let beacon = create(owner, "UpgradeableBeacon", (strategy_code,).abi_encode_params())?;
+        // Nobody restakes on the beacon chain here: this one only answers what the DelegationManager asks.
+        let arguments = (Address::ZERO, beacon, delegation, pauser, version);
+        let pods_code = create(owner, "EigenPodManager", arguments.abi_encode_params())?;
+
+        let open = U256::ZERO;
+        let plain = ICoreSetUp::initializeCall { owner: me, pausedStatus: open }.abi_encode();
+        let strategies_start =
+            IStrategyManagerSetUp::initializeCall { owner: me, whitelister: factory, pausedStatus: open };
+        let factory_start = IStrategyFactorySetUp::initializeCall { owner: me, pausedStatus: open, beacon };
+        for (proxy, implementation, data) in [
+            (delegation, delegation_code, plain.clone()),
+            (strategies, strategies_code, strategies_start.abi_encode()),
+            (allocation, allocation_code, plain),
+            (factory, factory_code, factory_start.abi_encode()),
+        ] {
+            let call = ICoreSetUp::upgradeAndCallCall { proxy, implementation, data: data.into() };
+            draft.call(owner, "upgradeAndCall", admin, call.abi_encode())?;
+        }
+        for (proxy, implementation) in [(permissions, permissions_code), (pods, pods_code)] {
+            let call = ICoreSetUp::upgradeCall { proxy, implementation };
+            draft.call(owner, "upgrade", admin, call.abi_encode())?;
+        }
+        Ok(Self {
+            delegation_manager: delegation,
+            strategy_manager: strategies,
+            allocation_manager: allocation,
+            strategy_factory: factory,
+        })
+    }
+}
