@@ -7,6 +7,7 @@
 //! publisher, relayer, demos ─▶ Chain, Submit ─┬─▶ rpc: a node's JSON-RPC (alloy, tokio)
 //!                                             └─▶ sim: a chain in virtual time
 //! contracts: ABI bindings, CREATE2 addresses, idempotent deployment
+//! restaking: EigenLayer's core and our service manager, as L1 shows them
 //! ```
 //!
 //! Invariants: every answer is bounded in size and time; every failure says whether trying again can help
@@ -16,6 +17,7 @@ mod backoff;
 mod block;
 pub mod contracts;
 mod error;
+pub mod restaking;
 pub mod rpc;
 pub mod sequencer;
 

@@ -151,6 +151,10 @@ pub(super) async fn plan(
             origin: L1Origin { number: origin.number, hash: origin.hash },
         },
         rollups: entries,
+        term_heights: TERM_HEIGHTS,
+        seats_max: SEATS_MAX,
+        operators_max: OPERATORS_MAX,
+        restaking: None,
         operators: operators.iter().map(|(entry, _)| entry.clone()).collect(),
         committee: CommitteeEntry {
             epoch,

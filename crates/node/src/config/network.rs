@@ -6,7 +6,7 @@ pub use check::NetworkError;
 
 use hum_bls::{Committee, OperatorId, Seat, Signature};
 use hum_consensus::PublicKey;
-use hum_ledger::{Genesis, RollupParams};
+use hum_ledger::{Genesis, RollupParams, roster_entry};
 use hum_types::{
     Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Epoch, L1Origin, RegistrationId, Stake, TimeMs,
     TimeS,
@@ -36,9 +36,18 @@ pub struct NetworkFile {
     pub l1: L1Entry,
     /// The members, by ascending chain id.
     pub rollups: Vec<RollupEntry>,
-    /// The operators, in any order.
+    /// Heights of a term: a committee changes only between two terms.
+    pub term_heights: u64,
+    /// Most seats that a committee has.
+    pub seats_max: u16,
+    /// Most operators that are registered at once, seated or not.
+    pub operators_max: u16,
+    /// Where committees come from; when absent, the first one stays for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restaking: Option<RestakingEntry>,
+    /// The operators with a seat in the first committee, in any order.
     pub operators: Vec<OperatorEntry>,
-    /// The committee that they form.
+    /// The first committee, which they form.
     pub committee: CommitteeEntry,
     /// Publishers, relayers and watchers that may connect.
     pub peers: Vec<PeerEntry>,
@@ -52,6 +61,44 @@ pub struct Deployment {
     pub service_manager: Address,
     /// The operator set.
     pub operator_set: u32,
+}
+
+/// The contracts on L1 that decide who has a seat, beside the service manager of [`Deployment`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestakingEntry {
+    /// EigenLayer's allocation manager.
+    pub allocation_manager: Address,
+    /// EigenLayer's delegation manager.
+    pub delegation_manager: Address,
+    /// EigenLayer's strategy manager.
+    pub strategy_manager: Address,
+    /// Strategies whose stake counts.
+    pub strategies: Vec<Address>,
+    /// Contracts that may order slashing, by fault.
+    #[serde(default)]
+    pub judges: JudgesEntry,
+    /// The registry of rollups and their bonds; absent while rollups are registered in this file only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollup_registry: Option<Address>,
+}
+
+/// The judges; absent ones do not stand yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JudgesEntry {
+    /// Of two attestations for one height.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Address>,
+    /// Of attested heads that nobody claimed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Address>,
+    /// Of lane roots that contradict an attested state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Address>,
+    /// Of attested heads and tables that contradict L1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settlement: Option<Address>,
 }
 
 /// The L1.
@@ -175,6 +222,13 @@ impl OperatorEntry {
         let short = || format!("operator {}", self.id.to_string().chars().take(10).collect::<String>());
         self.name.clone().unwrap_or_else(short)
     }
+
+    /// What the first committee's roster says of it.
+    #[must_use]
+    pub fn seat(&self) -> RosterEntry {
+        let network = (self.key, self.address.into());
+        roster_entry(self.operator, self.bls_key, &self.possession, network, self.stake)
+    }
 }
 
 /// The committee's table.
@@ -286,9 +340,15 @@ pub struct Network {
     pub l1: L1Entry,
     /// The members, by ascending chain id.
     pub members: Vec<Member>,
-    /// The operators, by seat.
+    /// Most seats that a committee has.
+    pub seats_max: u16,
+    /// Most operators that are registered at once, seated or not.
+    pub operators_max: u16,
+    /// Where committees come from; when absent, the first one stays for ever.
+    pub restaking: Option<RestakingEntry>,
+    /// The operators of the first committee, by seat.
     pub operators: Vec<OperatorSeat>,
-    /// The committee.
+    /// The first committee.
     pub committee: Arc<Committee>,
     /// Everyone else who may connect, with their keys.
     pub peers: Vec<(PeerEntry, PublicKey)>,

@@ -29,7 +29,7 @@ fn load<T: DeserializeOwned>(directory: &RoleDirectory, version: fn(&T) -> u32) 
     }
 }
 
-/// An operator's file. Keys: `network`, `bls`.
+/// An operator's file. Keys: `network`, `bls`; `account` where `hum operator register` sends transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorConfig {
@@ -39,6 +39,12 @@ pub struct OperatorConfig {
     pub network: PathBuf,
     /// Where peers connect.
     pub listen: SocketAddr,
+    /// Where peers reach it from outside, when that is not `listen`: what is registered on L1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<SocketAddr>,
+    /// JSON-RPC of the operator's own L1 node; the network file's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1_rpc: Option<String>,
     /// Where the HTTP API and the metrics are served.
     pub api: SocketAddr,
     /// Threads of the runtime.
@@ -48,6 +54,14 @@ pub struct OperatorConfig {
     pub private_addresses: bool,
 }
 role!(OperatorConfig);
+
+impl OperatorConfig {
+    /// Where peers reach it: what is registered on L1.
+    #[must_use]
+    pub fn endpoint(&self) -> SocketAddr {
+        self.endpoint.unwrap_or(self.listen)
+    }
+}
 
 /// A publisher's file. Keys: `network`, and `desk` (the token of the sequencer's desk) or `sequencer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Each field of the network file that can be wrong, wrong on its own.
 
+mod directory;
 pub(crate) mod fixture;
 
 use super::*;
@@ -172,6 +173,8 @@ fn a_role_keeps_its_keys_and_its_version() {
         version: ROLE_VERSION,
         network: "network.json".into(),
         listen: ([127, 0, 0, 1], 1).into(),
+        endpoint: None,
+        l1_rpc: None,
         api: ([127, 0, 0, 1], 2).into(),
         threads: 2,
         private_addresses: true,

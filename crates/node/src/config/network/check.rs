@@ -4,8 +4,8 @@ use super::*;
 use alloy_consensus::Header;
 use alloy_rlp::Decodable as _;
 use commonware_codec::DecodeExt as _;
-use hum_bls::{CommitteeError, PossessedKey, PossessionError};
-use hum_types::{Encode as _, keccak256};
+use hum_ledger::{RosterError, SeatedRoster};
+use hum_types::{Encode as _, Roster, Terms, TooShort, keccak256};
 use std::{collections::BTreeSet, path::Path};
 
 /// Why a network file cannot be used.
@@ -121,7 +121,10 @@ pub enum NetworkError {
     },
     /// The operators do not form a committee.
     #[error("operators: {0}")]
-    Committee(#[from] CommitteeError),
+    Roster(#[from] RosterError),
+    /// Terms are too short.
+    #[error("term_heights: {0}")]
+    Terms(#[from] TooShort),
     /// An operator's id is not that of its key.
     #[error("operator id is {declared}, its key has {computed}")]
     OperatorId {
@@ -129,14 +132,6 @@ pub enum NetworkError {
         declared: OperatorId,
         /// Of the key.
         computed: OperatorId,
-    },
-    /// An operator does not prove that it holds its key.
-    #[error("operator {id}: {source}")]
-    Possession {
-        /// The operator.
-        id: OperatorId,
-        /// What is wrong.
-        source: Box<PossessionError>,
     },
     /// The table is not that of the operators.
     #[error("committee table hashes to {declared}, the operators give {computed}")]
@@ -187,7 +182,10 @@ impl NetworkFile {
             return Err(NetworkError::Domain { declared: self.domain.0, computed: computed.0 });
         }
         let members = check_rollups(self.rollups)?;
-        let committee = check_committee(self.domain, &self.committee, &self.operators)?;
+        let seated = Arc::new(check_committee(self.domain, &self.committee, &self.operators)?);
+        let committee = seated.committee().clone();
+        let terms = Terms::of(self.term_heights)?;
+        self.check_bounds()?;
         let mut keys = BTreeSet::new();
         let operators = check_operators(self.operators, &committee, &mut keys)?;
         let peers = self
@@ -197,7 +195,8 @@ impl NetworkFile {
             .collect::<Result<_, _>>()?;
         let genesis = Genesis {
             domain: self.domain,
-            epoch: self.committee.epoch,
+            seated,
+            terms,
             time_ms: self.genesis_time_ms,
             l1_origin: self.l1.origin,
             rollups: members.iter().map(Member::params).collect(),
@@ -208,10 +207,24 @@ impl NetworkFile {
             genesis,
             l1: self.l1,
             members,
+            seats_max: self.seats_max,
+            operators_max: self.operators_max,
+            restaking: self.restaking,
             operators,
             committee,
             peers,
         })
+    }
+
+    fn check_bounds(&self) -> Result<(), NetworkError> {
+        let found = self.operators.len();
+        for (what, most) in [("seats of the committee", self.seats_max), ("operators", self.operators_max)] {
+            let most = usize::from(most);
+            if found > most {
+                return Err(NetworkError::TooMany { what, found, most });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -274,24 +287,20 @@ fn check_committee(
     domain: Domain,
     declared: &CommitteeEntry,
     operators: &[OperatorEntry],
-) -> Result<Arc<Committee>, NetworkError> {
-    let mut members = Vec::with_capacity(operators.len());
+) -> Result<SeatedRoster, NetworkError> {
     for entry in operators {
-        let id = entry.id;
-        let member = PossessedKey::check(domain, entry.bls_key, entry.operator, &entry.possession)
-            .map_err(|source| NetworkError::Possession { id, source: Box::new(source) })?;
-        let computed = member.operator_id();
-        if id != computed {
-            return Err(NetworkError::OperatorId { declared: id, computed });
+        let (declared, computed) = (entry.id, OperatorId::of(entry.bls_key.g1()));
+        if declared != computed {
+            return Err(NetworkError::OperatorId { declared, computed });
         }
-        members.push((member, entry.stake));
     }
-    let committee = Committee::new(declared.epoch, declared.valid_until, members)?;
-    let (declared, computed) = (keccak256(&declared.table), keccak256(committee.table().encode()));
+    let roster = Roster::new(declared.valid_until, operators.iter().map(OperatorEntry::seat).collect());
+    let seated = SeatedRoster::check(domain, declared.epoch, roster, None)?;
+    let (declared, computed) = (keccak256(&declared.table), keccak256(seated.committee().table().encode()));
     if declared != computed {
         return Err(NetworkError::Table { declared, computed });
     }
-    Ok(Arc::new(committee))
+    Ok(seated)
 }
 
 fn check_operators(

@@ -15,6 +15,7 @@ pub(crate) const L1: ChainId = ChainId(1);
 pub(crate) const ANCHOR_NUMBER: u64 = 10;
 /// Seconds.
 pub(crate) const ANCHOR_TIME: u64 = 1_000;
+pub(crate) const TERM_HEIGHTS: u64 = 16;
 
 pub(crate) fn sequencer(chain_id: ChainId) -> SequencerKey {
     SequencerKey::from_secret(B256::left_padding_from(&[7, chain_id.0 as u8])).unwrap()
@@ -117,6 +118,10 @@ pub(crate) fn network_file(operators: usize, chains: &[ChainId]) -> NetworkFile 
             origin: L1Origin { number: 5, hash: B256::repeat_byte(5) },
         },
         rollups: chains.iter().copied().map(rollup).collect(),
+        term_heights: TERM_HEIGHTS,
+        seats_max: 100,
+        operators_max: 200,
+        restaking: None,
         operators: entries,
         committee: CommitteeEntry {
             epoch: Epoch(0),
