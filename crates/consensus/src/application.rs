@@ -1,6 +1,6 @@
 //! What the operator logic implements to be driven by consensus.
 
-use crate::{Digest, PublicKey};
+use crate::{Committee, Digest, PublicKey};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 pub struct Slot {
     /// Height of the block to propose; the genesis is height 0 and carries nothing.
     pub height: u64,
-    /// Simplex view in which this node leads.
+    /// View in which this node leads: the term above, Simplex's view in the lower 32 bits, so that it rises for ever.
     pub view: u64,
     /// Digest of the block below.
     pub parent: Digest,
@@ -24,7 +24,7 @@ pub struct Ordered {
     pub parent: Digest,
     /// One more than the parent's height; the first payload has height 1.
     pub height: u64,
-    /// Simplex view in which it was proposed.
+    /// View in which it was proposed, as in [`Slot::view`].
     pub view: u64,
     /// The operator that proposed it, and that therefore holds its data.
     pub proposer: PublicKey,
@@ -50,7 +50,7 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Who signed both.
     pub signer: PublicKey,
-    /// The view of both votes.
+    /// The view of both votes, as in [`Slot::view`].
     pub view: u64,
     /// Both votes in Commonware's encoding of its `Activity`.
     pub evidence: Bytes,
@@ -78,6 +78,11 @@ pub trait Application: Send + Sync + 'static {
     /// In order, without gaps, at least once, one at a time. When the future resolves the block is acknowledged and
     /// need not come again after a restart: whatever must survive has to be on disk by then.
     fn finalized(&self, block: Ordered) -> BoxFuture<'static, ()>;
+
+    /// Resolves when the committee of that term is known and its engine may start: at once for term 0, otherwise not
+    /// before the closing height of the term before was finalised here. Until it resolves the chain waits. A term that
+    /// has begun must get the same answer for ever; after a restart only terms that are still needed are asked for.
+    fn term(&self, term: u64) -> BoxFuture<'static, Committee>;
 
     /// Verified evidence that an operator contradicted itself. The engine cuts such a peer off after the first piece,
     /// so it is worth keeping.

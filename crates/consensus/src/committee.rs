@@ -72,9 +72,11 @@ impl Committee {
         Block::genesis(&self.domain, self.operators.as_ref(), leader)
     }
 
-    /// Voting keys of this network; `None` when `key` has no seat.
-    pub(crate) fn scheme(&self, key: PrivateKey) -> Option<Scheme> {
-        Scheme::signer(&self.namespace(b"hum/consensus/1"), self.operators.clone(), key)
+    /// Voting keys; without a seat for `key`, a scheme that only verifies.
+    pub(crate) fn scheme(&self, key: &PrivateKey) -> Scheme {
+        let namespace = self.namespace(b"hum/consensus/1");
+        Scheme::signer(&namespace, self.operators.clone(), key.clone())
+            .unwrap_or_else(|| Scheme::verifier(&namespace, self.operators.clone()))
     }
 
     /// Separates signatures and sessions of different networks.

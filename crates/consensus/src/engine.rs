@@ -5,7 +5,7 @@ use crate::{
     adapter::Adapter,
     block::Block,
     delivery::{Delivery, Evidence},
-    seats::Seats,
+    peers::Peers,
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
@@ -68,11 +68,15 @@ pub(crate) struct Channels<S, R> {
     pub(crate) broadcast: (S, R),
 }
 
+/// Fewest heights of a term: room for more than the closing height.
+pub const TERM_HEIGHTS_MIN: u64 = 4;
+
 /// What an engine needs besides its network.
 pub(crate) struct Setup {
-    pub(crate) committee: Committee,
+    pub(crate) genesis: Committee,
+    pub(crate) term_heights: u64,
+    pub(crate) peers: Peers,
     pub(crate) key: PrivateKey,
-    pub(crate) scheme: Scheme,
     pub(crate) partition: String,
     pub(crate) tuning: Tuning,
     pub(crate) application: Arc<dyn Application>,
@@ -82,6 +86,8 @@ pub(crate) struct Setup {
 pub struct Running {
     /// Finalised blocks.
     pub archive: Archive,
+    /// The operators that this one is connected with.
+    pub peers: Peers,
     /// The node's own channels, in the order of the quotas it gave.
     pub wires: Vec<Wire>,
     pub(crate) handle: Handle<()>,
@@ -174,9 +180,10 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let Setup { committee, key, scheme, partition, tuning, application } = setup;
+    let Setup { genesis: committee, term_heights: _, peers, key, partition, tuning, application } = setup;
     let me = key.public_key();
-    let seats = Seats::new(&committee);
+    let scheme = committee.scheme(&key);
+    let seats = peers.seats();
     let pages = CacheRef::new(NZU16!(4_096), NZUsize!(1_024));
 
     let resolver = backfill::init(

@@ -34,6 +34,7 @@ mod block;
 mod committee;
 mod delivery;
 mod engine;
+mod peers;
 pub mod real;
 mod seats;
 pub mod simulated;
@@ -45,8 +46,9 @@ pub use archive::Archive;
 pub use block::MAX_PAYLOAD;
 pub use committee::{Committee, CommitteeError};
 pub use commonware_runtime::Handle;
-pub use engine::{Running, StorageError};
+pub use engine::{Running, StorageError, TERM_HEIGHTS_MIN};
 pub use futures::future::BoxFuture;
+pub use peers::{Peer, Peers, PeersError};
 pub use tuning::Tuning;
 pub use wire::{MAX_MESSAGE, Recipients, Wire, WireReceiver, WireSender};
 

@@ -1,10 +1,10 @@
 //! Real sockets, real disk, real time.
 
+pub use crate::peers::Peer;
 use crate::{
-    Application, Committee, CommitteeError, PrivateKey, PublicKey, Running, Signer as _, StorageError,
-    Tuning, Wire,
+    Application, Committee, Peers, PeersError, PrivateKey, PublicKey, Running, Signer as _, StorageError,
+    TERM_HEIGHTS_MIN, Tuning, Wire,
     engine::{self, CHANNELS, Channels, ENGINE_QUOTA, Setup, max_message},
-    seats::PEER_SET,
     wire::numbered,
 };
 use commonware_cryptography::ChaCha20Poly1305;
@@ -31,27 +31,22 @@ use thiserror::Error;
 /// Peer sets that the network remembers: the present and the one before.
 const TRACKED_SETS: NonZeroUsize = NZUsize!(2);
 
-/// A process of the network and where it listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Its identity.
-    pub key: PublicKey,
-    /// Where it accepts connections.
-    pub address: SocketAddr,
-}
-
-/// The network as one process sees it. Everything but `key`, `listen` and `private_addresses` must be the same in
-/// every process.
+/// The network as one process sees it. Everything but `key`, `listen`, `operators` and `private_addresses` must be the
+/// same in every process.
 #[derive(Clone)]
 pub struct Network {
     /// This process' identity.
     pub key: PrivateKey,
     /// Where this process accepts connections.
     pub listen: SocketAddr,
-    /// Keeps networks apart; signed into every session and vote.
-    pub domain: [u8; 32],
-    /// Who orders. They connect to each other.
+    /// Seats of term 0. Its domain keeps networks apart: it is signed into every session and vote.
+    pub genesis: Committee,
+    /// Heights of a term, at least [`crate::TERM_HEIGHTS_MIN`].
+    pub term_heights: u64,
+    /// Who may hold seats, as far as known at the start: they connect to each other. [`Peers`] changes them.
     pub operators: Vec<Peer>,
+    /// Most operators that there can ever be at once: sizes messages and mailboxes.
+    pub operators_max: usize,
     /// Publishers, relayers, watchers: they connect to the operators, use the wires and do not order.
     pub others: Vec<Peer>,
     /// One entry for each wire: messages per second and peer. Mailboxes are allocated for a burst from every peer, and a
@@ -64,18 +59,24 @@ pub struct Network {
 /// Why a process cannot join.
 #[derive(Debug, Error)]
 pub enum JoinError {
-    /// The operators do not form a committee.
+    /// More operators than the maximum that was given with them.
     #[error(transparent)]
-    Committee(#[from] CommitteeError),
+    Peers(#[from] PeersError),
+    /// A term must have room for more than its closing height.
+    #[error("terms of {given} heights are shorter than {TERM_HEIGHTS_MIN}")]
+    Term {
+        /// [`Network::term_heights`].
+        given: u64,
+    },
+    /// No bound on the operators.
+    #[error("at most no operator at all")]
+    NoOperators,
     /// One key has two roles or two addresses.
     #[error("peer {0} is listed twice")]
     DuplicatePeer(Box<PublicKey>),
     /// The process' own key is not among the peers.
     #[error("own key {0} is listed neither among operators nor among others")]
     Stranger(Box<PublicKey>),
-    /// Only operators order.
-    #[error("own key {0} is not an operator's")]
-    NotAnOperator(Box<PublicKey>),
     /// The address is taken or not ours.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -96,6 +97,8 @@ pub enum JoinError {
 pub struct Joined {
     /// The wires, in the order of [`Network::wires`].
     pub wires: Vec<Wire>,
+    /// The operators that it is connected with.
+    pub peers: Peers,
     /// Resolves when the network has stopped.
     pub handle: Handle<()>,
 }
@@ -112,13 +115,18 @@ pub fn runner(directory: &Path, threads: usize) -> tokio::Runner {
 
 /// Connects a publisher, relayer or watcher to the operators.
 pub fn join(context: tokio::Context, network: Network) -> Result<Joined, JoinError> {
-    let committee = network.check()?;
-    let (transport, _, wires) = network.open(context.child("network"), &committee);
-    Ok(Joined { wires, handle: transport.start() })
+    network.check()?;
+    let me = network.key.public_key();
+    if !network.operators.iter().chain(&network.others).any(|peer| peer.key == me) {
+        return Err(JoinError::Stranger(Box::new(me)));
+    }
+    let opened = network.open(context.child("network"))?;
+    Ok(Joined { wires: opened.wires, peers: opened.peers, handle: opened.transport.start() })
 }
 
 /// Starts an operator: network, engine and archives. `partition` prefixes all its files; starting again on the same
-/// directory and partition resumes.
+/// directory and partition resumes. Without a seat in the running term it follows and never votes; an operator that
+/// nobody lists yet, or any more, waits until its peers connect with it.
 pub async fn start(
     context: tokio::Context,
     network: Network,
@@ -126,60 +134,72 @@ pub async fn start(
     tuning: Tuning,
     application: Arc<dyn Application>,
 ) -> Result<Running, JoinError> {
-    let committee = network.check()?;
-    let scheme = committee
-        .scheme(network.key.clone())
-        .ok_or_else(|| JoinError::NotAnOperator(Box::new(network.key.public_key())))?;
+    network.check()?;
     let (started, parts) = oneshot::channel();
     // One root task: whatever ends it ends all.
     let handle = context.child("consensus").spawn(move |context| async move {
-        let (mut transport, oracle, wires) = network.open(context.child("network"), &committee);
+        let Opened { mut transport, oracle, peers, wires } = match network.open(context.child("network")) {
+            Ok(opened) => opened,
+            // Nobody is left to be told when the receiver is gone.
+            Err(error) => return drop(started.send(Err(error))),
+        };
         let [votes, certificates, resolver, backfill, broadcast] =
             CHANNELS.map(|channel| transport.register(channel, Quota::per_second(NZU32!(ENGINE_QUOTA))));
         let transport = transport.start();
-        let setup = Setup { committee, key: network.key, scheme, partition, tuning, application };
+        let setup = Setup {
+            genesis: network.genesis,
+            term_heights: network.term_heights,
+            peers: peers.clone(),
+            key: network.key,
+            partition,
+            tuning,
+            application,
+        };
         let channels = Channels { votes, certificates, resolver, backfill, broadcast };
         match engine::start(&context, setup, oracle, channels).await {
             Ok((archive, engine)) => {
-                if started.send(Ok((archive, wires))).is_ok() {
+                if started.send(Ok((archive, peers, wires))).is_ok() {
                     futures::future::select(transport, engine).await;
                 }
             }
-            // Nobody is left to be told when the receiver is gone.
-            Err(error) => drop(started.send(Err(error))),
+            Err(error) => drop(started.send(Err(error.into()))),
         }
     });
-    let (archive, wires) = parts.await.map_err(|_| JoinError::Stopped)??;
-    Ok(Running { archive, wires, handle })
+    let (archive, peers, wires) = parts.await.map_err(|_| JoinError::Stopped)??;
+    Ok(Running { archive, peers, wires, handle })
 }
 
 type Transport = lookup::Network<tokio::Context, SakeCups<PrivateKey, ChaCha20Poly1305>>;
 
+struct Opened {
+    transport: Transport,
+    oracle: Oracle<PublicKey>,
+    peers: Peers,
+    wires: Vec<Wire>,
+}
+
 impl Network {
-    fn check(&self) -> Result<Committee, JoinError> {
-        let committee = Committee::new(self.domain, self.operators.iter().map(|peer| peer.key.clone()))?;
+    fn check(&self) -> Result<(), JoinError> {
+        if self.term_heights < TERM_HEIGHTS_MIN {
+            return Err(JoinError::Term { given: self.term_heights });
+        }
+        if self.operators_max == 0 {
+            return Err(JoinError::NoOperators);
+        }
         let mut keys: Vec<&PublicKey> =
             self.operators.iter().chain(&self.others).map(|peer| &peer.key).collect();
         keys.sort();
         if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(JoinError::DuplicatePeer(Box::new(pair[0].clone())));
         }
-        let me = self.key.public_key();
-        if keys.binary_search(&&me).is_err() {
-            return Err(JoinError::Stranger(Box::new(me)));
-        }
         // Commonware would panic in a task of its own.
         TcpListener::bind(self.listen)
             .map_err(|source| JoinError::Listen { address: self.listen, source })?;
-        Ok(committee)
+        Ok(())
     }
 
-    fn open(
-        &self,
-        context: tokio::Context,
-        committee: &Committee,
-    ) -> (Transport, Oracle<PublicKey>, Vec<Wire>) {
-        let peers = NZUsize!(1).saturating_add(self.operators.len() + self.others.len());
+    fn open(&self, context: tokio::Context) -> Result<Opened, JoinError> {
+        let peers = NZUsize!(1).saturating_add(self.operators_max.saturating_add(self.others.len()));
         let handshake = Cups::new(
             Sake {
                 signer: self.key.clone(),
@@ -191,10 +211,10 @@ impl Network {
         );
         let mut config = lookup::Config::local(
             handshake,
-            &committee.namespace(b"hum/network/1"),
+            &self.genesis.namespace(b"hum/network/1"),
             self.listen,
             peers,
-            max_message(self.operators.len()),
+            max_message(self.operators_max),
             NZUsize!(1_024),
         );
         config.allow_private_ips = self.private_addresses;
@@ -208,17 +228,21 @@ impl Network {
         config.allowed_handshake_rate_per_ip = Quota::per_second(NZU32!(128));
         config.allowed_handshake_rate_per_subnet = Quota::per_second(NZU32!(256));
         config.tracked_peer_sets = TRACKED_SETS;
-        let (mut transport, mut oracle) = lookup::Network::new(context, config);
-        oracle.track(
-            PEER_SET,
-            AddressableTrackedPeers::new(addresses(&self.operators), addresses(&self.others)),
-        );
+        let (mut transport, oracle) = lookup::Network::new(context, config);
+        let track = {
+            let (oracle, others) = (oracle.clone(), addresses(&self.others));
+            move |index: u64, operators: &[Peer]| {
+                let tracked = AddressableTrackedPeers::new(addresses(operators), others.clone());
+                oracle.clone().track(index, tracked);
+            }
+        };
+        let peers = Peers::new(&self.operators, self.operators_max, &self.genesis, Box::new(track))?;
         let wires = numbered(&self.wires)
             .map(|(channel, per_second)| {
                 Wire::new(transport.register(channel, Quota::per_second(per_second)))
             })
             .collect();
-        (transport, oracle, wires)
+        Ok(Opened { transport, oracle, peers, wires })
     }
 }
 

@@ -1,9 +1,9 @@
 //! Keeps the engine's channels among operators, whoever else is connected.
 //!
 //! Publishers and relayers share the network. Commonware sends `All` to every connected peer and fetches from any
-//! tracked one; these wrappers narrow both to the committee.
+//! tracked one; these wrappers narrow both to the operators of the moment.
 
-use crate::{Committee, PublicKey};
+use crate::PublicKey;
 use commonware_p2p::{
     LimitedSender, Message, PeerSetSubscription, PeerSetUpdate, Provider, Receiver, Recipients, Sender,
     TrackedPeers,
@@ -11,33 +11,48 @@ use commonware_p2p::{
 use commonware_utils::{channel::mpsc, ordered::Set, sync::Mutex};
 use std::{num::NonZeroUsize, sync::Arc, time::SystemTime};
 
-/// The only peer set that is tracked while the committee is fixed.
-pub(crate) const PEER_SET: u64 = 0;
+/// The operators as the engine's source of peers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seats(Arc<Mutex<State>>);
 
-/// The committee as the engine's source of peers.
-#[derive(Clone, Debug)]
-pub(crate) struct Seats {
+#[derive(Debug, Default)]
+struct State {
+    index: u64,
     operators: Set<PublicKey>,
-    // Commonware takes a closed subscription for a closed network.
-    subscribers: Arc<Mutex<Vec<mpsc::UnboundedSender<PeerSetUpdate<PublicKey>>>>>,
+    subscribers: Vec<mpsc::UnboundedSender<PeerSetUpdate<PublicKey>>>,
+}
+
+impl State {
+    fn update(&self) -> PeerSetUpdate<PublicKey> {
+        let peers = TrackedPeers::primary(self.operators.clone());
+        PeerSetUpdate { index: self.index, latest: peers.clone(), all: peers }
+    }
 }
 
 impl Seats {
-    pub(crate) fn new(committee: &Committee) -> Self {
-        Self { operators: committee.set().clone(), subscribers: Arc::default() }
+    /// Replaces the operators; `index` rises.
+    pub(crate) fn set(&self, index: u64, operators: Set<PublicKey>) {
+        let mut state = self.0.lock();
+        (state.index, state.operators) = (index, operators);
+        let update = state.update();
+        state.subscribers.retain(|subscriber| subscriber.send(update.clone()).is_ok());
     }
 
-    /// Narrows one channel to the committee.
+    /// Narrows one channel to the operators.
     pub(crate) fn narrow<S, R>(
         &self,
         me: &PublicKey,
         (sender, receiver): (S, R),
     ) -> (SeatSender<S>, SeatReceiver<R>) {
-        let others = Set::from_iter_dedup(self.operators.iter().filter(|key| *key != me).cloned());
+        let seats = self.clone();
         (
-            SeatSender { inner: sender, others },
-            SeatReceiver { inner: receiver, operators: self.operators.clone() },
+            SeatSender { inner: sender, seats: self.clone(), me: me.clone() },
+            SeatReceiver { inner: receiver, seats },
         )
+    }
+
+    fn contains(&self, key: &PublicKey) -> bool {
+        self.0.lock().operators.position(key).is_some()
     }
 }
 
@@ -45,15 +60,16 @@ impl Provider for Seats {
     type PublicKey = PublicKey;
 
     async fn peer_set(&mut self, id: u64) -> Option<TrackedPeers<PublicKey>> {
-        (id == PEER_SET).then(|| TrackedPeers::primary(self.operators.clone()))
+        let state = self.0.lock();
+        (id == state.index).then(|| TrackedPeers::primary(state.operators.clone()))
     }
 
     async fn subscribe(&mut self) -> PeerSetSubscription<PublicKey> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let peers = TrackedPeers::primary(self.operators.clone());
+        let mut state = self.0.lock();
         // The receiver is alive: it is returned below.
-        let _ = sender.send(PeerSetUpdate { index: PEER_SET, latest: peers.clone(), all: peers });
-        self.subscribers.lock().push(sender);
+        let _ = sender.send(state.update());
+        state.subscribers.push(sender);
         receiver
     }
 }
@@ -62,7 +78,8 @@ impl Provider for Seats {
 #[derive(Clone, Debug)]
 pub(crate) struct SeatSender<S> {
     inner: S,
-    others: Set<PublicKey>,
+    seats: Seats,
+    me: PublicKey,
 }
 
 impl<S: Sender<PublicKey = PublicKey>> LimitedSender for SeatSender<S> {
@@ -73,12 +90,16 @@ impl<S: Sender<PublicKey = PublicKey>> LimitedSender for SeatSender<S> {
         Self: 'a;
 
     fn check(&mut self, recipients: Recipients<PublicKey>) -> Result<Self::Checked<'_>, SystemTime> {
-        let seated: Vec<PublicKey> = match recipients {
-            Recipients::All => self.others.iter().cloned().collect(),
-            Recipients::Some(peers) => {
-                peers.into_iter().filter(|peer| self.others.position(peer).is_some()).collect()
+        let seated: Vec<PublicKey> = {
+            let state = self.seats.0.lock();
+            let other = |peer: &PublicKey| *peer != self.me && state.operators.position(peer).is_some();
+            match recipients {
+                Recipients::All => {
+                    state.operators.iter().filter(|peer| **peer != self.me).cloned().collect()
+                }
+                Recipients::Some(peers) => peers.into_iter().filter(other).collect(),
+                Recipients::One(peer) => Some(peer).filter(other).into_iter().collect(),
             }
-            Recipients::One(peer) => self.others.position(&peer).map(|_| peer).into_iter().collect(),
         };
         self.inner.check(Recipients::Some(seated))
     }
@@ -88,7 +109,7 @@ impl<S: Sender<PublicKey = PublicKey>> LimitedSender for SeatSender<S> {
 #[derive(Debug)]
 pub(crate) struct SeatReceiver<R> {
     inner: R,
-    operators: Set<PublicKey>,
+    seats: Seats,
 }
 
 impl<R: Receiver<PublicKey = PublicKey>> Receiver for SeatReceiver<R> {
@@ -98,7 +119,7 @@ impl<R: Receiver<PublicKey = PublicKey>> Receiver for SeatReceiver<R> {
     async fn recv(&mut self) -> Result<Message<PublicKey>, R::Error> {
         loop {
             let (peer, message) = self.inner.recv().await?;
-            if self.operators.position(&peer).is_some() {
+            if self.seats.contains(&peer) {
                 return Ok((peer, message));
             }
         }

@@ -1,9 +1,9 @@
 //! Whole networks in one deterministic runtime: virtual time, seeded order, links that lose and delay.
 
 use crate::{
-    Application, Committee, PrivateKey, PublicKey, Running, Signer as _, StorageError, Tuning, Wire,
+    Application, Committee, Peer, Peers, PeersError, PrivateKey, PublicKey, Running, Signer as _,
+    StorageError, TERM_HEIGHTS_MIN, Tuning, Wire,
     engine::{self, CHANNELS, Channels, ENGINE_QUOTA, Setup, max_message},
-    seats::PEER_SET,
     wire::numbered,
 };
 use commonware_p2p::{
@@ -11,8 +11,13 @@ use commonware_p2p::{
     simulated::{self, Error, Oracle, Receiver, Sender},
 };
 use commonware_runtime::{Quota, Spawner as _, Supervisor as _, deterministic::Context};
-use commonware_utils::{NZU32, NZUsize, Probability, channel::oneshot, ordered::Set};
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use commonware_utils::{NZU32, NZUsize, Probability, channel::oneshot, ordered::Set, sync::Mutex};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
 use thiserror::Error as ThisError;
 
 /// How messages travel in one direction between two peers.
@@ -35,9 +40,15 @@ impl Default for Link {
 /// Why something cannot be done in the simulated network.
 #[derive(Debug, ThisError)]
 pub enum SimulationError {
-    /// Only operators order.
-    #[error("key {0} is not an operator's")]
-    NotAnOperator(Box<PublicKey>),
+    /// A term must have room for more than its closing height.
+    #[error("terms of {given} heights are shorter than {TERM_HEIGHTS_MIN}")]
+    Term {
+        /// [`Layout::term_heights`].
+        given: u64,
+    },
+    /// More operators than [`Layout::operators_max`].
+    #[error(transparent)]
+    Peers(#[from] PeersError),
     /// The simulated network refused.
     #[error(transparent)]
     Network(#[from] Error),
@@ -49,44 +60,119 @@ pub enum SimulationError {
     Stopped,
 }
 
+/// What a simulated network is made of.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Seats of term 0.
+    pub genesis: Committee,
+    /// Heights of a term, at least [`TERM_HEIGHTS_MIN`].
+    pub term_heights: u64,
+    /// Who may hold seats from the start, with or without one in the genesis.
+    pub operators: Vec<PublicKey>,
+    /// Most operators that there can ever be at once.
+    pub operators_max: usize,
+    /// Publishers and relayers.
+    pub others: Vec<PublicKey>,
+    /// One entry for each wire: messages per second and peer.
+    pub wires: Vec<NonZeroU32>,
+    /// How messages travel between any two.
+    pub link: Link,
+}
+
+impl Layout {
+    /// The same operators for ever, in terms that are longer than any simulation.
+    pub fn fixed(genesis: Committee, others: Vec<PublicKey>, wires: Vec<NonZeroU32>, link: Link) -> Self {
+        let operators = genesis.operators().to_vec();
+        Self {
+            term_heights: u64::from(u32::MAX),
+            operators_max: operators.len(),
+            genesis,
+            operators,
+            others,
+            wires,
+            link,
+        }
+    }
+}
+
 /// A simulated network that processes can join, leave and rejoin.
 #[derive(Clone)]
 pub struct World {
     oracle: Oracle<PublicKey, Context>,
-    committee: Committee,
-    peers: Vec<PublicKey>,
-    wires: Vec<NonZeroU32>,
+    layout: Arc<Layout>,
+    known: Arc<Mutex<Known>>,
+}
+
+/// Whom the network carries messages for. One network for all: it knows everybody whom any process listed.
+struct Known {
+    index: u64,
+    operators: Vec<PublicKey>,
 }
 
 impl World {
-    /// Starts the network with every peer linked to every other by `link`. `others` are publishers and relayers.
-    pub async fn new(
-        context: &Context,
-        committee: Committee,
-        others: Vec<PublicKey>,
-        wires: Vec<NonZeroU32>,
-        link: Link,
-    ) -> Result<Self, SimulationError> {
-        let peers: Vec<PublicKey> = committee.operators().iter().chain(&others).cloned().collect();
+    /// Starts the network with every peer linked to every other.
+    pub async fn new(context: &Context, layout: Layout) -> Result<Self, SimulationError> {
+        if layout.term_heights < TERM_HEIGHTS_MIN {
+            return Err(SimulationError::Term { given: layout.term_heights });
+        }
+        if layout.operators.len() > layout.operators_max {
+            let (given, max) = (layout.operators.len(), layout.operators_max);
+            return Err(PeersError::TooMany { given, max }.into());
+        }
         let (network, oracle) = simulated::Network::new(
             context.child("network"),
             simulated::Config {
-                max_size: max_message(committee.operators().len()),
-                max_peers_per_set: NZUsize!(1).saturating_add(peers.len()),
+                max_size: max_message(layout.operators_max),
+                // The network remembers every operator that ever was.
+                max_peers_per_set: NZUsize!(64).saturating_add(layout.operators_max + layout.others.len()),
                 disconnect_on_block: true,
                 tracked_peer_sets: NZUsize!(2),
             },
         );
         network.start();
-        let world = Self { oracle, committee, peers, wires };
-        let others = Set::from_iter_dedup(others);
-        world.oracle.manager().track(PEER_SET, TrackedPeers::new(world.committee.set().clone(), others));
-        for from in &world.peers {
-            for to in world.peers.iter().filter(|to| *to != from) {
-                world.link(from, to, link).await?;
+        let known = Arc::new(Mutex::new(Known { index: 0, operators: Vec::new() }));
+        let world = Self { oracle, layout: Arc::new(layout), known };
+        world.track(&world.layout.operators);
+        let peers = world.peers();
+        for from in &peers {
+            for to in peers.iter().filter(|to| *to != from) {
+                world.link(from, to, world.layout.link).await?;
             }
         }
         Ok(world)
+    }
+
+    fn peers(&self) -> Vec<PublicKey> {
+        self.known.lock().operators.iter().chain(&self.layout.others).cloned().collect()
+    }
+
+    /// Makes the network carry messages of operators that it does not know yet.
+    fn track(&self, operators: &[PublicKey]) {
+        let mut known = self.known.lock();
+        let before = known.operators.len();
+        for operator in operators {
+            if !known.operators.contains(operator) {
+                known.operators.push(operator.clone());
+            }
+        }
+        if known.operators.len() > before {
+            let set = |keys: &[PublicKey]| Set::from_iter_dedup(keys.iter().cloned());
+            let tracked = TrackedPeers::new(set(&known.operators), set(&self.layout.others));
+            self.oracle.manager().track(known.index, tracked);
+            known.index += 1;
+        }
+    }
+
+    /// The operators as one process sees them. Addresses mean nothing here.
+    fn peers_of_process(&self) -> Result<Peers, SimulationError> {
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let operators: Vec<Peer> =
+            self.layout.operators.iter().map(|key| Peer { key: key.clone(), address }).collect();
+        let world = self.clone();
+        let track = move |_: u64, operators: &[Peer]| {
+            world.track(&operators.iter().map(|peer| peer.key.clone()).collect::<Vec<_>>());
+        };
+        Ok(Peers::new(&operators, self.layout.operators_max, &self.layout.genesis, Box::new(track))?)
     }
 
     /// Sets how messages travel from `from` to `to`.
@@ -108,7 +194,7 @@ impl World {
 
     /// Cuts a peer off, both ways.
     pub async fn isolate(&self, peer: &PublicKey) -> Result<(), SimulationError> {
-        for other in self.peers.iter().filter(|other| *other != peer) {
+        for other in self.peers().iter().filter(|other| *other != peer) {
             for (from, to) in [(peer, other), (other, peer)] {
                 match self.oracle.remove_link(from.clone(), to.clone()).await {
                     Ok(()) | Err(Error::LinkMissing) => {}
@@ -119,25 +205,28 @@ impl World {
         Ok(())
     }
 
-    /// Links a peer with every other one, both ways.
+    /// Links a peer with every other one, both ways. An operator that is new to the network is let in.
     pub async fn reconnect(&self, peer: &PublicKey, link: Link) -> Result<(), SimulationError> {
-        for other in self.peers.iter().filter(|other| *other != peer) {
+        if !self.layout.others.contains(peer) {
+            self.track(std::slice::from_ref(peer));
+        }
+        for other in self.peers().iter().filter(|other| *other != peer) {
             self.link(peer, other, link).await?;
             self.link(other, peer, link).await?;
         }
         Ok(())
     }
 
-    /// Opens the wires of a peer that does not order.
+    /// Opens the wires of a peer that does not order. There is no [`Peers`] handle here: a wire reaches whoever is linked.
     pub async fn join(&self, key: &PublicKey) -> Result<Vec<Wire>, SimulationError> {
-        let mut wires = Vec::with_capacity(self.wires.len());
-        for (channel, per_second) in numbered(&self.wires) {
+        let mut wires = Vec::with_capacity(self.layout.wires.len());
+        for (channel, per_second) in numbered(&self.layout.wires) {
             wires.push(Wire::new(self.register(key, channel, per_second).await?));
         }
         Ok(wires)
     }
 
-    /// Starts an operator. `context` must be its own child, with attributes that tell it (and its restarts) apart;
+    /// Starts an operator, with or without a seat. `context` must be its own child, with attributes that tell it (and its restarts) apart;
     /// starting again with the same partition resumes from its storage.
     pub async fn start(
         &self,
@@ -148,10 +237,6 @@ impl World {
         application: Arc<dyn Application>,
     ) -> Result<Running, SimulationError> {
         let me = key.public_key();
-        let scheme = self
-            .committee
-            .scheme(key.clone())
-            .ok_or_else(|| SimulationError::NotAnOperator(Box::new(me.clone())))?;
         let mut engine_channels = Vec::with_capacity(CHANNELS.len());
         for channel in CHANNELS {
             engine_channels.push(self.register(&me, channel, NZU32!(ENGINE_QUOTA)).await?);
@@ -159,7 +244,16 @@ impl World {
         let [votes, certificates, resolver, backfill, broadcast] =
             engine_channels.try_into().map_err(|_| SimulationError::Stopped)?;
         let wires = self.join(&me).await?;
-        let setup = Setup { committee: self.committee.clone(), key, scheme, partition, tuning, application };
+        let peers = self.peers_of_process()?;
+        let setup = Setup {
+            genesis: self.layout.genesis.clone(),
+            term_heights: self.layout.term_heights,
+            peers: peers.clone(),
+            key,
+            partition,
+            tuning,
+            application,
+        };
         let channels = Channels { votes, certificates, resolver, backfill, broadcast };
         let control = self.oracle.control(me);
         let (started, parts) = oneshot::channel();
@@ -176,7 +270,7 @@ impl World {
             }
         });
         let archive = parts.await.map_err(|_| SimulationError::Stopped)??;
-        Ok(Running { archive, wires, handle })
+        Ok(Running { archive, peers, wires, handle })
     }
 
     /// Pairs (who, whom) of peers that blocked each other for provable misbehaviour.

@@ -13,11 +13,13 @@ use hum_chain::{
     rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
     sequencer::RemoteSequencer,
 };
-use hum_consensus::{PrivateKey, PublicKey, Signer as _, Tuning, real};
+use hum_consensus::{CommitteeError, PrivateKey, PublicKey, Signer as _, Tuning, real};
 use hum_node::{
     api::{self, Index, OperatorStatus, Reports, RollupView, confidence_of},
     config::{KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig, RoleDirectory},
-    operator::{Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup},
+    operator::{
+        Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup, TERM_HEIGHTS, consensus_committee,
+    },
     publisher::{self, Identity, PublisherParts, PublisherSettings},
     relayer::{self, Destination, RelayerParts, RelayerSettings},
     wire::{QUOTAS, Wires},
@@ -27,6 +29,9 @@ use hum_types::{SequencerKey, TimeMs};
 use serde_json::{Value, json};
 use std::{io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Operators that may register beside those of the network file.
+const OPERATORS_TO_COME: usize = 16;
 
 /// Threads of a publisher's and a relayer's runtime.
 const THREADS: usize = 1;
@@ -96,16 +101,19 @@ fn transport(
     key: PrivateKey,
     listen: SocketAddr,
     private_addresses: bool,
-) -> real::Network {
-    real::Network {
+) -> Result<real::Network, CommitteeError> {
+    Ok(real::Network {
         key,
         listen,
-        domain: network.domain.0.0,
+        genesis: consensus_committee(network)?,
+        term_heights: TERM_HEIGHTS,
         operators: network
             .operators
             .iter()
             .map(|operator| real::Peer { key: operator.key.clone(), address: operator.entry.address })
             .collect(),
+        // Mailboxes are made for this many.
+        operators_max: network.operators.len() + OPERATORS_TO_COME,
         others: network
             .peers
             .iter()
@@ -113,7 +121,7 @@ fn transport(
             .collect(),
         wires: QUOTAS.to_vec(),
         private_addresses,
-    }
+    })
 }
 
 /// What a role says of itself, with the runtime's metrics.
@@ -165,7 +173,7 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         // Before anything happens: what the disk has is told again at the start, and the index must hear it.
         let events = handle.subscribe();
         let indexing = tokio::spawn(index_events(handle.clone(), events, network.clone(), index.clone()));
-        let transport = transport(&network, network_key, config.listen, config.private_addresses);
+        let transport = transport(&network, network_key, config.listen, config.private_addresses)?;
         let running = real::start(
             context.child("network"),
             transport,
@@ -301,7 +309,7 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             api = %config.api,
             "publisher starts"
         );
-        let transport = transport(&network, network_key, config.listen, config.private_addresses);
+        let transport = transport(&network, network_key, config.listen, config.private_addresses)?;
         let joined = real::join(context.child("network"), transport)?;
         let wires = Wires::try_from(joined.wires)?;
         let identity = Identity {
@@ -364,7 +372,7 @@ pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             api = %config.api,
             "relayer starts"
         );
-        let transport = transport(&network, network_key, config.listen, config.private_addresses);
+        let transport = transport(&network, network_key, config.listen, config.private_addresses)?;
         let joined = real::join(context.child("network"), transport)?;
         let wires = Wires::try_from(joined.wires)?;
         let settings = RelayerSettings::new(&network, policy);

@@ -92,6 +92,9 @@ pub enum StartError {
     Records(#[from] RecordsError),
 }
 
+/// Heights of a term.
+pub const TERM_HEIGHTS: u64 = 300;
+
 /// The committee as consensus wants it.
 pub fn consensus_committee(network: &Network) -> Result<hum_consensus::Committee, CommitteeError> {
     hum_consensus::Committee::new(
@@ -147,10 +150,12 @@ impl<E: Runtime> Prepared<E> {
 
         let (blocks_mailbox, blocks) = blocks::channel();
         let (finaliser_mailbox, finalised) = finaliser::channel();
-        let states = States::new(consensus_committee(&network)?.genesis(), genesis);
+        let committee = consensus_committee(&network)?;
+        let states = States::new(committee.genesis(), genesis);
         let application = Arc::new(Inner {
             clock: context.child("application"),
             network,
+            committee,
             pace: setup.pace,
             states: Arc::new(states),
             blocks: blocks_mailbox,

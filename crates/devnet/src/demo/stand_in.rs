@@ -6,6 +6,7 @@ use commonware_runtime::{Runner as _, Supervisor as _};
 use hum_consensus::{PublicKey, Recipients, real};
 use hum_node::{
     config::PublisherConfig,
+    operator::{TERM_HEIGHTS, consensus_committee},
     wire::{PublisherMessage, PublisherReply, QUOTAS, Wires},
 };
 use hum_types::{Decode as _, Encode as _};
@@ -34,7 +35,9 @@ impl StandIn {
         let network = real::Network {
             key: directory.network_key().map_err(|error| failed(&error))?,
             listen: config.listen,
-            domain: scene.checked.domain.0.0,
+            genesis: consensus_committee(&scene.checked).map_err(|error| failed(&error))?,
+            term_heights: TERM_HEIGHTS,
+            operators_max: scene.checked.operators.len(),
             operators: scene
                 .checked
                 .operators

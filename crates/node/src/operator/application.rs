@@ -22,7 +22,7 @@ use crate::{
 };
 use commonware_utils::sync::Mutex;
 use futures::{FutureExt as _, future::BoxFuture};
-use hum_consensus::{Digest, Fault, Ordered, Slot, WireSender};
+use hum_consensus::{Committee, Digest, Fault, Ordered, Slot, WireSender};
 use hum_types::TimeMs;
 use proposal::LastProposal;
 use std::sync::{Arc, OnceLock};
@@ -51,6 +51,8 @@ impl Default for Pace {
 pub(crate) struct Inner<E> {
     pub(crate) clock: E,
     pub(crate) network: Arc<Network>,
+    /// The seats of every term.
+    pub(crate) committee: Committee,
     pub(crate) pace: Pace,
     pub(crate) states: Arc<States>,
     pub(crate) blocks: blocks::Mailbox,
@@ -95,6 +97,10 @@ impl<E: Runtime> hum_consensus::Application for Application<E> {
     fn finalized(&self, block: Ordered) -> BoxFuture<'static, ()> {
         let inner = self.0.clone();
         async move { inner.finaliser.finalised(block).await }.boxed()
+    }
+
+    fn term(&self, _: u64) -> BoxFuture<'static, Committee> {
+        futures::future::ready(self.0.committee.clone()).boxed()
     }
 
     fn fault(&self, fault: Fault) {

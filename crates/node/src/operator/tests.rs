@@ -16,7 +16,7 @@ use chain::{Believer, Chain};
 use commonware_runtime::{Clock as _, Metrics as _, Runner as _, Supervisor as _, deterministic};
 use hum_consensus::{
     PrivateKey, Recipients, Signer as _, Tuning,
-    simulated::{Link, World},
+    simulated::{Layout, Link, World},
 };
 use hum_types::{ChainId, Encode as _, Height, RollupStatus};
 use std::{collections::BTreeMap, time::Duration};
@@ -52,7 +52,8 @@ impl Net {
         let network = Arc::new(file.check().unwrap());
         let committee = consensus_committee(&network).unwrap();
         let others = network.peers.iter().map(|(_, key)| key.clone()).collect();
-        let world = World::new(&context, committee, others, QUOTAS.to_vec(), link).await.unwrap();
+        let world =
+            World::new(&context, Layout::fixed(committee, others, QUOTAS.to_vec(), link)).await.unwrap();
         let wires = world.join(&publisher_key().public_key()).await.unwrap();
         let Wires { submit, .. } = wires.try_into().unwrap();
         let keys = (0..operators).map(network_key).collect();

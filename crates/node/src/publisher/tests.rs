@@ -10,7 +10,7 @@ use crate::wire::{PublisherMessage, PublisherReply, PublisherStatus, QUOTAS, Ref
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use hum_consensus::{
     Committee, PrivateKey, Recipients, Signer as _,
-    simulated::{Link, World},
+    simulated::{Layout, Link, World},
 };
 use hum_types::{
     B256, BlockRef, ChainId, Decode, Domain, Encode, Generation, HeadClaim, Height, RegistrationId,
@@ -235,9 +235,8 @@ impl Bench {
     pub(super) async fn new(context: deterministic::Context, operators: Operators, link: Link) -> Self {
         let publisher = PrivateKey::from_seed(1_000);
         let committee = Committee::new(DOMAIN.0.0, operators.public()).unwrap();
-        let world = World::new(&context, committee, vec![publisher.public_key()], QUOTAS.to_vec(), link)
-            .await
-            .unwrap();
+        let layout = Layout::fixed(committee, vec![publisher.public_key()], QUOTAS.to_vec(), link);
+        let world = World::new(&context, layout).await.unwrap();
         for (key, state) in operators.keys.iter().zip(&operators.states) {
             let Wires { mut submit, .. } = world.join(&key.public_key()).await.unwrap().try_into().unwrap();
             let (state, all) = (Arc::clone(state), operators.clone());

@@ -8,7 +8,7 @@ use crate::wire::{QUOTAS, Wires};
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use hum_consensus::{
     Committee, PrivateKey, Signer as _,
-    simulated::{Link, World},
+    simulated::{Layout, Link, World},
 };
 use network::{DESTINATION, LIGHT_CLIENT, OPERATORS, Script, Shared, lock, serve};
 use rollup::{Faults, Rollup};
@@ -39,7 +39,9 @@ fn run<F: Future<Output = ()>>(seed: u64, link: Link, test: impl FnOnce(Bed) -> 
         let operators: Vec<PublicKey> = keys.iter().map(PrivateKey::public_key).collect();
         let committee = Committee::new([7; 32], operators.clone()).expect("a committee");
         let others = relayers.iter().map(PrivateKey::public_key).collect();
-        let world = World::new(&context, committee, others, QUOTAS.to_vec(), link).await.expect("a network");
+        let world = World::new(&context, Layout::fixed(committee, others, QUOTAS.to_vec(), link))
+            .await
+            .expect("a network");
         let script = Arc::new(Mutex::new(Script::new(now_ms(&context))));
         for (operator, key) in (0..).zip(&operators) {
             let wires = Wires::try_from(world.join(key).await.expect("wires")).expect("as many as asked for");
