@@ -268,7 +268,12 @@ async fn index_events(
                     }
                     index.certified(&certificate, at)?;
                 }
-                Event::Claimed { .. } | Event::Judged { .. } | Event::Alarm { .. } => {}
+                Event::Claimed { .. }
+                | Event::Judged { .. }
+                | Event::Attested { .. }
+                | Event::Contradicted { .. }
+                | Event::Signed { .. }
+                | Event::Alarm { .. } => {}
             }
         }
         tracing::warn!("the index fell behind the operator and has a gap; it is filled at the next start");

@@ -37,6 +37,7 @@ use crate::{config::Network, runtime::Runtime, wire::Wires};
 use application::{Application, Inner, Stalls, States};
 use commonware_runtime::Handle;
 use commonware_utils::{channel::mpsc, sync::Mutex};
+use feed::Contradictions;
 use finaliser::Signer;
 use handle::Reporter;
 use hum_bls::{Certificate, SecretKey};
@@ -87,8 +88,8 @@ pub enum StartError {
     /// The record of what was signed cannot be used.
     #[error("{0}; without it this operator must not sign")]
     Signer(#[from] SignerError),
-    /// Certificates cannot be read.
-    #[error("certificates: {0}")]
+    /// Certificates or contradictions cannot be read.
+    #[error("certificates and contradictions: {0}")]
     Records(#[from] RecordsError),
 }
 
@@ -109,6 +110,7 @@ pub struct Prepared<E: Runtime> {
     setup: Setup,
     signer: Signer<E>,
     certificates: Records<E>,
+    contradictions: Contradictions<E>,
     application: Arc<Inner<E>>,
     blocks: mpsc::Receiver<blocks::Message>,
     finalised: mpsc::Receiver<finaliser::Message>,
@@ -148,6 +150,9 @@ impl<E: Runtime> Prepared<E> {
             }
         }
 
+        let contradictions =
+            Contradictions::open(context.child("contradictions"), partition("contradictions")).await?;
+
         let (blocks_mailbox, blocks) = blocks::channel();
         let (finaliser_mailbox, finalised) = finaliser::channel();
         let committee = consensus_committee(&network)?;
@@ -165,7 +170,7 @@ impl<E: Runtime> Prepared<E> {
             gossip: OnceLock::new(),
             last: Mutex::new(None),
         });
-        Ok(Self { context, setup, signer, certificates, application, blocks, finalised })
+        Ok(Self { context, setup, signer, certificates, contradictions, application, blocks, finalised })
     }
 
     /// What consensus drives.
@@ -193,10 +198,11 @@ impl<E: Runtime> Prepared<E> {
     }
 
     fn start(self, context: &E, archive: Archive, wires: Wires) -> Vec<Handle<()>> {
-        let Self { context: _, setup, signer, certificates, application, blocks, finalised } = self;
+        let Self { context: _, setup, signer, certificates, contradictions, application, blocks, finalised } =
+            self;
         let Setup { network, me, judge, .. } = setup;
         let Wires { submit, gossip, fetch, feed } = wires;
-        let reporter = application.reporter.clone();
+        let (reporter, watched) = (application.reporter.clone(), network.clone());
         let _ = application.gossip.set(gossip.sender.clone());
         let (fetch_mailbox, fetch_wants) = fetch::channel();
         let (intake_mailbox, intake_wants) = intake::channel();
@@ -249,7 +255,8 @@ impl<E: Runtime> Prepared<E> {
                 reporter: reporter.clone(),
             }
             .start(archive),
-            feed::Actor { context: context.child("feed"), reporter }.start(feed),
+            feed::Actor { context: context.child("feed"), network: watched, contradictions, reporter }
+                .start(feed),
         ]
     }
 }

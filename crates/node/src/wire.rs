@@ -16,7 +16,7 @@ mod fetch;
 mod gossip;
 mod submit;
 
-pub use feed::{FOLLOW_LEASE_MS, FeedEvent, FeedRequest};
+pub use feed::{FOLLOW_LEASE_MS, FeedEvent, FeedRequest, WATCH_BATCH_MAX};
 pub use fetch::{
     Answer, BlockId, CHECKPOINTS_BYTES_MAX, CHECKPOINTS_MAX, FetchMessage, NodeStatus, Question, RollupHead,
 };

@@ -6,11 +6,11 @@ use crate::{
     wire::{NodeStatus, RollupHead},
 };
 use commonware_utils::{channel::mpsc, sync::Mutex};
-use hum_bls::Certificate;
+use hum_bls::{Attestation, Certificate};
 use hum_ledger::{Archive, PendingMessage, State};
 use hum_types::{
     BlockRef, ChainId, Checkpoint, Class, Encode as _, Generation, Header, Height, InvalidReason, RollupLeaf,
-    TimeMs,
+    SignedClaim, TimeMs,
 };
 use hum_verify::Missing;
 use std::{
@@ -64,6 +64,27 @@ pub enum Event {
     Certified {
         /// The certificate.
         certificate: Arc<Certificate>,
+        /// When.
+        at: TimeMs,
+    },
+    /// An operator's attestation was made or came, whatever it says; its signature is not checked yet.
+    Attested {
+        /// The attestation.
+        attestation: Attestation,
+        /// When.
+        at: TimeMs,
+    },
+    /// An operator attested another header than the one that was finalised; its signature holds.
+    Contradicted {
+        /// The attestation.
+        attestation: Attestation,
+        /// When.
+        at: TimeMs,
+    },
+    /// A publisher sent a claim that its sequencer did sign, be it the first for its number or not.
+    Signed {
+        /// The claim.
+        claim: SignedClaim,
         /// When.
         at: TimeMs,
     },
@@ -268,6 +289,10 @@ impl Reporter {
             Event::Alarm { .. } => {
                 self.metrics.alarms.inc();
             }
+            Event::Contradicted { .. } => {
+                self.metrics.contradictions.inc();
+            }
+            Event::Attested { .. } | Event::Signed { .. } => {}
         }
         self.handle.0.subscribers.lock().retain(|subscriber| subscriber.try_send(event.clone()).is_ok());
     }

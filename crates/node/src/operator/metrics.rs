@@ -27,6 +27,7 @@ pub(crate) struct Metrics {
     pub(crate) rejections: Counter,
     pub(crate) stalls: Counter,
     pub(crate) bad_attestations: Counter,
+    pub(crate) contradictions: Counter,
     pub(crate) malformed: Counter,
     pub(crate) busy: Counter,
     pub(crate) alarms: Counter,
@@ -58,6 +59,10 @@ impl Metrics {
             rejections: counter("rejections", "proposals voted down"),
             stalls: counter("stalls", "proposals whose data kept us from voting for a while"),
             bad_attestations: counter("attestations_bad", "attestations whose signature does not hold"),
+            contradictions: counter(
+                "attestations_contradicting",
+                "attestations of a header that was not finalised, by their signers",
+            ),
             malformed: counter("messages_malformed", "messages that do not decode"),
             busy: counter("questions_refused", "questions that came too fast"),
             alarms: counter("alarms", "alarms raised"),

@@ -132,6 +132,8 @@ impl Actor {
         let offered = match FeedEvent::decode(bytes) {
             Ok(FeedEvent::Finalised(checkpoint)) => self.chain.offer(checkpoint),
             Ok(FeedEvent::Certified(certificate)) => self.chain.certify(certificate),
+            // For watchers.
+            Ok(FeedEvent::Attested(_) | FeedEvent::Claimed(_)) => return,
             Err(error) => {
                 self.follower.mute(from, self.now_ms);
                 self.shared

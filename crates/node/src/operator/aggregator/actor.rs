@@ -17,7 +17,7 @@ use crate::{
 use commonware_macros::select;
 use commonware_runtime::Handle;
 use commonware_utils::channel::mpsc;
-use hum_bls::{Certificate, Seat};
+use hum_bls::{Attestation, Certificate, Seat};
 use hum_consensus::{PublicKey, Recipients, Wire, WireSender};
 use hum_types::{Decode as _, Encode as _, Height, TimeMs};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -90,6 +90,7 @@ impl<E: Runtime> Table<E> {
                     // Others wait for it; our own bookkeeping can wait.
                     if let Some(own) = own {
                         self.gossip(Recipients::Some(self.others.clone()), &Gossip::Attestations(vec![own]));
+                        self.came(own);
                     }
                     for outcome in self.window.finalised(&header, own, now(&self.context)) {
                         self.act(None, outcome).await;
@@ -115,6 +116,7 @@ impl<E: Runtime> Table<E> {
                 for attestation in attestations {
                     // Everyone speaks for itself, so nobody can fill another's place with rubbish.
                     if attestation.seat == seat {
+                        self.came(attestation);
                         let outcome = self.window.add(&attestation, now(&self.context));
                         self.act(Some(&peer), outcome).await;
                     }
@@ -143,11 +145,18 @@ impl<E: Runtime> Table<E> {
         }
         if let Some(lie) = lie {
             let what = format!("seat {} attested another header at height {}: {lie}", lie.seat, lie.height);
-            self.reporter.alarm(what, now(&self.context));
+            let at = now(&self.context);
+            self.reporter.alarm(what, at);
+            self.reporter.publish(Event::Contradicted { attestation: lie, at });
         }
         if let Some(certificate) = certificate {
             self.publish(certificate).await;
         }
+    }
+
+    /// Watchers see every attestation, whether anyone here needs it or not.
+    fn came(&self, attestation: Attestation) {
+        self.reporter.publish(Event::Attested { attestation, at: now(&self.context) });
     }
 
     async fn publish(&mut self, certificate: Certificate) {

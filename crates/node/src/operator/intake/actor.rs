@@ -3,7 +3,12 @@
 use super::Want;
 use crate::{
     config::{Network, PeerEntry, PeerRole},
-    operator::{allowance::Allowances, blocks, blocks::Arrived, handle::Reporter},
+    operator::{
+        allowance::Allowances,
+        blocks,
+        blocks::Arrived,
+        handle::{Event, Reporter},
+    },
     runtime::{Runtime, now},
     wire::{PublisherMessage, PublisherReply, RefusalKind, Submission},
 };
@@ -81,7 +86,7 @@ impl Door {
             }
         };
         let reply = match message {
-            PublisherMessage::Submit(submission) => self.submit(&peer, submission, busy).await,
+            PublisherMessage::Submit(submission) => self.submit(&peer, submission, busy, now).await,
             PublisherMessage::Retract(retraction) => self.retract(&peer, retraction, busy).await,
             PublisherMessage::Ask { .. } if busy => None,
             PublisherMessage::Ask { chain_id } => {
@@ -116,6 +121,7 @@ impl Door {
         peer: &PublicKey,
         submission: Submission,
         busy: bool,
+        now: TimeMs,
     ) -> Option<PublisherReply> {
         let claim = submission.claim.claim;
         let (chain_id, generation, block) = (claim.chain_id, claim.generation, claim.block);
@@ -131,6 +137,7 @@ impl Door {
             Err(kind) => return refused(kind),
         };
         self.publishers.insert(chain_id, peer.clone());
+        self.reporter.publish(Event::Signed { claim: *arrived.claim.signed(), at: now });
         match self.blocks.offer(arrived).await? {
             Ok(()) => Some(PublisherReply::Accepted { chain_id, generation, block }),
             Err(kind) => refused(kind),

@@ -43,6 +43,8 @@ fn latencies(seed: u64, link: Link, blocks: usize) -> (Vec<u64>, String) {
                     !covered
                 }),
                 Event::Judged { invalid, .. } => assert_eq!(invalid, None),
+                Event::Attested { .. } | Event::Signed { .. } => {}
+                Event::Contradicted { attestation, .. } => panic!("{attestation}"),
                 Event::Alarm { what, .. } => panic!("{what}"),
             }
         }
