@@ -22,7 +22,7 @@ contract ServiceManager is Judges, Bonds, Snapshots, IAVSRegistrar {
     /// @param strategies_ whose shares count as stake, ascending; a share of each must be worth the same
     constructor(IAllocationManager allocationManager, address owner, address[] memory strategies_, Config memory config)
         RestakingStore(allocationManager, owner, strategies_, config)
-        OperatorKeys(OPERATOR_SET)
+        OperatorKeys(keccak256(abi.encodePacked("hum/domain/1", uint64(block.chainid), address(this), OPERATOR_SET)))
     {}
 
     modifier onlyAllocationManager() {

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IKeyRegistry} from "../src/interfaces/IKeyRegistry.sol";
 import {ILightClient} from "../src/interfaces/ILightClient.sol";
 import {Bn254} from "../src/lib/Bn254.sol";
 import {MerkleTree} from "../src/lib/MerkleTree.sol";
+import {IOperatorKeys} from "../src/interfaces/IOperatorKeys.sol";
+import {OperatorKeys} from "../src/restaking/OperatorKeys.sol";
 import {Committees} from "./Committees.sol";
 import {Reference} from "./Reference.sol";
+
+/// @notice Keys under the vectors' domain, which no ServiceManager of these tests has.
+contract KeysOfAnyDomain is OperatorKeys {
+    constructor(bytes32 domain) OperatorKeys(domain) {}
+
+    function register(address operator, Registration calldata registration) external {
+        _register(operator, registration);
+    }
+}
 
 /// @notice What Rust and py_ecc wrote into vectors/: curve, possession, certificates, trees, header.
 contract VectorsTest is Committees {
@@ -60,21 +70,20 @@ contract VectorsTest is Committees {
         yes("all read", i >= 16);
     }
 
-    /// @notice The committed registry takes py_ecc's proofs of possession, each for its operator only.
+    /// @notice A registration takes py_ecc's proofs of possession, each for its operator only.
     function test_possession() public {
         open("bn254.json");
         bytes32 domain = word(".domain.hash");
         uint256 i;
         for (; has("keys", i); ++i) {
-            IKeyRegistry registry = IKeyRegistry(deploy("KeyRegistry", abi.encode(domain)));
+            KeysOfAnyDomain keys = new KeysOfAnyDomain(domain);
             Bn254.G1 memory key = abi.decode(raw(item("keys", i, "g1")), (Bn254.G1));
             Bn254.G2 memory keyG2 = abi.decode(raw(item("keys", i, "g2")), (Bn254.G2));
             Bn254.G1 memory possession = abi.decode(raw(item("keys", i, "possession")), (Bn254.G1));
             address operator = vm.parseJsonAddress(json, item("keys", i, "operator"));
-            eq("digest", registry.possessionDigest(key, operator), word(item("keys", i, "possession_digest")));
-            vm.prank(operator);
-            registry.register(key, keyG2, possession);
-            eq("operator id", registry.operatorIdOf(operator), word(item("keys", i, "operator_id")));
+            eq("digest", keys.possessionDigest(key, operator), word(item("keys", i, "possession_digest")));
+            keys.register(operator, IOperatorKeys.Registration(key, keyG2, possession, bytes32(uint256(1)), "127.0.0.1:1"));
+            eq("operator id", keys.operatorIdOf(operator), word(item("keys", i, "operator_id")));
         }
         yes("all read", i >= 6);
     }
@@ -87,7 +96,7 @@ contract VectorsTest is Committees {
         uint256 i;
         for (; has("certificates", i); ++i) {
             bytes memory t = table(vm.parseJsonString(json, item("certificates", i, "committee")));
-            ILightClient client = ILightClient(deploy("LightClient", abi.encode(domain, epoch, keccak256(t))));
+            ILightClient client = ILightClient(deploy("LightClient", abi.encode(domain, epoch, keccak256(t), address(0), uint32(0))));
             client.installTable(epoch, t);
             bytes memory submission = raw(item("certificates", i, "submission"));
             yes("accepted", client.submit(submission));

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Bn254} from "../lib/Bn254.sol";
+import {IOperatorKeys} from "./IOperatorKeys.sol";
 
 /// @title Hum on L1: the AVS, its operators' keys, its committees and its only slasher
 /// @notice One operator set, id 0. Committees are snapshots of slashable stake, taken here by anyone; docs/protocol.md says how
@@ -11,7 +12,7 @@ import {Bn254} from "../lib/Bn254.sol";
 /// An operator's way in: {postBond}, then the AllocationManager's `registerForOperatorSets` with an ABI-encoded
 /// {Registration} as data: one transaction binds stake, key, proof of possession and endpoint. Its way out:
 /// `deregisterFromOperatorSets` there, and {withdrawBond} when it can no longer be slashed.
-interface IServiceManager {
+interface IServiceManager is IOperatorKeys {
     /// @notice What is fixed at deployment, beside the core, the owner and the strategies.
     struct Config {
         /// @dev 1 to 256; at most 100 where certificates shall stay cheap.
@@ -27,15 +28,6 @@ interface IServiceManager {
         address redistributionRecipient;
     }
 
-    /// @notice What an operator brings when it registers for the operator set, ABI-encoded as the registration's data.
-    struct Registration {
-        Bn254.G1 key;
-        Bn254.G2 keyG2;
-        Bn254.G1 possession;
-        bytes32 networkKey;
-        string endpoint;
-    }
-
     /// @notice A committee as it was selected in an L1 block. `validUntil` in seconds since 1970.
     struct Snapshot {
         bytes32 tableHash;
@@ -44,12 +36,6 @@ interface IServiceManager {
         uint16 seats;
     }
 
-    /// @notice `operator` holds this key for ever; `operatorId` = `H(G1 key)`.
-    event KeyRegistered(
-        address indexed operator, bytes32 indexed operatorId, Bn254.G1 key, Bn254.G2 keyG2, Bn254.G1 possession
-    );
-    /// @notice Peers find `operator` there from now on.
-    event EndpointSet(address indexed operator, bytes32 networkKey, string endpoint);
     /// @notice `operator` joined or left the set: the next snapshot may be taken at once. So it may after {Slashed}.
     event MembershipChanged(address indexed operator, bool member);
     /// @notice A committee was selected. `seats` by seat, `stakes` likewise.
@@ -72,26 +58,11 @@ interface IServiceManager {
     error NotAllocationManager(address caller);
     error NotOwner(address caller);
     error NotJudge(address caller);
-    /// @notice The caller never registered.
-    error NotOperator(address caller);
     error AlreadySetUp();
     error JudgeKnown(address judge, uint64 activeAt);
     error WrongAvs(address found);
     /// @notice There is one operator set, 0. For lists of another length than one: their first element, or 0 when empty.
     error WrongOperatorSet(uint32 found);
-    /// @notice The key, or the signature, is the identity.
-    error IdentityPoint();
-    /// @notice The operator registered with key `held` and cannot take another.
-    error OperatorHasKey(address operator, bytes32 held);
-    /// @notice The key belongs to `operator` already.
-    error KeyTaken(bytes32 operatorId, address operator);
-    /// @notice The signature is not this key's, not for this operator, or the two forms of the key differ.
-    error PossessionNotProven(bytes32 digest);
-    /// @notice An endpoint is 1 to 64 printable ASCII characters without spaces.
-    error EndpointInvalid(uint256 length);
-    error NetworkKeyMissing();
-    /// @notice A network key belongs for ever to who named it first.
-    error NetworkKeyTaken(bytes32 networkKey, address operator);
     error BondMissing(address operator, uint256 heldWei, uint256 neededWei);
     /// @notice The operator can still be slashed, says the core.
     error BondLocked(address operator);
@@ -123,34 +94,11 @@ interface IServiceManager {
 
     // ---- Operators
 
-    /// @notice What an operator signs to prove possession: kind 3 of docs/protocol.md.
-    function possessionDigest(Bn254.G1 calldata key, address operator) external view returns (bytes32);
-
-    /// @notice Id of the operator's key; zero when it has none. Never changes.
-    function operatorIdOf(address operator) external view returns (bytes32);
-
-    /// @notice Whose key that is; zero when nobody's.
-    function operatorOf(bytes32 operatorId) external view returns (address);
-
-    /// @notice The operator's key and its proof of possession; zeros when it has none.
-    function keyOf(address operator)
-        external
-        view
-        returns (Bn254.G1 memory key, Bn254.G2 memory keyG2, Bn254.G1 memory possession);
-
-    /// @notice Where peers find the operator.
-    function endpointOf(address operator) external view returns (bytes32 networkKey, string memory endpoint);
-
     /// @notice Registered operators, in no order.
     function members() external view returns (address[] memory);
 
     /// @notice Whether the operator was slashed: it cannot come back, and has no seat in any later committee.
     function isJailed(address operator) external view returns (bool);
-
-    /// @notice Changes where peers find the caller. Another network key counts from the next committee on.
-    /// @dev Callable by whoever ever registered. Emits {EndpointSet}. Reverts: {NotOperator}, {NetworkKeyMissing},
-    /// {EndpointInvalid}, {NetworkKeyTaken}.
-    function setEndpoint(bytes32 networkKey, string calldata endpoint) external;
 
     // ---- Bonds and rewards
 
@@ -207,9 +155,6 @@ interface IServiceManager {
     function isPunished(bytes32 offence) external view returns (bool);
 
     // ---- Fixed at deployment
-
-    /// @notice The domain of all digests: `H("hum/domain/1" ‖ chain id 8 ‖ this address 20 ‖ operator set 4)`.
-    function DOMAIN() external view returns (bytes32);
 
     /// @notice What stake counts, in ascending order.
     function strategies() external view returns (address[] memory);

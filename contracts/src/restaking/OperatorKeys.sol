@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IServiceManager} from "../interfaces/IServiceManager.sol";
+import {IOperatorKeys} from "../interfaces/IOperatorKeys.sol";
 import {Bn254} from "../lib/Bn254.sol";
 
 /// @title BLS keys of operators, each with proof of possession, and where peers find them
 /// @notice Without possession somebody could register the difference of other keys and sign for all of them. A key stays
 /// bound to its operator: what it signed remains its own.
-abstract contract OperatorKeys is IServiceManager {
+abstract contract OperatorKeys is IOperatorKeys {
     struct Keys {
         Bn254.G1 key;
         Bn254.G2 keyG2;
@@ -21,30 +21,30 @@ abstract contract OperatorKeys is IServiceManager {
 
     uint256 private constant ENDPOINT_MAX = 64;
 
-    /// @inheritdoc IServiceManager
+    /// @inheritdoc IOperatorKeys
     bytes32 public immutable DOMAIN;
 
-    /// @inheritdoc IServiceManager
+    /// @inheritdoc IOperatorKeys
     mapping(address operator => bytes32) public operatorIdOf;
-    /// @inheritdoc IServiceManager
+    /// @inheritdoc IOperatorKeys
     mapping(bytes32 operatorId => address) public operatorOf;
-    /// @inheritdoc IServiceManager
+    /// @inheritdoc IOperatorKeys
     mapping(address operator => Keys) public keyOf;
-    /// @inheritdoc IServiceManager
+    /// @inheritdoc IOperatorKeys
     mapping(address operator => Endpoint) public endpointOf;
     mapping(bytes32 networkKey => address) private networkKeyOwners;
 
-    constructor(uint32 operatorSet) {
-        DOMAIN = keccak256(abi.encodePacked("hum/domain/1", uint64(block.chainid), address(this), operatorSet));
+    constructor(bytes32 domain) {
+        DOMAIN = domain;
     }
 
-    /// @inheritdoc IServiceManager
+    /// @inheritdoc IOperatorKeys
     function setEndpoint(bytes32 networkKey, string calldata endpoint) external {
         if (operatorIdOf[msg.sender] == 0) revert NotOperator(msg.sender);
         _setEndpoint(msg.sender, networkKey, endpoint);
     }
 
-    /// @inheritdoc IServiceManager
+    /// @inheritdoc IOperatorKeys
     function possessionDigest(Bn254.G1 memory key, address operator) public view returns (bytes32) {
         bytes32 subject = keccak256(abi.encodePacked(key.x, key.y, operator));
         return keccak256(abi.encodePacked(DOMAIN, uint8(3), uint64(0), uint64(0), subject));

@@ -16,9 +16,8 @@ mod bindings {
     alloy_sol_types::sol!(LightClient, "../../contracts/artifacts/LightClient.json");
     alloy_sol_types::sol!(Gateway, "../../contracts/artifacts/Gateway.json");
     alloy_sol_types::sol!(Inbox, "../../contracts/artifacts/Inbox.json");
-    alloy_sol_types::sol!(KeyRegistry, "../../contracts/artifacts/KeyRegistry.json");
 }
-pub use bindings::{Gateway, Inbox, KeyRegistry, LightClient};
+pub use bindings::{Gateway, Inbox, LightClient};
 
 /// The deterministic deployer: calldata `salt 32 ‖ init code`, at this address on every chain that has it.
 pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
@@ -53,8 +52,6 @@ pub struct Addresses {
     pub gateways: [Address; 3],
     /// The demo recipient.
     pub inbox: Address,
-    /// The key registry (on L1).
-    pub key_registry: Address,
 }
 
 /// Why a deployment stopped. It can be started again: what is there stays.
@@ -115,10 +112,6 @@ impl Deployment {
         init_code(&Inbox::BYTECODE, &(latest, safe, finalized).abi_encode_params())
     }
 
-    fn key_registry_code(&self) -> Vec<u8> {
-        init_code(&KeyRegistry::BYTECODE, &self.domain.0.abi_encode())
-    }
-
     /// Where everything stands.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
@@ -126,7 +119,7 @@ impl Deployment {
         let gateways =
             Confidence::ALL.map(|confidence| create2(&self.gateway_code(light_client, confidence)));
         let inbox = inbox_address(gateways);
-        Addresses { light_client, gateways, inbox, key_registry: create2(&self.key_registry_code()) }
+        Addresses { light_client, gateways, inbox }
     }
 
     /// Deploy on a member what it lacks, install the committee's `table`, and let its gateways accept `sources`.
@@ -173,15 +166,6 @@ impl Deployment {
         }
         try_join_all(calls).await?;
         Ok(addresses)
-    }
-
-    /// Deploy on L1 what it lacks.
-    pub async fn deploy_l1(&self, chain: &dyn Chain, submit: &dyn Submit) -> Result<Address, DeployError> {
-        let site = Site { chain, submit };
-        site.check_deployer().await?;
-        let address = self.addresses().key_registry;
-        site.create_all(vec![(address, self.key_registry_code())]).await?;
-        Ok(address)
     }
 }
 

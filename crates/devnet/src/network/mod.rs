@@ -294,13 +294,7 @@ impl LocalNetwork {
                 Ok::<_, NetworkError>((own, rollup.chain.head().number))
             }
         });
-        let on_l1 = async {
-            let (chain, submit) = connect(&self.l1, owner)?;
-            deployment.deploy_l1(&chain, &submit).await?;
-            Ok::<_, NetworkError>(())
-        };
-        let (deployed, ()) = futures::try_join!(futures::future::try_join_all(on_rollups), on_l1)?;
-        Ok(deployed)
+        futures::future::try_join_all(on_rollups).await
     }
 
     async fn wait_until_ready(&mut self, deployed: &[(ChainId, u64)]) -> Result<(), NetworkError> {
