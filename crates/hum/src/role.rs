@@ -18,7 +18,7 @@ use hum_node::{
     api::{self, Index, OperatorStatus, Reports, RollupView, confidence_of},
     config::{KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig, RoleDirectory},
     operator::{
-        Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup, TERM_HEIGHTS, consensus_committee,
+        Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup, consensus_committee,
     },
     publisher::{self, Identity, PublisherParts, PublisherSettings},
     relayer::{self, Destination, RelayerParts, RelayerSettings},
@@ -29,9 +29,6 @@ use hum_types::{SequencerKey, TimeMs};
 use serde_json::{Value, json};
 use std::{io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
-
-/// Operators that may register beside those of the network file.
-const OPERATORS_TO_COME: usize = 16;
 
 /// Threads of a publisher's and a relayer's runtime.
 const THREADS: usize = 1;
@@ -106,14 +103,13 @@ fn transport(
         key,
         listen,
         genesis: consensus_committee(network)?,
-        term_heights: TERM_HEIGHTS,
+        term_heights: network.genesis.terms.heights(),
         operators: network
             .operators
             .iter()
             .map(|operator| real::Peer { key: operator.key.clone(), address: operator.entry.address })
             .collect(),
-        // Mailboxes are made for this many.
-        operators_max: network.operators.len() + OPERATORS_TO_COME,
+        operators_max: usize::from(network.operators_max),
         others: network
             .peers
             .iter()

@@ -1,12 +1,15 @@
 //! Finalised checkpoints, with what a delivery needs: messages, lane trees, and proofs under a certified header.
 
-use crate::{Refusal, State};
+use crate::{Refusal, SeatedRoster, State};
 use hum_types::{
-    B256, BlockRef, ChainId, Checkpoint, Generation, Height, LaneId, LaneIndex, LaneLeaf, Message,
+    B256, BlockRef, ChainId, Checkpoint, Epoch, Generation, Height, LaneId, LaneIndex, LaneLeaf, Message,
     RollupLeaf, message_leaf,
     tree::{ProofError, Tree},
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 /// Heights whose states are kept for proofs; a certificate that is older than this is no use to a relayer.
 const STATES_MAX: usize = 1024;
@@ -30,6 +33,15 @@ pub struct PendingMessage {
     pub block: BlockRef,
     /// The checkpoint that first carried it.
     pub height: Height,
+}
+
+/// An epoch: from which height on it lasts, and who signs in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochRecord {
+    /// Its first height; it lasts to the one before the next epoch's.
+    pub first: Height,
+    /// Who signs in it.
+    pub seated: Arc<SeatedRoster>,
 }
 
 /// Proof of a rollup's leaf under a header's rollups root.
@@ -141,6 +153,8 @@ impl LaneArchive {
 pub struct Archive {
     newest: State,
     states: BTreeMap<Height, State>,
+    /// All epochs, so that old certificates can be checked.
+    epochs: BTreeMap<Epoch, EpochRecord>,
     lanes: BTreeMap<(ChainId, LaneId), LaneArchive>,
 }
 
@@ -148,8 +162,10 @@ impl Archive {
     /// An archive that starts at `genesis`.
     #[must_use]
     pub fn new(genesis: State) -> Self {
+        let first = EpochRecord { first: genesis.next_height(), seated: genesis.seated().clone() };
         Self {
             states: BTreeMap::from([(genesis.header().height, genesis.clone())]),
+            epochs: BTreeMap::from([(genesis.epoch(), first)]),
             newest: genesis,
             lanes: BTreeMap::new(),
         }
@@ -164,6 +180,26 @@ impl Archive {
     /// The state at a recent height.
     pub fn state_at(&self, height: Height) -> Result<&State, ArchiveError> {
         self.states.get(&height).ok_or(ArchiveError::Height { height, newest: self.newest.header().height })
+    }
+
+    /// An epoch that has begun, or that the newest checkpoint has opened.
+    #[must_use]
+    pub fn epoch(&self, epoch: Epoch) -> Option<&EpochRecord> {
+        self.epochs.get(&epoch)
+    }
+
+    /// All epochs, oldest first.
+    pub fn epochs(&self) -> impl Iterator<Item = &EpochRecord> {
+        self.epochs.values()
+    }
+
+    /// The epoch that a height lies in; `None` for the genesis and for heights above the next one.
+    #[must_use]
+    pub fn epoch_at(&self, height: Height) -> Option<&EpochRecord> {
+        if height > self.newest.next_height() {
+            return None;
+        }
+        self.epochs.values().rev().find(|record| record.first <= height)
     }
 
     /// Replay the next finalised checkpoint; returns the messages that it carries.
@@ -200,6 +236,9 @@ impl Archive {
             let count = next.rollup(*source).map_or(0, |rollup| rollup.lane_count(id));
             lane.cut_back(count);
         }
+        self.epochs
+            .entry(next.epoch())
+            .or_insert_with(|| EpochRecord { first: next.next_height(), seated: next.seated().clone() });
         self.states.insert(next.header().height, next.clone());
         if self.states.len() > STATES_MAX {
             self.states.pop_first();

@@ -1,8 +1,9 @@
 //! Decide what a checkpoint says: the pure state transition of rollups, heads and lanes, and the proofs under it.
 //!
 //! The ledger judges no block. It checks what every reader of the operators' chain can check from bytes alone: that
-//! claims are signed, that heads advance without gaps, that lanes and roots are what the bodies make them. Whether a
-//! block is valid is `verify`'s business; who voted is `consensus`'s.
+//! claims are signed, that heads advance without gaps, that lanes and roots are what the bodies make them, that
+//! committees change only where a term ends and only to keys whose possession is proven. Whether a block is valid is
+//! `verify`'s business; who voted is `consensus`'s; whether a roster is what L1 says, the operators'.
 //!
 //! ```text
 //! Genesis ─▶ State ──seal(body)──▶ (Header, State)      the proposer
@@ -17,11 +18,13 @@ mod archive;
 mod lanes;
 mod refusal;
 mod rollup;
+mod roster;
 mod state;
 
-pub use archive::{Archive, ArchiveError, HeadProof, LaneProof, PendingMessage, RunProof};
+pub use archive::{Archive, ArchiveError, EpochRecord, HeadProof, LaneProof, PendingMessage, RunProof};
 pub use refusal::Refusal;
 pub use rollup::{BlockRecord, Rollup, RollupParams};
+pub use roster::{RosterError, SeatedRoster, roster_entry};
 pub use state::{Genesis, State};
 
 /// Blocks below `Latest` that a retraction can still cut back to, while `Safe` is not derived.

@@ -1,7 +1,8 @@
 //! Why a checkpoint does not follow from its parent.
 
+use crate::RosterError;
 use hum_types::{
-    Address, B256, BlockRef, ChainId, ClaimError, Domain, Epoch, Generation, Height, LaneId, TimeMs,
+    Address, B256, BlockRef, ChainId, ClaimError, Domain, Epoch, Generation, Height, L1Origin, LaneId, TimeMs,
 };
 
 /// Why a body or a header cannot follow its parent. Every variant is the proposer's fault.
@@ -47,13 +48,35 @@ pub enum Refusal {
         /// The parent's.
         parent: TimeMs,
     },
-    /// The L1 origin is not the one this epoch was read at.
-    #[error("header names L1 block {declared}, the epoch was read at {expected}")]
-    L1Origin {
+    /// The L1 origin changes although the term goes on.
+    #[error(
+        "header at height {height} names L1 block {declared}, its parent {expected}; the term ends at {closing}"
+    )]
+    OriginMoved {
+        /// The header's height.
+        height: Height,
+        /// Where it could change.
+        closing: Height,
         /// What it declares.
-        declared: u64,
-        /// What it should.
-        expected: u64,
+        declared: L1Origin,
+        /// The parent's.
+        expected: L1Origin,
+    },
+    /// The L1 origin goes back.
+    #[error("header names L1 block {declared}, its parent the later {parent}")]
+    OriginBack {
+        /// What it declares.
+        declared: L1Origin,
+        /// The parent's.
+        parent: L1Origin,
+    },
+    /// Another L1 block of the same number.
+    #[error("header names L1 block {declared}, its parent {parent} of the same number")]
+    OriginHash {
+        /// What it declares.
+        declared: L1Origin,
+        /// The parent's.
+        parent: L1Origin,
     },
     /// The body is another one.
     #[error("header commits to body {declared}, the body hashes to {computed}")]
@@ -71,12 +94,39 @@ pub enum Refusal {
         /// Where the body leads.
         computed: B256,
     },
-    /// The header closes an epoch although the committee is fixed.
-    #[error("header announces table {declared}, no next committee is known")]
+    /// The header announces another next table than its body.
+    #[error("header announces table {declared}, its body makes {computed}")]
     NextTable {
         /// What it declares.
         declared: B256,
+        /// Hash of the roster's table; zero without a roster.
+        computed: B256,
     },
+    /// A roster in a body that does not close a term.
+    #[error("height {height} brings a roster, the term ends at {closing}")]
+    RosterEarly {
+        /// The header's height.
+        height: Height,
+        /// Where the term ends.
+        closing: Height,
+    },
+    /// A roster after another change.
+    #[error("a roster is change {position} of the body, it belongs first")]
+    RosterPlace {
+        /// Its place, from 0.
+        position: usize,
+    },
+    /// A roster that changes nothing.
+    #[error("the roster's table {next} is the one of the present committee, {present}")]
+    RosterSame {
+        /// The roster's table.
+        next: B256,
+        /// The present table.
+        present: B256,
+    },
+    /// A roster that makes no committee.
+    #[error("roster: {0}")]
+    Roster(#[from] RosterError),
     /// Advances are not in ascending order of chain id, one a rollup.
     #[error("advance of chain {next} follows that of chain {previous}")]
     Order {

@@ -1,19 +1,22 @@
 //! The state after a checkpoint, and the two ways to the next one.
 
-use crate::{Refusal, Rollup, RollupParams};
+use crate::{Refusal, Rollup, RollupParams, SeatedRoster};
+use hum_bls::Committee;
 use hum_types::{
     B256, Body, ChainId, Change, Checkpoint, Domain, Epoch, Evidence, Header, Height, L1Origin, RollupLeaf,
-    TimeMs, tree,
+    Roster, Terms, TimeMs, tree,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 /// What everyone agrees on before the first checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Genesis {
     /// The deployment.
     pub domain: Domain,
-    /// The first committee's epoch.
-    pub epoch: Epoch,
+    /// The first committee, and the epoch that it signs in.
+    pub seated: Arc<SeatedRoster>,
+    /// How heights are cut into terms.
+    pub terms: Terms,
     /// When the network starts.
     pub time_ms: TimeMs,
     /// The L1 block that committee and members were read at.
@@ -27,6 +30,9 @@ pub struct Genesis {
 pub struct State {
     header: Header,
     rollups: BTreeMap<ChainId, Arc<Rollup>>,
+    /// Of the next height.
+    seated: Arc<SeatedRoster>,
+    terms: Terms,
 }
 
 impl State {
@@ -37,7 +43,7 @@ impl State {
             genesis.rollups.iter().map(|p| (p.chain_id, Arc::new(Rollup::at_anchor(p.clone())))).collect();
         let header = Header {
             domain: genesis.domain,
-            epoch: genesis.epoch,
+            epoch: genesis.seated.epoch(),
             height: Height(0),
             time_ms: genesis.time_ms,
             l1_origin: genesis.l1_origin,
@@ -46,7 +52,8 @@ impl State {
             body_hash: Body::default().hash(),
             next_table_hash: B256::ZERO,
         };
-        let mut state = Self { header, rollups };
+        let (seated, terms) = (genesis.seated.clone(), genesis.terms);
+        let mut state = Self { header, rollups, seated, terms };
         state.header.rollups_root = state.rollups_root();
         state
     }
@@ -55,6 +62,42 @@ impl State {
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The height that follows.
+    #[must_use]
+    pub const fn next_height(&self) -> Height {
+        Height(self.header.height.0.saturating_add(1))
+    }
+
+    /// The epoch of the height that follows.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.seated.epoch()
+    }
+
+    /// Who signs the height that follows.
+    #[must_use]
+    pub fn committee(&self) -> &Arc<Committee> {
+        self.seated.committee()
+    }
+
+    /// The roster behind [`Self::committee`].
+    #[must_use]
+    pub const fn seated(&self) -> &Arc<SeatedRoster> {
+        &self.seated
+    }
+
+    /// How heights are cut into terms.
+    #[must_use]
+    pub const fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    /// Whether the height that follows is the last of its term: its checkpoint may move the L1 origin and bring a roster.
+    #[must_use]
+    pub const fn closes_next(&self) -> bool {
+        self.terms.is_closing(self.next_height())
     }
 
     /// A member.
@@ -80,20 +123,24 @@ impl State {
         tree::root(self.leaves().iter().map(RollupLeaf::hash))
     }
 
-    /// The next checkpoint's header and state, made from a body. `time_ms` must be above the parent's.
+    /// The next checkpoint's header and state, made from a body. `time_ms` must be above the parent's; a roster, and an
+    /// L1 origin other than the parent's, belong to closing heights.
     pub fn seal(&self, body: &Body, time_ms: TimeMs, l1_origin: L1Origin) -> Result<(Header, Self), Refusal> {
-        let height = Height(self.header.height.0 + 1);
+        let height = self.next_height();
         let mut header = Header {
+            epoch: self.epoch(),
             height,
             time_ms,
             l1_origin,
             parent: self.header.hash(),
             body_hash: body.hash(),
+            next_table_hash: B256::ZERO,
             ..self.header
         };
         self.follows(&header)?;
         let mut next = self.apply(height, body)?;
         header.rollups_root = next.rollups_root();
+        header.next_table_hash = self.next_table_hash(&next);
         next.header = header;
         Ok((header, next))
     }
@@ -107,6 +154,10 @@ impl State {
             return Err(Refusal::BodyHash { declared: header.body_hash, computed });
         }
         let mut next = self.apply(header.height, body)?;
+        let computed = self.next_table_hash(&next);
+        if header.next_table_hash != computed {
+            return Err(Refusal::NextTable { declared: header.next_table_hash, computed });
+        }
         let computed = next.rollups_root();
         if header.rollups_root != computed {
             return Err(Refusal::RollupsRoot { declared: header.rollups_root, computed });
@@ -115,16 +166,22 @@ impl State {
         Ok(next)
     }
 
+    /// What the header between this state and `next` announces.
+    fn next_table_hash(&self, next: &Self) -> B256 {
+        if next.epoch() == self.epoch() { B256::ZERO } else { next.committee().table().hash() }
+    }
+
     /// The rules that need the two headers only.
     fn follows(&self, header: &Header) -> Result<(), Refusal> {
         let parent = &self.header;
         if header.domain != parent.domain {
             return Err(Refusal::Domain { declared: header.domain, expected: parent.domain });
         }
-        if header.epoch != parent.epoch {
-            return Err(Refusal::Epoch { declared: header.epoch, expected: parent.epoch });
+        let expected = self.epoch();
+        if header.epoch != expected {
+            return Err(Refusal::Epoch { declared: header.epoch, expected });
         }
-        let expected = Height(parent.height.0 + 1);
+        let expected = self.next_height();
         if header.height != expected {
             return Err(Refusal::Height { declared: header.height, expected });
         }
@@ -135,20 +192,29 @@ impl State {
         if header.time_ms <= parent.time_ms {
             return Err(Refusal::Time { declared: header.time_ms, parent: parent.time_ms });
         }
-        if header.l1_origin != parent.l1_origin {
-            let (declared, expected) = (header.l1_origin.number, parent.l1_origin.number);
-            return Err(Refusal::L1Origin { declared, expected });
+        self.origin_follows(header.l1_origin)
+    }
+
+    fn origin_follows(&self, declared: L1Origin) -> Result<(), Refusal> {
+        let (parent, height) = (self.header.l1_origin, self.next_height());
+        if declared == parent {
+            return Ok(());
         }
-        if header.next_table_hash != B256::ZERO {
-            return Err(Refusal::NextTable { declared: header.next_table_hash });
+        if !self.terms.is_closing(height) {
+            let closing = self.terms.closing_of(self.terms.term_of(height));
+            return Err(Refusal::OriginMoved { height, closing, declared, expected: parent });
         }
-        Ok(())
+        match declared.number.cmp(&parent.number) {
+            Ordering::Less => Err(Refusal::OriginBack { declared, parent }),
+            Ordering::Equal => Err(Refusal::OriginHash { declared, parent }),
+            Ordering::Greater => Ok(()),
+        }
     }
 
     fn apply(&self, height: Height, body: &Body) -> Result<Self, Refusal> {
         let domain = self.header.domain;
         let mut next = self.clone();
-        for change in &body.changes {
+        for (position, change) in body.changes.iter().enumerate() {
             match change {
                 Change::Quarantine { evidence } => {
                     let chain_id = match evidence {
@@ -160,8 +226,11 @@ impl State {
                 Change::Retract { retraction } => {
                     next.rollup_mut(retraction.retraction.chain_id)?.retract(domain, height, retraction)?;
                 }
-                Change::NextCommittee { .. } => {
-                    return Err(Refusal::NextTable { declared: self.header.next_table_hash });
+                Change::NextCommittee { roster } => {
+                    if position != 0 {
+                        return Err(Refusal::RosterPlace { position });
+                    }
+                    next.seated = self.next_seated(height, roster)?;
                 }
             }
         }
@@ -184,6 +253,21 @@ impl State {
             }
         }
         Ok(next)
+    }
+
+    /// The committee of the next epoch, which a closing height brings.
+    fn next_seated(&self, height: Height, roster: &Roster) -> Result<Arc<SeatedRoster>, Refusal> {
+        if !self.terms.is_closing(height) {
+            let closing = self.terms.closing_of(self.terms.term_of(height));
+            return Err(Refusal::RosterEarly { height, closing });
+        }
+        let epoch = Epoch(self.epoch().0.saturating_add(1));
+        let seated = SeatedRoster::check(self.header.domain, epoch, roster.clone(), Some(&self.seated))?;
+        let (next, present) = (seated.committee().table().hash(), self.committee().table().hash());
+        if next == present {
+            return Err(Refusal::RosterSame { next, present });
+        }
+        Ok(Arc::new(seated))
     }
 
     fn rollup_mut(&mut self, chain_id: ChainId) -> Result<&mut Rollup, Refusal> {

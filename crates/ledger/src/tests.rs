@@ -1,7 +1,11 @@
 //! A small hand-driven network: one sequencer key, two rollups, no blocks to judge.
 
+mod epochs;
+
 use crate::*;
+use hum_bls::SecretKey;
 use hum_types::*;
+use std::sync::Arc;
 
 const DOMAIN: Domain = Domain(B256::repeat_byte(1));
 const A: ChainId = ChainId(901);
@@ -26,10 +30,26 @@ fn params(chain_id: ChainId) -> RollupParams {
     }
 }
 
+/// A seat whose keys follow from one number.
+fn seat(operator: u8, stake: u128) -> RosterEntry {
+    let secret = SecretKey::from_seed(&[operator]);
+    let address = Address::repeat_byte(operator);
+    let possession = secret.prove_possession(DOMAIN, address);
+    let network = (B256::repeat_byte(operator), Endpoint::default());
+    roster_entry(address, secret.public_key(), &possession, network, Stake(stake))
+}
+
+/// A roster of these operators with a hundred at stake each.
+fn roster(operators: &[u8]) -> Roster {
+    Roster::new(TimeS(4_000_000_000), operators.iter().map(|operator| seat(*operator, 100)).collect())
+}
+
 fn genesis() -> State {
+    let seated = SeatedRoster::check(DOMAIN, Epoch(0), roster(&[1, 2, 3]), None).unwrap();
     State::genesis(&Genesis {
         domain: DOMAIN,
-        epoch: Epoch(0),
+        seated: Arc::new(seated),
+        terms: Terms::of(4).unwrap(),
         time_ms: TimeMs(1000),
         l1_origin: L1Origin { number: 3, hash: B256::repeat_byte(3) },
         rollups: vec![params(A), params(B)],
@@ -204,13 +224,14 @@ type Expected = fn(&Refusal) -> bool;
 fn every_header_field_is_checked() {
     let state = genesis();
     let (good, _) = next(&state, advance(vec![block(0, 11, 0, &["a"])]));
-    let corrupt: [(Corruption, Expected); 10] = [
+    let corrupt: [(Corruption, Expected); 11] = [
         (|c| c.header.domain.0.0[0] ^= 1, |r| matches!(r, Refusal::Domain { .. })),
         (|c| c.header.epoch.0 += 1, |r| matches!(r, Refusal::Epoch { .. })),
         (|c| c.header.height.0 += 1, |r| matches!(r, Refusal::Height { .. })),
         (|c| c.header.parent.0[0] ^= 1, |r| matches!(r, Refusal::Parent { .. })),
         (|c| c.header.time_ms.0 = 1000, |r| matches!(r, Refusal::Time { .. })),
-        (|c| c.header.l1_origin.hash.0[0] ^= 1, |r| matches!(r, Refusal::L1Origin { .. })),
+        (|c| c.header.l1_origin.hash.0[0] ^= 1, |r| matches!(r, Refusal::OriginMoved { .. })),
+        (|c| c.header.l1_origin.number += 1, |r| matches!(r, Refusal::OriginMoved { .. })),
         (|c| c.header.body_hash.0[0] ^= 1, |r| matches!(r, Refusal::BodyHash { .. })),
         (|c| c.body.advances[0].blocks[0].messages.clear(), |r| matches!(r, Refusal::BodyHash { .. })),
         (|c| c.header.rollups_root.0[0] ^= 1, |r| matches!(r, Refusal::RollupsRoot { .. })),

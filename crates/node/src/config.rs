@@ -2,20 +2,23 @@
 //!
 //! ```text
 //! network.json ─NetworkFile─check()─▶ Network      the only form that roles use
-//! DIR/role.json, DIR/keys/*.key, DIR/data/         a role's own
+//! DIR/role.json, DIR/keys/, DIR/data/              a role's own
 //! ```
 //!
 //! Everything is checked here once, with a reason that names the field; what [`NetworkFile::check`] returns can be
 //! used without asking again.
 
 mod directory;
+mod keystore;
 mod network;
 mod roles;
 
-pub use directory::{DirectoryError, KeyName, RoleDirectory};
+pub use directory::{DirectoryError, DirectoryLock, KeyForm, KeyName, RoleDirectory, read_password};
+pub use keystore::{KdfCost, Keystore, KeystoreError, Password};
 pub use network::{
-    CommitteeEntry, Deployment, Gateways, L1Entry, Member, NETWORK_VERSION, Network, NetworkError,
-    NetworkFile, OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RollupEntry, RollupLimits,
+    CommitteeEntry, Deployment, Gateways, JudgesEntry, L1Entry, Member, NETWORK_VERSION, Network,
+    NetworkError, NetworkFile, OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RestakingEntry, RollupEntry,
+    RollupLimits,
 };
 pub use roles::{OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig};
 

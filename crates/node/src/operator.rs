@@ -93,9 +93,6 @@ pub enum StartError {
     Records(#[from] RecordsError),
 }
 
-/// Heights of a term.
-pub const TERM_HEIGHTS: u64 = 300;
-
 /// The committee as consensus wants it.
 pub fn consensus_committee(network: &Network) -> Result<hum_consensus::Committee, CommitteeError> {
     hum_consensus::Committee::new(

@@ -20,6 +20,12 @@ pub struct L1Origin {
     pub hash: B256,
 }
 
+impl std::fmt::Display for L1Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.number, self.hash)
+    }
+}
+
 /// A checkpoint's header. Field order is that of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Header {

@@ -3,6 +3,7 @@
 use crate::{
     Address, B256, Stake, TimeS,
     codec::{Decode, DecodeError, Encode, Reader, put_list},
+    keccak256,
 };
 use alloy_primitives::{FixedBytes, hex};
 use serde::{Deserialize, Serialize};
@@ -142,6 +143,15 @@ pub struct Roster {
     pub valid_until: TimeS,
     /// One to [`ROSTER_ENTRIES_MAX`] seats.
     pub entries: Vec<RosterEntry>,
+}
+
+impl Roster {
+    /// The roster with these seats, in whatever order they come.
+    #[must_use]
+    pub fn new(valid_until: TimeS, mut entries: Vec<RosterEntry>) -> Self {
+        entries.sort_by_key(|entry| keccak256(entry.key_g1));
+        Self { valid_until, entries }
+    }
 }
 
 impl Encode for Roster {

@@ -38,8 +38,8 @@ fn lane_message() -> impl Strategy<Value = LaneMessage> {
 }
 
 fn roster() -> impl Strategy<Value = Roster> {
-    let entry = (any::<[u8; 20]>(), hash(), vec(any::<u8>(), 0..=ENDPOINT_BYTES_MAX), any::<u128>()).prop_map(
-        |(operator, word, endpoint, stake)| RosterEntry {
+    let entry = (any::<[u8; 20]>(), hash(), vec(any::<u8>(), 0..=ENDPOINT_BYTES_MAX), any::<u128>())
+        .prop_map(|(operator, word, endpoint, stake)| RosterEntry {
             operator: operator.into(),
             key_g1: alloy_primitives::FixedBytes::repeat_byte(word[0]),
             key_g2: alloy_primitives::FixedBytes::repeat_byte(word[1]),
@@ -47,9 +47,9 @@ fn roster() -> impl Strategy<Value = Roster> {
             network_key: word,
             endpoint: Endpoint::new(endpoint).unwrap(),
             stake: Stake(stake),
-        },
-    );
-    (any::<u64>(), vec(entry, 1..4)).prop_map(|(until, entries)| Roster { valid_until: TimeS(until), entries })
+        });
+    (any::<u64>(), vec(entry, 1..4))
+        .prop_map(|(until, entries)| Roster { valid_until: TimeS(until), entries })
 }
 
 fn checkpoint() -> impl Strategy<Value = Checkpoint> {
@@ -174,7 +174,10 @@ fn the_bounds_of_a_roster_are_checked() {
     let length_at = 8 + 4 + 20 + 64 + 128 + 64 + 32;
     assert_eq!(usize::from(long[length_at]), "10.0.0.1:7000".len());
     long[length_at] = 65;
-    assert!(matches!(Roster::decode(&long), Err(DecodeError::TooLong { field: "endpoint", declared: 65, .. })));
+    assert!(matches!(
+        Roster::decode(&long),
+        Err(DecodeError::TooLong { field: "endpoint", declared: 65, .. })
+    ));
     assert_eq!(Endpoint::new(vec![0; 65]), Err(EndpointError { found: 65 }));
     for odd in [&b"\xff"[..], b"0xff", b""] {
         let odd = Endpoint::new(odd).unwrap();

@@ -2,13 +2,14 @@
 
 use super::{DESTINATION, EPOCH, GasError, OPERATORS, Run, evm::Evm, noise};
 use alloy_primitives::{Address, B256, Bytes, U256, uint};
-use hum_bls::{Certificate, Committee, PossessedKey, Seat, SecretKey, Signers};
-use hum_ledger::{Archive, Genesis, RollupParams, State};
+use hum_bls::{Certificate, Committee, Seat, SecretKey, Signers};
+use hum_ledger::{Archive, Genesis, RollupParams, SeatedRoster, State, roster_entry};
 use hum_types::{
-    Advance, AdvancedBlock, BlockRef, Body, ChainId, Checkpoint, Class, Domain, Encode, GAS_LIMIT_DEFAULT,
-    Generation, HeadClaim, Header, L1Origin, LaneId, LaneIndex, LaneMessage, Message, RegistrationId,
-    SequencerKey, Stake, TimeMs, TimeS,
+    Advance, AdvancedBlock, BlockRef, Body, ChainId, Checkpoint, Class, Domain, Encode, Endpoint,
+    GAS_LIMIT_DEFAULT, Generation, HeadClaim, Header, L1Origin, LaneId, LaneIndex, LaneMessage, Message,
+    RegistrationId, Roster, SequencerKey, Stake, Terms, TimeMs, TimeS,
 };
+use std::sync::Arc;
 
 pub(super) const PAYLOAD_BYTES: usize = 64;
 /// Members, the destination among them.
@@ -26,7 +27,7 @@ pub(super) struct Network {
     archive: Archive,
     /// By seat.
     secrets: Vec<SecretKey>,
-    committee: Committee,
+    committee: Arc<Committee>,
     sources: Vec<RollupParams>,
     lane_sizes: Vec<u64>,
 }
@@ -46,19 +47,22 @@ impl Network {
         let mut secrets: Vec<_> =
             (0..OPERATORS).map(|n| SecretKey::from_seed(format!("bench {n}").as_bytes())).collect();
         secrets.sort_by_key(|secret| hum_bls::OperatorId::of(secret.public_key().g1()));
-        let members = secrets.iter().zip(0..).map(|(secret, n)| {
+        let seats = secrets.iter().zip(0..).map(|(secret, n)| {
             let operator = Address::from_slice(&noise("operator", n)[12..]);
             let proof = secret.prove_possession(domain, operator);
-            let key = PossessedKey::check(domain, secret.public_key(), operator, &proof);
-            (key.expect("the proof was just made"), Stake(32_000_000_000_000_000_000))
+            let network = (noise("network key", n), Endpoint::default());
+            roster_entry(operator, secret.public_key(), &proof, network, Stake(32_000_000_000_000_000_000))
         });
-        let committee =
-            Committee::new(EPOCH, VALID_UNTIL, members.collect()).expect("distinct keys with equal stakes");
+        let roster = Roster::new(VALID_UNTIL, seats.collect());
+        let seated = Arc::new(SeatedRoster::check(domain, EPOCH, roster, None).expect("our own proofs"));
+        let committee = seated.committee().clone();
 
         let sources: Vec<_> = (0..ROLLUPS - 1).map(|n| member(ChainId(40_001 + n))).collect();
         let rollups = sources.iter().cloned().chain([member(DESTINATION)]).collect();
         let l1_origin = L1Origin { number: 21_000_000, hash: noise("l1", 0) };
-        let genesis = State::genesis(&Genesis { domain, epoch: EPOCH, time_ms: START, l1_origin, rollups });
+        // Long enough that no height of a benchmark closes a term.
+        let terms = Terms::of(1 << 32).expect("long enough");
+        let genesis = State::genesis(&Genesis { domain, seated, terms, time_ms: START, l1_origin, rollups });
         Self { archive: Archive::new(genesis), secrets, committee, sources, lane_sizes: lane_sizes.to_vec() }
     }
 

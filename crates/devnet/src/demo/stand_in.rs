@@ -6,7 +6,7 @@ use commonware_runtime::{Runner as _, Supervisor as _};
 use hum_consensus::{PublicKey, Recipients, real};
 use hum_node::{
     config::PublisherConfig,
-    operator::{TERM_HEIGHTS, consensus_committee},
+    operator::consensus_committee,
     wire::{PublisherMessage, PublisherReply, QUOTAS, Wires},
 };
 use hum_types::{Decode as _, Encode as _};
@@ -36,8 +36,8 @@ impl StandIn {
             key: directory.network_key().map_err(|error| failed(&error))?,
             listen: config.listen,
             genesis: consensus_committee(&scene.checked).map_err(|error| failed(&error))?,
-            term_heights: TERM_HEIGHTS,
-            operators_max: scene.checked.operators.len(),
+            term_heights: scene.checked.genesis.terms.heights(),
+            operators_max: usize::from(scene.checked.operators_max),
             operators: scene
                 .checked
                 .operators

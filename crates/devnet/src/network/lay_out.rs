@@ -26,6 +26,12 @@ use std::{
 
 /// How long the first committee's table is good for, in seconds.
 const TABLE_VALID_S: u64 = 10 * 365 * 86_400;
+/// Heights of a term: a committee can change about every ten seconds.
+const TERM_HEIGHTS: u64 = 32;
+/// Most seats of a local committee.
+const SEATS_MAX: u16 = 100;
+/// Most registered operators of a local network.
+const OPERATORS_MAX: u16 = 32;
 /// Stake of each local operator.
 const STAKE: Stake = Stake(32_000_000_000_000_000_000);
 /// Wei that the local relayer may spend in an hour on one chain.

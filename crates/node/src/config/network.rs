@@ -8,8 +8,8 @@ use hum_bls::{Committee, OperatorId, Seat, Signature};
 use hum_consensus::PublicKey;
 use hum_ledger::{Genesis, RollupParams, roster_entry};
 use hum_types::{
-    Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Epoch, L1Origin, RegistrationId, Stake, TimeMs,
-    TimeS,
+    Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Epoch, L1Origin, RegistrationId, RosterEntry,
+    Stake, TimeMs, TimeS,
 };
 use hum_verify::{CertifiedHeader, ChainSpec};
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,7 @@ pub(crate) mod fixture;
 
 use super::*;
 use fixture::{bls_key, network_file, publisher_key};
+use hum_ledger::RosterError;
 use hum_types::{Address, B256, ChainId, RegistrationId};
 
 const CHAINS: [ChainId; 2] = [ChainId(901), ChainId(902)];
@@ -105,22 +106,31 @@ fn each_wrong_field_is_named() {
 
 #[test]
 fn operators_that_are_no_committee_are_refused() {
-    assert!(matches!(refused(|file| file.operators.clear()), NetworkError::Committee(_)));
+    assert!(matches!(refused(|file| file.operators.clear()), NetworkError::Roster(_)));
     assert!(matches!(
         refused(|file| file.operators[0].id = file.operators[1].id),
         NetworkError::OperatorId { .. }
     ));
     assert!(matches!(
         refused(|file| file.operators[0].bls_key = bls_key(9).public_key()),
-        NetworkError::Possession { .. }
+        NetworkError::OperatorId { .. }
     ));
     assert!(matches!(
         refused(|file| file.operators[0].operator = Address::repeat_byte(0x77)),
-        NetworkError::Possession { .. }
+        NetworkError::Roster(RosterError::Possession { .. })
     ));
     assert!(matches!(
         refused(|file| file.operators[0].possession = file.operators[1].possession),
-        NetworkError::Possession { .. }
+        NetworkError::Roster(RosterError::Possession { .. })
+    ));
+    assert!(matches!(refused(|file| file.term_heights = 3), NetworkError::Terms(_)));
+    assert!(matches!(
+        refused(|file| file.seats_max = 3),
+        NetworkError::TooMany { what: "seats of the committee", found: 4, most: 3 }
+    ));
+    assert!(matches!(
+        refused(|file| file.operators_max = 3),
+        NetworkError::TooMany { what: "operators", found: 4, most: 3 }
     ));
     assert!(matches!(refused(|file| file.operators[0].stake.0 = 1), NetworkError::Table { .. }));
     assert!(matches!(refused(|file| file.committee.table = Default::default()), NetworkError::Table { .. }));

@@ -1,8 +1,8 @@
 //! Operators that certify whatever two sequencers sign.
 
 use crate::{LaneKey, Policy};
-use hum_bls::{Aggregator, Certificate, Committee, PossessedKey, Seat, SecretKey};
-use hum_ledger::{Genesis, RollupParams, State};
+use hum_bls::{Aggregator, Certificate, Committee, Seat, SecretKey};
+use hum_ledger::{Genesis, RollupParams, SeatedRoster, State, roster_entry};
 use hum_types::*;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -32,17 +32,15 @@ impl Network {
     pub(crate) fn new(facade: Address) -> Self {
         let domain = Domain::new(L1, Address::repeat_byte(0x5e), 0);
         let seeds: Vec<SecretKey> = (0..OPERATORS).map(|n| SecretKey::from_seed(&n.to_be_bytes())).collect();
-        let members = (0_u8..)
-            .zip(&seeds)
-            .map(|(n, key)| {
-                let operator = Address::with_last_byte(n + 1);
-                let proof = key.prove_possession(domain, operator);
-                let key =
-                    PossessedKey::check(domain, key.public_key(), operator, &proof).expect("our own proof");
-                (key, Stake(100))
-            })
-            .collect();
-        let committee = Committee::new(Epoch(0), TimeS(4_000_000_000), members).expect("a committee");
+        let seats = (0_u8..).zip(&seeds).map(|(n, key)| {
+            let operator = Address::with_last_byte(n + 1);
+            let proof = key.prove_possession(domain, operator);
+            let network = (B256::with_last_byte(n + 1), Endpoint::default());
+            roster_entry(operator, key.public_key(), &proof, network, Stake(100))
+        });
+        let roster = Roster::new(TimeS(4_000_000_000), seats.collect());
+        let seated = SeatedRoster::check(domain, Epoch(0), roster, None).expect("a committee");
+        let committee = seated.committee().clone();
         let keys = committee
             .members()
             .iter()
@@ -64,13 +62,14 @@ impl Network {
         rollups.sort_by_key(|rollup| rollup.chain_id);
         let genesis = Genesis {
             domain,
-            epoch: Epoch(0),
+            seated: Arc::new(seated),
+            terms: Terms::of(16).expect("long enough"),
             time_ms: TimeMs(START_MS),
             l1_origin: L1Origin { number: 3, hash: B256::repeat_byte(3) },
             rollups,
         };
         let state = State::genesis(&genesis);
-        Self { domain, genesis, committee: Arc::new(committee), keys, state, facade, fork: 0 }
+        Self { domain, genesis, committee, keys, state, facade, fork: 0 }
     }
 
     pub(crate) fn lane(&self, source: ChainId) -> LaneKey {

@@ -23,6 +23,8 @@ const L1: ChainId = ChainId(900);
 const EPOCH: Epoch = Epoch(1);
 /// How long the committee's table is good for: longer than any run.
 const TABLE_VALID_S: u64 = 10 * 365 * 86_400;
+const SEATS_MAX: u16 = 100;
+const OPERATORS_MAX: u16 = 32;
 const FIRST_ROLLUP: u64 = 7_001;
 
 /// Why a world could not be made: a defect of the simulator or of what it builds on.
@@ -153,6 +155,10 @@ impl Cast {
             genesis_time_ms: TimeMs(START * 1_000),
             l1: L1Entry { chain_id: L1, rpc: "http://l1".into(), origin },
             rollups: rollup_entries,
+            term_heights: config.term_heights,
+            seats_max: SEATS_MAX,
+            operators_max: OPERATORS_MAX,
+            restaking: None,
             operators: entries,
             committee: CommitteeEntry {
                 epoch: EPOCH,

@@ -14,6 +14,8 @@ pub struct WorldConfig {
     pub seed: u64,
     /// Operators, of equal stake.
     pub operators: usize,
+    /// Heights of a term.
+    pub term_heights: u64,
     /// Member rollups, each with one publisher.
     pub rollups: usize,
     /// Relayers, each with an account of its own.
@@ -45,6 +47,7 @@ impl WorldConfig {
         Self {
             seed,
             operators: 4,
+            term_heights: 16,
             rollups: 2,
             relayers: 1,
             link: Link { latency_ms: 20, jitter_ms: 5, lost_per_mille: 20 },

@@ -181,11 +181,11 @@ impl NetworkFile {
         if self.domain != computed {
             return Err(NetworkError::Domain { declared: self.domain.0, computed: computed.0 });
         }
+        self.check_bounds()?;
         let members = check_rollups(self.rollups)?;
         let seated = Arc::new(check_committee(self.domain, &self.committee, &self.operators)?);
         let committee = seated.committee().clone();
         let terms = Terms::of(self.term_heights)?;
-        self.check_bounds()?;
         let mut keys = BTreeSet::new();
         let operators = check_operators(self.operators, &committee, &mut keys)?;
         let peers = self

@@ -3,9 +3,9 @@
 use crate::wire::{Answer, FeedEvent, FeedRequest, FetchMessage, Question};
 use commonware_runtime::Spawner;
 use futures::FutureExt;
-use hum_bls::{Aggregator, Certificate, Committee, PossessedKey, Seat, SecretKey};
+use hum_bls::{Aggregator, Certificate, Committee, Seat, SecretKey};
 use hum_consensus::{PublicKey, Recipients, Wire, WireSender};
-use hum_ledger::{Genesis, RollupParams, State};
+use hum_ledger::{Genesis, RollupParams, SeatedRoster, State, roster_entry};
 use hum_types::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,13 +50,15 @@ impl Script {
     pub(super) fn new(time_ms: u64) -> Self {
         let domain = Domain::new(ChainId(1), Address::repeat_byte(0x5e), 0);
         let seeds: Vec<SecretKey> = (0..OPERATORS).map(|n| SecretKey::from_seed(&n.to_be_bytes())).collect();
-        let members = (0_u8..).zip(&seeds).map(|(n, key)| {
+        let seats = (0_u8..).zip(&seeds).map(|(n, key)| {
             let operator = Address::with_last_byte(n + 1);
             let proof = key.prove_possession(domain, operator);
-            let key = PossessedKey::check(domain, key.public_key(), operator, &proof).expect("our own proof");
-            (key, Stake(100))
+            let network = (B256::with_last_byte(n + 1), Endpoint::default());
+            roster_entry(operator, key.public_key(), &proof, network, Stake(100))
         });
-        let committee = Committee::new(Epoch(0), TimeS(4_000_000_000), members.collect()).expect("a committee");
+        let roster = Roster::new(TimeS(4_000_000_000), seats.collect());
+        let seated = SeatedRoster::check(domain, Epoch(0), roster, None).expect("a committee");
+        let committee = seated.committee().clone();
         let keys = committee.members().iter().map(|member| {
             let holds = |key: &&SecretKey| key.public_key() == *member.key();
             seeds.iter().find(holds).expect("one of ours").clone()
@@ -73,7 +75,8 @@ impl Script {
         };
         let genesis = Genesis {
             domain,
-            epoch: Epoch(0),
+            seated: Arc::new(seated),
+            terms: Terms::of(16).expect("long enough"),
             time_ms: TimeMs(time_ms),
             l1_origin: L1Origin { number: 3, hash: B256::repeat_byte(3) },
             rollups: vec![params(SOURCE), params(DESTINATION)],
@@ -81,7 +84,7 @@ impl Script {
         let state = State::genesis(&genesis);
         Self {
             genesis,
-            committee: Arc::new(committee),
+            committee,
             keys,
             state,
             checkpoints: Vec::new(),
