@@ -16,6 +16,7 @@ mod reader;
 
 pub use bindings::{
     IAllocationManager, IDelegationManager, IErc20, IServiceManager, IStrategy, IStrategyManager,
+    explain_revert,
 };
 pub use operator::{Allocation, BlsRegistration, OperatorView, StrategyView};
 pub use reader::{Reader, Registered, Snapshot, SnapshotRecord};

@@ -27,6 +27,17 @@ alloy_sol_types::sol! {
         function isOperatorSlashable(address operator, OperatorSet operatorSet) external view returns (bool);
         function ALLOCATION_CONFIGURATION_DELAY() external view returns (uint32);
         function DEALLOCATION_DELAY() external view returns (uint32);
+
+        error AlreadyMemberOfSet();
+        error InsufficientMagnitude();
+        error InvalidCaller();
+        error InvalidOperator();
+        error InvalidOperatorSet();
+        error InvalidPermissions();
+        error ModificationAlreadyPending();
+        error NotMemberOfSet();
+        error SameMagnitude();
+        error UninitializedAllocationDelay();
     }
 
     #[derive(Debug, PartialEq, Eq)]
@@ -34,16 +45,23 @@ alloy_sol_types::sol! {
         function registerAsOperator(address initDelegationApprover, uint32 allocationDelay, string metadataURI) external;
         function isOperator(address operator) external view returns (bool);
         function operatorShares(address operator, address strategy) external view returns (uint256);
+
+        error ActivelyDelegated();
+        error CurrentlyPaused();
     }
 
     #[derive(Debug, PartialEq, Eq)]
     interface IStrategyManager {
         function depositIntoStrategy(address strategy, address token, uint256 amount) external returns (uint256 shares);
+        function stakerDepositShares(address user, address strategy) external view returns (uint256 shares);
+
+        error StrategyNotWhitelisted();
     }
 
     #[derive(Debug, PartialEq, Eq)]
     interface IStrategy {
         function underlyingToken() external view returns (address);
+        function sharesToUnderlyingView(uint256 amountShares) external view returns (uint256);
     }
 
     #[derive(Debug, PartialEq, Eq)]
@@ -66,9 +84,17 @@ alloy_sol_types::sol! {
 
         event SnapshotTaken(uint256 indexed index, bytes32 indexed tableHash, uint64 validUntil, address[] seats, uint128[] stakes);
 
+        error BondLocked(address operator);
         error BondMissing(address operator, uint256 heldWei, uint256 neededWei);
-        error BondLocked(address operator, uint64 until);
+        error EndpointInvalid(uint256 length);
+        error KeyTaken(bytes32 operatorId, address operator);
+        error NetworkKeyTaken(bytes32 networkKey, address operator);
+        error OperatorHasKey(address operator, bytes32 held);
+        error OperatorJailed(address operator);
+        error OperatorSetFull(uint256 members);
+        error PossessionNotProven(bytes32 digest);
 
+        function BOND_WEI() external view returns (uint96);
         function DOMAIN() external view returns (bytes32);
         function operatorIdOf(address operator) external view returns (bytes32);
         function operatorOf(bytes32 operatorId) external view returns (address);
@@ -87,6 +113,25 @@ alloy_sol_types::sol! {
         function snapshotAt(uint256 index) external view returns (SnapshotRecord);
         function snapshotOf(bytes32 tableHash) external view returns (uint256 indexPlusOne);
     }
+}
+
+/// What revert data of the core or of the service manager says; `None` when it is none of the errors that we know.
+#[must_use]
+pub fn explain_revert(data: &[u8]) -> Option<String> {
+    use alloy_sol_types::SolInterface as _;
+    let by_service_manager =
+        IServiceManager::IServiceManagerErrors::abi_decode(data).map(|error| format!("{error:?}"));
+    let by_allocation_manager =
+        || IAllocationManager::IAllocationManagerErrors::abi_decode(data).map(|error| format!("{error:?}"));
+    let by_delegation_manager =
+        || IDelegationManager::IDelegationManagerErrors::abi_decode(data).map(|error| format!("{error:?}"));
+    let by_strategy_manager =
+        || IStrategyManager::IStrategyManagerErrors::abi_decode(data).map(|error| format!("{error:?}"));
+    by_service_manager
+        .or_else(|_| by_allocation_manager())
+        .or_else(|_| by_delegation_manager())
+        .or_else(|_| by_strategy_manager())
+        .ok()
 }
 
 impl IServiceManager::G1 {

@@ -1,8 +1,8 @@
 //! Everything that L1 knows of one operator, as registration, status and the doctor need it.
 
 use super::{
-    Contracts, IAllocationManager, IDelegationManager, IErc20, IServiceManager, IStrategy, Reader,
-    RestakingError, SnapshotRecord, reader::ask,
+    Contracts, IAllocationManager, IDelegationManager, IErc20, IServiceManager, IStrategy, IStrategyManager,
+    Reader, RestakingError, SnapshotRecord, reader::ask,
 };
 use crate::{At, Chain};
 use alloy_primitives::U256;
@@ -49,6 +49,8 @@ pub struct StrategyView {
     pub balance: U256,
     /// Tokens that the strategy manager may take from it.
     pub allowance: U256,
+    /// Tokens that the operator's account has deposited itself.
+    pub deposited: U256,
     /// Shares delegated to the operator, its own included.
     pub shares: U256,
     /// What it allocated to our set.
@@ -97,6 +99,8 @@ pub struct OperatorView {
     pub is_jailed: bool,
     /// Its bond in wei.
     pub bond_wei: U256,
+    /// The bond that registration asks for, in wei.
+    pub bond_needed_wei: U256,
     /// Its key and its address.
     pub registration: BlsRegistration,
     /// The newest snapshot, and the operator's seat in it.
@@ -134,12 +138,13 @@ impl OperatorView {
         let own = IServiceManager::operatorIdOfCall { operator };
         let holder = IServiceManager::operatorOfCall { operatorId: id.0 };
         let endpoint = IServiceManager::endpointOfCall { operator };
-        let (own, holder, endpoint, is_jailed, bond_wei) = futures::try_join!(
+        let (own, holder, endpoint, is_jailed, bond_wei, bond_needed) = futures::try_join!(
             ask(chain_ref, service_manager, own, at),
             ask(chain_ref, service_manager, holder, at),
             ask(chain_ref, service_manager, endpoint, at),
             ask(chain_ref, service_manager, IServiceManager::isJailedCall { operator }, at),
             ask(chain_ref, service_manager, IServiceManager::bondOfCall { operator }, at),
+            ask(chain_ref, service_manager, IServiceManager::BOND_WEICall {}, at),
         )?;
         let strategies = contracts
             .strategies
@@ -162,6 +167,7 @@ impl OperatorView {
             is_slashable,
             is_jailed,
             bond_wei,
+            bond_needed_wei: U256::from(bond_needed),
             registration: BlsRegistration {
                 id: (!own.is_zero()).then_some(OperatorId(own)),
                 holder: (!holder.is_zero()).then_some(holder),
@@ -202,8 +208,12 @@ impl StrategyView {
             ask(chain, contracts.delegation_manager, shares, at),
             ask(chain, strategy, IStrategy::underlyingTokenCall {}, at),
         )?;
+        let deposit = IStrategyManager::stakerDepositSharesCall { user: operator, strategy };
+        let deposit = ask(chain, contracts.strategy_manager, deposit, at).await?;
+        let worth = IStrategy::sharesToUnderlyingViewCall { amountShares: deposit };
         let allowance = IErc20::allowanceCall { owner: operator, spender: contracts.strategy_manager };
-        let (balance, allowance, decimals, symbol) = futures::try_join!(
+        let (deposited, balance, allowance, decimals, symbol) = futures::try_join!(
+            ask(chain, strategy, worth, at),
             ask(chain, token, IErc20::balanceOfCall { account: operator }, at),
             ask(chain, token, allowance, at),
             optional(chain, token, IErc20::decimalsCall {}, at),
@@ -217,6 +227,7 @@ impl StrategyView {
             decimals: decimals.unwrap_or(0),
             balance,
             allowance,
+            deposited,
             shares,
             allocation: Allocation {
                 current: allocation.currentMagnitude,

@@ -1,0 +1,46 @@
+//! Whether the contracts have what our hand-written interfaces call.
+
+use super::super::*;
+use alloy_sol_types::{SolCall, SolInterface};
+use serde_json::Value;
+use std::path::Path;
+
+fn json(path: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts").join(path);
+    serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()
+}
+
+/// Whether the code compares something with this selector (`PUSH4`).
+fn has(code: &str, selector: [u8; 4]) -> bool {
+    code.contains(&format!("63{}", alloy_primitives::hex::encode(selector)))
+        // Leading zero bytes are pushed shorter.
+        || (selector[0] == 0 && code.contains(&format!("62{}", alloy_primitives::hex::encode(&selector[1..]))))
+}
+
+fn all_in<I: SolInterface>(name: &str, code: &str) {
+    let missing: Vec<_> =
+        I::selectors().filter(|selector| !has(code, *selector)).map(alloy_primitives::hex::encode).collect();
+    assert!(missing.is_empty(), "{name} lacks {missing:?}");
+}
+
+#[test]
+fn the_oldest_core_that_we_serve_has_every_function_that_we_call() {
+    let core = json("eigenlayer/core.json");
+    let code = |name: &str| core["bytecode"][name].as_str().unwrap().to_lowercase();
+    all_in::<IAllocationManager::IAllocationManagerCalls>("AllocationManager", &code("AllocationManager"));
+    all_in::<IDelegationManager::IDelegationManagerCalls>("DelegationManager", &code("DelegationManager"));
+    all_in::<IStrategyManager::IStrategyManagerCalls>("StrategyManager", &code("StrategyManager"));
+    all_in::<IStrategy::IStrategyCalls>("StrategyBase", &code("StrategyBase"));
+    assert!(!has(&code("AllocationManager"), [1, 2, 3, 4]));
+}
+
+#[test]
+fn the_service_manager_has_every_function_that_we_call() {
+    let artifact = json("artifacts/ServiceManager.json");
+    let code = artifact["deployedBytecode"].as_str().unwrap().to_lowercase();
+    all_in::<IServiceManager::IServiceManagerCalls>("ServiceManager", &code);
+    assert_eq!(
+        IServiceManager::takeSnapshotCall::SIGNATURE,
+        "takeSnapshot((uint256,uint256,uint256,uint256))"
+    );
+}
