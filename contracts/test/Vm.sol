@@ -23,6 +23,9 @@ interface Vm {
     function toString(bytes32) external pure returns (string memory);
     function chainId(uint256) external;
     function warp(uint256) external;
+    function roll(uint256) external;
+    function startPrank(address) external;
+    function stopPrank() external;
     function prank(address) external;
     function deal(address, uint256) external;
     function etch(address, bytes calldata) external;
