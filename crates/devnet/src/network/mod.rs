@@ -26,7 +26,7 @@ use hum_chain::{
 };
 use hum_node::config::{DirectoryError, NetworkFile};
 use hum_types::{Address, B256, Bytes, ChainId, RegistrationId};
-use keys::Secrets;
+pub(crate) use keys::Secrets;
 use std::{
     io,
     path::{Path, PathBuf},

@@ -13,4 +13,40 @@ pub(super) const MIN_WITHDRAWAL_DELAY_BLOCKS: u32 = 1_800;
 /// for it once.
 pub(super) const ALLOCATION_CONFIGURATION_DELAY_BLOCKS: u32 = 1;
 /// Blocks that the L1 has behind it when EigenLayer is deployed.
-pub(super) const PAST_BLOCKS: u64 = MIN_WITHDRAWAL_DELAY_BLOCKS as u64 + 8;
+pub(crate) const PAST_BLOCKS: u64 = MIN_WITHDRAWAL_DELAY_BLOCKS as u64 + 8;
+
+/// Seats of a committee: room for everyone who joins a local network, and small enough to install within one transaction.
+pub(crate) const SEATS_MAX: u16 = 16;
+/// Stake counts for a seat when it stays slashable for that many blocks: the deallocation delay less five minutes, in which
+/// evidence of what the committee last signed is found and mined.
+pub(super) const SLASHABLE_WINDOW_BLOCKS: u32 = DEALLOCATION_DELAY_BLOCKS - 300;
+/// For how many seconds a committee may certify: the window at one block a second. A chain that misses a tick is slower, so
+/// the table always ends before the stake can leave.
+pub(super) const SLASHABLE_WINDOW_S: u32 = SLASHABLE_WINDOW_BLOCKS;
+/// Blocks between two snapshots when nobody joined, left or was slashed. Ten times in a table's life: renewals are seen, and
+/// cost the rollups one table each time.
+pub(super) const SNAPSHOT_INTERVAL_BLOCKS: u32 = SLASHABLE_WINDOW_BLOCKS / 10;
+/// Seconds until a judge that is announced later may order slashing: those of the network are announced before anybody
+/// registers, and count at once.
+pub(super) const JUDGE_DELAY_S: u32 = 60;
+/// What an operator posts for whoever proves its fault: one ether, in wei.
+pub(super) const OPERATOR_BOND_WEI: u128 = 1_000_000_000_000_000_000;
+/// What a rollup's sequencer posts: ten ether, in wei.
+pub(super) const SEQUENCER_BOND_WEI: u128 = 10_000_000_000_000_000_000;
+/// Seconds between the registry owner's word and its effect: none, the network registers its rollups while it starts.
+pub(super) const AUTHORISATION_DELAY_S: u64 = 0;
+/// Seconds for which a rollup that leaves stays liable; longer than any answer takes.
+pub(super) const EXIT_DELAY_S: u64 = 600;
+/// Seconds for an answer to an accusation: enough to see it in three L1 blocks and answer in the fourth, short enough to wait
+/// for.
+pub(super) const ANSWER_TIME_S: u64 = 20;
+/// Blocks until an operator's allocation counts: at once. What an operator gives up still waits for the delay above.
+pub(super) const ALLOCATION_DELAY_BLOCKS: u32 = 0;
+/// What each operator restakes, in the token's smallest unit: 32 whole tokens.
+pub(super) const STAKE: u128 = 32_000_000_000_000_000_000;
+/// What each operator's account is given: enough for it to add to its stake later.
+pub(super) const TOKENS_EACH: u128 = 10 * STAKE;
+/// Everything that is minted.
+pub(super) const SUPPLY: u128 = 1_000 * TOKENS_EACH;
+/// All of an operator's stake, as a part of 10¹⁸.
+pub(super) const ALL_MAGNITUDE: u64 = 1_000_000_000_000_000_000;

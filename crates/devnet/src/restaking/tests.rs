@@ -1,36 +1,83 @@
 use super::*;
-use crate::{ChainConfig, DevChain};
-use alloy::primitives::{B256, U256, keccak256};
-use hum_types::ChainId;
-use std::time::Instant;
+use crate::{
+    ChainConfig,
+    network::{Secrets, connect},
+};
+use alloy::primitives::U256;
+use hum_chain::{At, restaking::Reader};
+use hum_types::{ChainId, Stake};
+use std::{sync::Arc, time::Instant};
 
-fn secret(what: &str) -> B256 {
-    let mut secret = keccak256(what);
-    secret.0[0] = 0;
-    secret
+fn secrets() -> Secrets {
+    Secrets::new(B256::repeat_byte(7))
+}
+
+fn founders(count: usize) -> Vec<Founder> {
+    let founder = |index| Founder {
+        account: secrets().secret("operator", index),
+        bls: secrets().bls(index),
+        network_key: secrets().secret("network", index),
+        endpoint: ([127, 0, 0, 1], 9_000 + index as u16).into(),
+    };
+    (0..count).map(founder).collect()
+}
+
+async fn l1(operators: usize) -> DevChain {
+    let mut accounts = vec![secrets().address("owner", 0)];
+    accounts.extend((0..operators).map(|index| secrets().address("operator", index)));
+    let config = ChainConfig {
+        prefunded: accounts
+            .into_iter()
+            .map(|account| (account, U256::from(10).pow(U256::from(24))))
+            .collect(),
+        paused: true,
+        genesis_age_s: PAST_BLOCKS + SET_UP_BLOCKS,
+        ..ChainConfig::new("l1", ChainId(900))
+    };
+    DevChain::start(config).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_core_stands_in_few_blocks() {
-    let mut owner = Author::new(secret("owner"), 0).unwrap();
-    let config = ChainConfig {
-        prefunded: vec![(owner.address(), U256::from(10).pow(U256::from(24)))],
-        paused: true,
-        genesis_age_s: parameters::PAST_BLOCKS + 100,
-        ..ChainConfig::new("l1", ChainId(900))
+async fn founders_form_the_first_committee_on_eigenlayers_core() {
+    const OPERATORS: usize = 5;
+    let (l1, founders) = (l1(OPERATORS).await, founders(OPERATORS));
+    let rollup = RollupFacts {
+        chain_id: ChainId(901),
+        sequencer: secrets().address("sequencer", 0),
+        anchor_hash: B256::repeat_byte(1),
+        spec_hash: B256::repeat_byte(2),
     };
-    let l1 = DevChain::start(config).await.unwrap();
+    let parties = Parties {
+        owner: secrets().secret("owner", 0),
+        fund: secrets().address("fund", 0),
+        rollups: &[rollup],
+        founders: &founders,
+        spares: &[],
+    };
     let start = Instant::now();
-    l1.mine(parameters::PAST_BLOCKS).await.unwrap();
-    eprintln!("past in {:?}", start.elapsed());
-    let start = Instant::now();
-    let mut draft = Draft::new(&l1);
-    let core = Core::draft(&mut draft, &mut owner).unwrap();
-    draft.mine().await.unwrap();
-    eprintln!(
-        "core in {:?}, {} blocks: {core:?}",
-        start.elapsed(),
-        l1.head().number - parameters::PAST_BLOCKS
-    );
+    let restaking = Restaking::set_up(&l1, parties).await.unwrap();
+    eprintln!("set up in {:?}, {} blocks after the past", start.elapsed(), l1.head().number - PAST_BLOCKS);
+    assert!(l1.head().number < PAST_BLOCKS + SET_UP_BLOCKS, "as many blocks as the past has room for");
+
+    let (chain, _) = connect(&l1, secrets().secret("owner", 0)).unwrap();
+    let chain: Arc<dyn hum_chain::Chain> = Arc::new(chain);
+    let reader = Reader::new(chain.clone(), restaking.contracts.service_manager, restaking.domain);
+    let finalised = reader.finalised().await.unwrap();
+    let snapshot = reader.snapshot_at(At::Number(finalised.number)).await.unwrap().unwrap();
+    assert_eq!((snapshot.record.index, snapshot.roster.entries.len()), (0, OPERATORS));
+    for entry in &snapshot.roster.entries {
+        let founder = founders.iter().find(|founder| founder.network_key == entry.network_key).unwrap();
+        assert_eq!(entry.endpoint.address(), Some(founder.endpoint));
+        assert_eq!(entry.stake, Stake(parameters::STAKE));
+    }
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let valid_s = snapshot.record.valid_until.0 - now;
+    assert!(valid_s.abs_diff(u64::from(parameters::SLASHABLE_WINDOW_S)) < SET_UP_BLOCKS, "{valid_s}");
+
+    // The registry gives the id that everybody derives.
+    let mut call = alloy::primitives::keccak256("registrationOf(uint64)")[..4].to_vec();
+    call.extend(U256::from(901).to_be_bytes::<32>());
+    let found = chain.call(restaking.rollup_registry, call.into(), At::LATEST).await.unwrap();
+    assert_eq!(found.as_ref(), rollup.registration().0.as_slice());
     l1.shutdown().await;
 }

@@ -1,0 +1,182 @@
+//! Our contracts on the local L1, on top of EigenLayer's core.
+
+use super::{Author, Core, Draft, RestakingError, parameters};
+use crate::CREATE2_DEPLOYER;
+use alloy::{
+    primitives::{Address, B256, Bytes, U256, b256, keccak256},
+    sol_types::{SolCall as _, SolConstructor},
+};
+use hum_chain::restaking::Contracts;
+use hum_types::{ChainId, Domain, RegistrationId};
+
+/// Each in a module of its own: their ABIs share types.
+#[allow(missing_docs, missing_debug_implementations, unreachable_pub, clippy::all)]
+mod bindings {
+    pub mod manager {
+        alloy::sol!(ServiceManager, "../../contracts/artifacts/ServiceManager.json");
+    }
+    pub mod tables {
+        alloy::sol!(TableStore, "../../contracts/artifacts/TableStore.json");
+    }
+    pub mod attestation {
+        alloy::sol!(AttestationJudge, "../../contracts/artifacts/AttestationJudge.json");
+    }
+    pub mod registry {
+        alloy::sol!(RollupRegistry, "../../contracts/artifacts/RollupRegistry.json");
+    }
+    pub mod token {
+        alloy::sol!(StakeToken, "../../contracts/artifacts/StakeToken.json");
+        alloy::sol! {
+            interface IStrategyFactory { function deployNewStrategy(address token) external returns (address strategy); }
+        }
+    }
+}
+use bindings::{
+    attestation::AttestationJudge,
+    manager::{IServiceManager::Config, ServiceManager},
+    registry::RollupRegistry,
+    tables::TableStore,
+    token::{IStrategyFactory, StakeToken},
+};
+
+/// "hum1", as everywhere.
+const SALT: B256 = b256!("0000000000000000000000000000000000000000000000000000000068756d31");
+/// What EigenLayer is told about our AVS.
+const METADATA_URI: &str = "https://hum.invalid/local-network.json";
+
+/// Where everything stands on the local L1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restaking {
+    /// EigenLayer's core and our service manager.
+    pub contracts: Contracts,
+    /// What keeps this deployment's signatures apart from all others.
+    pub domain: Domain,
+    /// What is restaked.
+    pub token: Address,
+    /// Keeps committee tables for the judges.
+    pub table_store: Address,
+    /// Judges two attestations for one height.
+    pub attestation_judge: Address,
+    /// Rollups and the bonds of their sequencers.
+    pub rollup_registry: Address,
+}
+
+/// A rollup that is registered with a bond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RollupFacts {
+    pub(crate) chain_id: ChainId,
+    pub(crate) sequencer: Address,
+    pub(crate) anchor_hash: B256,
+    pub(crate) spec_hash: B256,
+}
+
+impl RollupFacts {
+    /// Its entry in the registry.
+    pub(crate) fn registration(&self) -> RegistrationId {
+        let Self { chain_id, sequencer, anchor_hash, spec_hash } = *self;
+        RegistrationId::derive(chain_id, sequencer, anchor_hash, spec_hash)
+    }
+}
+
+impl Restaking {
+    /// Write the transactions that deploy everything of ours, register `rollups`, and give `operators` what they restake.
+    pub(super) fn draft(
+        draft: &mut Draft<'_>,
+        owner: &mut Author,
+        chain_id: ChainId,
+        core: &Core,
+        fund: Address,
+        rollups: &[RollupFacts],
+        operators: &[Address],
+    ) -> Result<Self, RestakingError> {
+        let me = owner.address();
+        let arguments =
+            StakeToken::constructorCall { holder: me, supply: U256::from(parameters::SUPPLY) }.abi_encode();
+        let code = [StakeToken::BYTECODE.as_ref(), &arguments].concat().into();
+        let token = draft.create(owner, "deploy the token", code)?;
+        // The factory's first creation: contracts count from one.
+        let strategy = core.strategy_factory.create(1);
+        let call = IStrategyFactory::deployNewStrategyCall { token };
+        draft.call(owner, "make a strategy", core.strategy_factory, call.abi_encode())?;
+
+        let arguments = ServiceManager::constructorCall {
+            allocationManager: core.allocation_manager,
+            owner: me,
+            strategies_: vec![strategy],
+            config: Config {
+                seatsMax: parameters::SEATS_MAX,
+                slashableWindowBlocks: parameters::SLASHABLE_WINDOW_BLOCKS,
+                slashableWindowSeconds: parameters::SLASHABLE_WINDOW_S,
+                snapshotIntervalBlocks: parameters::SNAPSHOT_INTERVAL_BLOCKS,
+                judgeDelaySeconds: parameters::JUDGE_DELAY_S,
+                bondWei: alloy::primitives::Uint::from(parameters::OPERATOR_BOND_WEI),
+                redistributionRecipient: Address::ZERO,
+            },
+        };
+        let service_manager =
+            deploy(draft, owner, "the service manager", &ServiceManager::BYTECODE, &arguments)?;
+        let domain = Domain::new(chain_id, service_manager, 0);
+        let call = ServiceManager::setUpCall { metadataURI: METADATA_URI.to_owned() };
+        draft.call(owner, "set the service manager up", service_manager, call.abi_encode())?;
+
+        let arguments = TableStore::constructorCall { serviceManager: service_manager };
+        let table_store = deploy(draft, owner, "the table store", &TableStore::BYTECODE, &arguments)?;
+        let arguments =
+            AttestationJudge::constructorCall { serviceManager: service_manager, tables: table_store };
+        let attestation_judge =
+            deploy(draft, owner, "the judge of attestations", &AttestationJudge::BYTECODE, &arguments)?;
+        for judge in [attestation_judge] {
+            let call = ServiceManager::announceJudgeCall { judge };
+            draft.call(owner, "announce a judge", service_manager, call.abi_encode())?;
+        }
+
+        let arguments = RollupRegistry::constructorCall {
+            domain: domain.0,
+            owner: me,
+            fund,
+            bondMinWei: U256::from(parameters::SEQUENCER_BOND_WEI),
+            authorisationDelayS: parameters::AUTHORISATION_DELAY_S,
+            exitDelayS: parameters::EXIT_DELAY_S,
+            answerTimeS: parameters::ANSWER_TIME_S,
+        };
+        let rollup_registry = deploy(draft, owner, "the registry", &RollupRegistry::BYTECODE, &arguments)?;
+        for rollup in rollups {
+            let call = RollupRegistry::authoriseCall { chainId: rollup.chain_id.0, account: me };
+            draft.call(owner, "authorise a rollup", rollup_registry, call.abi_encode())?;
+            let call = RollupRegistry::registerCall {
+                chainId: rollup.chain_id.0,
+                sequencer: rollup.sequencer,
+                anchorHash: rollup.anchor_hash,
+                specHash: rollup.spec_hash,
+            };
+            let bond = U256::from(parameters::SEQUENCER_BOND_WEI);
+            draft.pay(owner, "register a rollup", rollup_registry, call.abi_encode(), bond)?;
+        }
+        for operator in operators {
+            let call = StakeToken::transferCall { to: *operator, value: U256::from(parameters::TOKENS_EACH) };
+            draft.call(owner, "give an operator tokens", token, call.abi_encode())?;
+        }
+        let contracts = Contracts {
+            service_manager,
+            allocation_manager: core.allocation_manager,
+            delegation_manager: core.delegation_manager,
+            strategy_manager: core.strategy_manager,
+            strategies: vec![strategy],
+        };
+        Ok(Self { contracts, domain, token, table_store, attestation_judge, rollup_registry })
+    }
+}
+
+/// Deploy at the address that code and arguments give, on whatever chain.
+fn deploy<C: SolConstructor>(
+    draft: &mut Draft<'_>,
+    author: &mut Author,
+    what: &str,
+    code: &Bytes,
+    arguments: &C,
+) -> Result<Address, RestakingError> {
+    let code = [code.as_ref(), &arguments.abi_encode()].concat();
+    let address = CREATE2_DEPLOYER.create2(SALT, keccak256(&code));
+    draft.call(author, &format!("deploy {what}"), CREATE2_DEPLOYER, [SALT.as_slice(), &code].concat())?;
+    Ok(address)
+}
