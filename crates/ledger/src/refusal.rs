@@ -110,11 +110,21 @@ pub enum Refusal {
         /// Where the term ends.
         closing: Height,
     },
-    /// A roster after another change.
-    #[error("a roster is change {position} of the body, it belongs first")]
-    RosterPlace {
-        /// Its place, from 0.
-        position: usize,
+    /// A roster beside something else. Whoever attests a handover has to judge L1 only, however far behind he is.
+    #[error("a roster comes with {changes} other changes and {advances} advances, it comes alone")]
+    RosterNotAlone {
+        /// Changes beside it.
+        changes: usize,
+        /// Advances beside it.
+        advances: usize,
+    },
+    /// A roster although the L1 origin stays: the parent's closing height has seen what L1 says there.
+    #[error("a roster comes with L1 block {declared}, its parent's; it needs a later one than {parent}")]
+    RosterStale {
+        /// The header's origin.
+        declared: L1Origin,
+        /// The parent's.
+        parent: L1Origin,
     },
     /// A roster that changes nothing.
     #[error("the roster's table {next} is the one of the present committee, {present}")]

@@ -138,7 +138,7 @@ impl State {
             ..self.header
         };
         self.follows(&header)?;
-        let mut next = self.apply(height, body)?;
+        let mut next = self.apply(height, l1_origin, body)?;
         header.rollups_root = next.rollups_root();
         header.next_table_hash = self.next_table_hash(&next);
         next.header = header;
@@ -153,7 +153,7 @@ impl State {
         if header.body_hash != computed {
             return Err(Refusal::BodyHash { declared: header.body_hash, computed });
         }
-        let mut next = self.apply(header.height, body)?;
+        let mut next = self.apply(header.height, header.l1_origin, body)?;
         let computed = self.next_table_hash(&next);
         if header.next_table_hash != computed {
             return Err(Refusal::NextTable { declared: header.next_table_hash, computed });
@@ -211,10 +211,10 @@ impl State {
         }
     }
 
-    fn apply(&self, height: Height, body: &Body) -> Result<Self, Refusal> {
+    fn apply(&self, height: Height, l1_origin: L1Origin, body: &Body) -> Result<Self, Refusal> {
         let domain = self.header.domain;
         let mut next = self.clone();
-        for (position, change) in body.changes.iter().enumerate() {
+        for change in &body.changes {
             match change {
                 Change::Quarantine { evidence } => {
                     let chain_id = match evidence {
@@ -227,10 +227,7 @@ impl State {
                     next.rollup_mut(retraction.retraction.chain_id)?.retract(domain, height, retraction)?;
                 }
                 Change::NextCommittee { roster } => {
-                    if position != 0 {
-                        return Err(Refusal::RosterPlace { position });
-                    }
-                    next.seated = self.next_seated(height, roster)?;
+                    next.seated = self.next_seated(height, l1_origin, body, roster)?;
                 }
             }
         }
@@ -256,10 +253,24 @@ impl State {
     }
 
     /// The committee of the next epoch, which a closing height brings.
-    fn next_seated(&self, height: Height, roster: &Roster) -> Result<Arc<SeatedRoster>, Refusal> {
+    fn next_seated(
+        &self,
+        height: Height,
+        l1_origin: L1Origin,
+        body: &Body,
+        roster: &Roster,
+    ) -> Result<Arc<SeatedRoster>, Refusal> {
         if !self.terms.is_closing(height) {
             let closing = self.terms.closing_of(self.terms.term_of(height));
             return Err(Refusal::RosterEarly { height, closing });
+        }
+        let parent = self.header.l1_origin;
+        if l1_origin == parent {
+            return Err(Refusal::RosterStale { declared: l1_origin, parent });
+        }
+        if body.changes.len() > 1 || !body.advances.is_empty() {
+            let (changes, advances) = (body.changes.len().saturating_sub(1), body.advances.len());
+            return Err(Refusal::RosterNotAlone { changes, advances });
         }
         let epoch = Epoch(self.epoch().0.saturating_add(1));
         let seated = SeatedRoster::check(self.header.domain, epoch, roster.clone(), Some(&self.seated))?;

@@ -96,7 +96,7 @@ pub enum Change {
         /// The sequencer's word.
         retraction: SignedRetraction,
     },
-    /// Close the epoch. Only at a closing height, and before every other change.
+    /// Close the epoch. Only at a closing height, and alone in its body.
     NextCommittee {
         /// Who signs from the next height on.
         roster: Roster,

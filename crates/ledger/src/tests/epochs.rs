@@ -102,14 +102,20 @@ fn every_rule_of_a_closing_height_is_checked() {
     }
 
     let time = TimeMs(state.header().time_ms.0 + 200);
-    let refused = |body: &Body| state.seal(body, time, parent).unwrap_err();
+    assert!(matches!(state.seal(&good, time, parent).unwrap_err(), Refusal::RosterStale { .. }));
+    let refused = |body: &Body| state.seal(body, time, later(&state)).unwrap_err();
     let evidence = Evidence::Equivocation { one: claim(A, 0, 11, 0), other: claim(A, 0, 11, 1) };
-    let mut late = good.clone();
-    late.changes.insert(0, Change::Quarantine { evidence });
-    assert!(matches!(refused(&late), Refusal::RosterPlace { position: 1 }));
+    let quarantine = Change::Quarantine { evidence };
+    for index in [0, 1] {
+        let mut beside = good.clone();
+        beside.changes.insert(index, quarantine.clone());
+        assert_eq!(refused(&beside), Refusal::RosterNotAlone { changes: 1, advances: 0 });
+    }
     let mut twice = good.clone();
     twice.changes.extend(hand_over(roster(&[5])).changes);
-    assert!(matches!(refused(&twice), Refusal::RosterPlace { position: 1 }));
+    assert_eq!(refused(&twice), Refusal::RosterNotAlone { changes: 1, advances: 0 });
+    let beside = Body { changes: good.changes.clone(), ..advance(vec![block(0, 11, 0, &[])]) };
+    assert_eq!(refused(&beside), Refusal::RosterNotAlone { changes: 0, advances: 1 });
     let same = hand_over(state.seated().roster().clone());
     assert!(matches!(refused(&same), Refusal::RosterSame { .. }));
     let early = genesis().seal(&good, TimeMs(5_000), parent).unwrap_err();
