@@ -7,10 +7,9 @@ import {IServiceManager} from "../interfaces/IServiceManager.sol";
 /// @title What the parts of the {ServiceManager} share: what is fixed at deployment, and two marks
 abstract contract RestakingStore is IServiceManager {
     uint32 internal constant OPERATOR_SET = 0;
-    /// @notice Members at once. Reading two hundred stakes in each of {STRATEGIES_MAX} strategies fits one transaction.
+    /// @notice Members at once. With these two bounds a snapshot fits one transaction in every case.
     uint256 public constant MEMBERS_MAX = 200;
-    /// @notice Strategies whose stake counts.
-    uint256 public constant STRATEGIES_MAX = 1;
+    uint256 public constant STRATEGIES_MAX = 2;
 
     IAllocationManager public immutable ALLOCATION_MANAGER;
     /// @notice Who sets up and announces judges.

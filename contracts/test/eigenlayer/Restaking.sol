@@ -13,6 +13,8 @@ abstract contract Restaking is Cores {
     address internal constant JUDGE = address(0x10d6e);
     address internal constant REPORTER = address(0x4e9);
     IServiceManager internal manager;
+    /// @dev The set's strategies, ascending; most tests have one.
+    address[] internal strategies;
     address internal strategy;
     IServiceManager.Config internal config =
         IServiceManager.Config(100, 40, 400, 20, 3600, BOND, address(0));
@@ -21,13 +23,19 @@ abstract contract Restaking is Cores {
 
     function setUp() public virtual {
         startCore();
-        strategy = newStrategy();
-        begin();
+        begin(1);
     }
 
-    function begin() internal {
-        address[] memory strategies = new address[](1);
-        strategies[0] = strategy;
+    /// @notice A fresh set with so many fresh strategies.
+    function begin(uint256 strategyCount) internal {
+        strategies = new address[](strategyCount);
+        for (uint256 i; i < strategyCount; ++i) {
+            strategies[i] = newStrategy();
+            for (uint256 k = i; k > 0 && strategies[k] < strategies[k - 1]; --k) {
+                (strategies[k], strategies[k - 1]) = (strategies[k - 1], strategies[k]);
+            }
+        }
+        strategy = strategies[0];
         manager = IServiceManager(deploy("ServiceManager", abi.encode(core, this, strategies, config)));
         manager.setUp("https://hum.example/avs.json");
         manager.announceJudge(JUDGE);
@@ -57,12 +65,16 @@ abstract contract Restaking is Cores {
         return registration(address(manager), operator, abi.encode(registrationOf(operator, secret)));
     }
 
-    /// @notice Everything on the way into the set: stake, allocation of all of it, bond, registration.
+    /// @notice Everything on the way into the set: stake in each strategy, allocation of all of it, bond, registration.
     function join(address[] memory operators, uint256[] memory stakes, uint256[] memory secrets) internal {
-        for (uint256 i; i < operators.length; ++i) deposit(operators[i], strategy, stakes[i]);
+        for (uint256 i; i < operators.length; ++i) {
+            for (uint256 k; k < strategies.length; ++k) deposit(operators[i], strategies[k], stakes[i]);
+        }
         later(ALLOCATION_CONFIGURATION_DELAY + 1);
         for (uint256 i; i < operators.length; ++i) {
-            if (stakes[i] != 0) allocate(address(manager), operators[i], strategy, 1e18);
+            for (uint256 k; k < strategies.length && stakes[i] != 0; ++k) {
+                allocate(address(manager), operators[i], strategies[k], 1e18);
+            }
             bond(operators[i]);
             register(operators[i], secrets[i]);
         }
