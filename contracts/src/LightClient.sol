@@ -6,10 +6,13 @@ import {Certificate} from "./lib/Certificate.sol";
 import {CommitteeTable} from "./lib/CommitteeTable.sol";
 
 /// @title The operators' chain as another chain sees it
-/// @notice One for each chain, at one address everywhere. No owner, no switch: what a quorum signed is believed, nothing else.
+/// @notice One for each chain, at one address everywhere. While any committee lives there is no owner and no switch: what a
+/// quorum signed is believed, nothing else. When all that this client knows have expired, and only then, the owner can
+/// name a new one, after a delay that everybody can watch.
 ///
 /// Storage: slot 0 `epochs`, slot 1 `tableHashes`, slots 2 to 65 the ring of checkpoints
-/// (`height 8 ‖ first 24 bytes of H(time 8 ‖ rollups root 32)` each).
+/// (`height 8 ‖ first 24 bytes of H(time 8 ‖ rollups root 32)` each), slot 66 newest epoch and usable until, slots 67 and 68
+/// the announced anchor.
 contract LightClient is ILightClient {
     /// @dev Where the epoch's table is, and what it may certify: heights in `(openedAbove, closedAt]`, without an end while
     /// `closedAt` is 0. One slot, read once for each certificate; 40 bits of heights last for 6,900 years at 5 a second.
@@ -24,17 +27,31 @@ contract LightClient is ILightClient {
 
     /// @inheritdoc ILightClient
     bytes32 public immutable DOMAIN;
+    /// @inheritdoc ILightClient
+    address public immutable OWNER;
+    /// @inheritdoc ILightClient
+    uint32 public immutable REANCHOR_DELAY_S;
 
     mapping(uint64 epoch => Epoch) private epochs;
     mapping(uint64 epoch => bytes32) private tableHashes;
     uint256[PLACES] private ring;
+    /// @inheritdoc ILightClient
+    uint64 public newestEpoch;
+    /// @inheritdoc ILightClient
+    uint64 public usableUntil;
+    Anchor private announced;
 
     /// @param domain of the operators' chain, docs/protocol.md
     /// @param genesisEpoch the first epoch that this client accepts
     /// @param genesisTableHash hash of that epoch's table; anyone may install the table itself
-    constructor(bytes32 domain, uint64 genesisEpoch, bytes32 genesisTableHash) {
+    /// @param owner who may re-anchor; 0 = nobody, ever
+    /// @param reanchorDelayS seconds between the announcement of an anchor and its effect
+    constructor(bytes32 domain, uint64 genesisEpoch, bytes32 genesisTableHash, address owner, uint32 reanchorDelayS) {
         DOMAIN = domain;
+        OWNER = owner;
+        REANCHOR_DELAY_S = reanchorDelayS;
         tableHashes[genesisEpoch] = genesisTableHash;
+        newestEpoch = genesisEpoch;
     }
 
     /// @inheritdoc ILightClient
@@ -53,10 +70,43 @@ contract LightClient is ILightClient {
         }
         if (sum == 0 || sum != total) revert TableStakeWrong(sum, total);
         if (epochs[epoch].table != address(0)) revert TableAlreadyInstalled(epoch);
+        uint64 validUntil = uint64(bytes8(table[208:216]));
+        if (block.timestamp > validUntil) revert TableExpired(epoch, validUntil, block.timestamp);
         address written = CommitteeTable.write(table);
         if (written == address(0)) revert TableNotCreated();
         (epochs[epoch].table, epochs[epoch].operators) = (written, uint16(n));
+        if (validUntil > usableUntil) usableUntil = validUntil;
         emit TableInstalled(epoch, written);
+        // A committee that lives: nobody needs the anchor any more.
+        if (announced.tableHash != 0) {
+            emit AnchorCancelled(announced.epoch);
+            delete announced;
+        }
+    }
+
+    /// @inheritdoc ILightClient
+    function announceAnchor(uint64 epoch, bytes32 tableHash_) external {
+        if (msg.sender != OWNER) revert NotOwner(msg.sender);
+        if (block.timestamp <= usableUntil) revert CommitteeLives(usableUntil, block.timestamp);
+        if (epoch <= newestEpoch) revert AnchorNotNewer(epoch, newestEpoch);
+        if (tableHash_ == 0) revert AnchorWithoutTable();
+        uint64 readyAt = uint64(block.timestamp + REANCHOR_DELAY_S);
+        announced = Anchor(epoch, readyAt, tableHash_);
+        emit AnchorAnnounced(epoch, tableHash_, readyAt);
+    }
+
+    /// @inheritdoc ILightClient
+    function anchor() external {
+        Anchor memory a = announced;
+        if (a.tableHash == 0) revert AnchorNotAnnounced();
+        if (block.timestamp < a.readyAt) revert AnchorNotReady(a.readyAt, block.timestamp);
+        delete announced;
+        // Whatever has a table here has expired, or the anchor would be void. What was named and never brought must not come
+        // to life beside the anchor.
+        uint64 abandoned = newestEpoch;
+        if (epochs[abandoned].table == address(0)) delete tableHashes[abandoned];
+        (tableHashes[a.epoch], newestEpoch) = (a.tableHash, a.epoch);
+        emit Anchored(a.epoch, a.tableHash);
     }
 
     /// @inheritdoc ILightClient
@@ -94,11 +144,9 @@ contract LightClient is ILightClient {
         if (height <= uint40(e >> 160) || height > (closedAt == 0 ? type(uint40).max : closedAt)) {
             revert HeightOutsideEpoch(epoch, height, uint40(e >> 160), uint40(closedAt));
         }
-        address table = address(uint160(e));
-        uint256 validUntil = CommitteeTable.validUntil(table);
-        if (block.timestamp > validUntil) revert TableExpired(epoch, uint64(validUntil), block.timestamp);
         bytes32 digest = _digest(certificate, epoch, height);
-        Certificate.verify(certificate, absent, table, e >> 240, digest);
+        uint256 validUntil = Certificate.verify(certificate, absent, address(uint160(e)), e >> 240, digest);
+        if (block.timestamp > validUntil) revert TableExpired(epoch, uint64(validUntil), block.timestamp);
 
         assembly ("memory-safe") {
             sstore(place, word)
@@ -148,6 +196,11 @@ contract LightClient is ILightClient {
     }
 
     /// @inheritdoc ILightClient
+    function announcedAnchor() external view returns (Anchor memory) {
+        return announced;
+    }
+
+    /// @inheritdoc ILightClient
     function RING() external pure returns (uint256) {
         return PLACES;
     }
@@ -157,6 +210,7 @@ contract LightClient is ILightClient {
         epochs[epoch].closedAt = height;
         epochs[epoch + 1].openedAbove = height;
         tableHashes[epoch + 1] = nextTableHash;
+        newestEpoch = epoch + 1;
         emit EpochClosed(epoch, height, nextTableHash);
     }
 

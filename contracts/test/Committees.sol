@@ -9,6 +9,8 @@ import {Test} from "./Vm.sol";
 abstract contract Committees is Test {
     bytes32 internal constant DOMAIN = keccak256("test domain");
     uint64 internal constant EPOCH = 5;
+    /// @dev Of every committee in the vectors.
+    uint64 internal constant VALID_UNTIL = 4_000_000_000;
 
     string private json;
     /// @dev Reading JSON is slow, and tests sign often.
@@ -28,9 +30,14 @@ abstract contract Committees is Test {
         return vm.parseJsonBytes(_json(), string.concat(".", committee, ".table"));
     }
 
+    /// @notice The same keys and stakes, good until another time: anybody can write that table, and only its hash counts.
+    function table(string memory committee, uint64 validUntil) internal returns (bytes memory) {
+        return put(table(committee), 208, abi.encodePacked(validUntil));
+    }
+
     function newLightClient(string memory committee) internal returns (ILightClient client) {
         bytes memory blob = table(committee);
-        client = ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(blob))));
+        client = ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(blob), address(0), uint32(0))));
         client.installTable(EPOCH, blob);
     }
 

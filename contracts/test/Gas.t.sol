@@ -3,6 +3,8 @@ pragma solidity 0.8.37;
 
 import {ILightClient} from "../src/interfaces/ILightClient.sol";
 import {IGateway} from "../src/interfaces/IGateway.sol";
+import {Reference} from "./Reference.sol";
+import {StakeWeights} from "./StakeWeights.sol";
 import {World} from "./World.sol";
 
 /// @notice Whole transactions, 100 operators, 64-byte payloads, steady state. Run with `--isolate`, which makes every call
@@ -59,6 +61,38 @@ contract GasTest is World {
         emit log_named_uint("certificate, every third absent", worst[2]);
         yes("certificate", worst[0] <= 165_000);
         yes("certificate, 33 absent", worst[1] <= 180_000 && worst[2] <= 180_000);
+    }
+
+    function test_installTable() public {
+        bytes memory t = table("hundred");
+        ILightClient fresh = ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(t), address(0), uint32(0))));
+        fresh.installTable(EPOCH, t);
+        spent("table of 100 operators", 2_000_000);
+        // And the one that follows it.
+        bytes memory longer = table("hundred", VALID_UNTIL + 1);
+        fresh.submit(certify("hundred", Header(EPOCH, 1, 1, 0, keccak256(longer)), ""));
+        spent("closing certificate", 300_000);
+        fresh.installTable(EPOCH + 1, longer);
+        spent("next table of 100 operators", 2_000_000);
+    }
+
+    /// @notice What of the check grows with stakes: nothing when all sign, and with 33 absent this.
+    function test_stakeWeights() public {
+        StakeWeights weights = new StakeWeights();
+        bytes memory t = table("hundred");
+        bytes memory keys = abi.encodePacked(uint8(0), Reference.slice(t, 0, 64));
+        for (uint256 i; i < 100; ++i) keys = abi.encodePacked(keys, Reference.slice(t, 216 + 80 * i, 64));
+        address keysOnly = address(uint160(uint256(keccak256("keys only"))));
+        vm.etch(keysOnly, keys);
+        bytes[2] memory absent = [third(), scattered()];
+        for (uint256 i; i < 2; ++i) {
+            uint256 by = weights.weighted(absent[i], client.tableAddress(EPOCH), 100);
+            uint256 without = weights.unweighted(absent[i], keysOnly, 100);
+            emit log_named_uint("33 absent, by stake", by);
+            emit log_named_uint("33 absent, by head", without);
+            emit log_named_uint("stake weights", by - without);
+            yes("stake weights", by > without && by - without <= 3_000);
+        }
     }
 
     function test_send() public {

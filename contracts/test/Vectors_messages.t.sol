@@ -124,7 +124,7 @@ contract VectorsMessagesTest is World {
         open("deliveries.json");
         bytes memory t = raw(".table");
         uint64 epoch = uint64(num(".epoch"));
-        client = ILightClient(deploy("LightClient", abi.encode(word(".domain"), epoch, keccak256(t))));
+        client = ILightClient(deploy("LightClient", abi.encode(word(".domain"), epoch, keccak256(t), address(0), uint32(0))));
         client.installTable(epoch, t);
         gateway = IGateway(deploy("Gateway", abi.encode(client, 0, OWNER)));
         standAt(vm.parseJsonAddress(json, ".facade"));

@@ -18,10 +18,23 @@ pragma solidity 0.8.37;
 /// | 291 | absentees: indexes into the table (0 = first operator), strictly ascending | a |
 /// | 291 + a | only when `a > 0`: signers' G2 key sum `x.c1 ‖ x.c0 ‖ y.c1 ‖ y.c0` | 128 |
 interface ILightClient {
+    /// @notice A committee that the owner named: it begins at `readyAt` (seconds since 1970), unless another turns up alive.
+    struct Anchor {
+        uint64 epoch;
+        uint64 readyAt;
+        bytes32 tableHash;
+    }
+
     /// @notice The table of `epoch` is now readable by `submit`.
     event TableInstalled(uint64 indexed epoch, address table);
     /// @notice `epoch` accepts nothing above `lastHeight`; the next epoch's table hashes to `nextTableHash`.
     event EpochClosed(uint64 indexed epoch, uint64 lastHeight, bytes32 nextTableHash);
+    /// @notice Nothing installed is good any more; from `readyAt` on anyone may begin `epoch` with the table of this hash.
+    event AnchorAnnounced(uint64 indexed epoch, bytes32 tableHash, uint64 readyAt);
+    /// @notice The announced anchor at `epoch` is void: a table that is good was installed.
+    event AnchorCancelled(uint64 indexed epoch);
+    /// @notice The client goes on at `epoch`, whose table must hash to `tableHash`.
+    event Anchored(uint64 indexed epoch, bytes32 tableHash);
 
     /// @notice The certificate has `found` bytes where its own counts ask for `expected`.
     error CertificateLength(uint256 found, uint256 expected);
@@ -43,6 +56,18 @@ interface ILightClient {
     error TableLength(uint256 found);
     /// @notice The operators' stakes add up to `sum`, not to the total in entry 0, or to nothing.
     error TableStakeWrong(uint256 sum, uint256 total);
+    /// @notice Only the owner announces an anchor.
+    error NotOwner(address caller);
+    /// @notice A table is installed that is good until `usableUntil`, and it is `now_`: there is nothing to re-anchor.
+    error CommitteeLives(uint64 usableUntil, uint256 now_);
+    /// @notice An anchor must lie above `newestEpoch`, so that it replaces no table that a certificate named.
+    error AnchorNotNewer(uint64 epoch, uint64 newestEpoch);
+    /// @notice An anchor needs a table.
+    error AnchorWithoutTable();
+    /// @notice No anchor is announced.
+    error AnchorNotAnnounced();
+    /// @notice The announced anchor waits until `readyAt`, and it is `now_`.
+    error AnchorNotReady(uint64 readyAt, uint256 now_);
     /// @notice The contract that should hold the table could not be created.
     error TableNotCreated();
     /// @notice Absentees must ascend strictly, which also rules out naming one twice.
@@ -68,19 +93,37 @@ interface ILightClient {
     /// Emits {EpochClosed} when the header names the next table for the first time; else no event, for gas: ask {checkpointAt}.
     /// Reverts {CertificateLength}, {UnknownScheme}, {CheckpointNotNewer}, {TableNotInstalled},
     /// {HeightOutsideEpoch}, {IdentitySignature}, {RootHintWrong}, {AbsenteesNotAscending}, {AbsenteeOutOfRange},
-    /// {QuorumNotReached}, {IdentityKey}, {PrecompileFailed}, {SignatureInvalid}. What is wrong with the domain or the kind
+    /// {QuorumNotReached}, {IdentityKey}, {PrecompileFailed}, {SignatureInvalid}, {TableExpired}. What is wrong with the domain or the kind
     /// of a statement shows as {SignatureInvalid}: neither is in the bytes.
     /// @param certificate packed as in the table above
     /// @return accepted false when exactly this checkpoint was held already (nothing is checked or changed then)
     function submit(bytes calldata certificate) external returns (bool accepted);
 
     /// @notice Makes the committee table of an epoch readable. The bytes must hash to what genesis or a certificate named,
-    /// so it does not matter who brings them, or who is first.
-    /// @dev Callable by anyone, once for each epoch. Emits {TableInstalled}. Reverts, in this order: {TableLength},
-    /// {TableHashMismatch}, {TableStakeWrong}, {TableAlreadyInstalled}, {TableNotCreated} (bring more gas).
+    /// so it does not matter who brings them, or who is first. A client that slept catches up by the certificates that closed
+    /// the epochs it missed and their tables, one after the other, each still good at that moment.
+    /// @dev Callable by anyone, once for each epoch. Emits {TableInstalled}, and {AnchorCancelled} when an anchor was
+    /// announced. Reverts, in this order: {TableLength}, {TableHashMismatch}, {TableStakeWrong}, {TableAlreadyInstalled},
+    /// {TableExpired}, {TableNotCreated} (bring more gas).
     /// @param epoch whose table it is
     /// @param table `entry 0 ‖ entries` as in docs/protocol.md
     function installTable(uint64 epoch, bytes calldata table) external;
+
+    /// @notice Names the committee with which this client goes on, when it slept so long that no table it knows is good. Takes
+    /// the place of an earlier announcement, and starts the delay anew. Choose a table that is good beyond the delay.
+    /// @dev Callable by {OWNER} only: a person, a governor, or the aliased address of a contract on L1, so that a chain whose
+    /// native bridge reaches it can be re-anchored by a message from L1 that reads the committee there. Emits
+    /// {AnchorAnnounced}. Reverts {NotOwner}, {CommitteeLives}, {AnchorNotNewer}, {AnchorWithoutTable}.
+    /// @param epoch that goes on, above {newestEpoch}
+    /// @param tableHash of that epoch's table
+    function announceAnchor(uint64 epoch, bytes32 tableHash) external;
+
+    /// @notice Begins the announced epoch: anyone may install its table afterwards. Checkpoints that are held stay.
+    /// A table that was named before and never installed is forgotten.
+    /// @dev Callable by anyone from the announced time on. Whoever can install a table that is good has the whole delay to do
+    /// it, which voids the announcement: so an anchor never replaces a committee that lives. Emits {Anchored}.
+    /// Reverts {AnchorNotAnnounced}, {AnchorNotReady}.
+    function anchor() external;
 
     /// @notice Whether a quorum certified exactly this and the place was not taken by a later height since.
     /// @param height of the checkpoint
@@ -104,6 +147,22 @@ interface ILightClient {
 
     /// @notice What `epoch` may certify: heights above `openedAbove`, up to `closedAt` (0 = still open).
     function epochSpan(uint64 epoch) external view returns (uint64 openedAbove, uint64 closedAt);
+
+    /// @notice The newest epoch whose table was named. Where it has no table yet, that is what this client waits for; where
+    /// it has, the next thing it needs is the certificate that closes it.
+    function newestEpoch() external view returns (uint64);
+
+    /// @notice Until when some installed table is good, in seconds since 1970: the greatest of all `valid until`.
+    function usableUntil() external view returns (uint64);
+
+    /// @notice The anchor that waits; all zero when none does.
+    function announcedAnchor() external view returns (Anchor memory);
+
+    /// @notice Who may announce an anchor; 0 = nobody.
+    function OWNER() external view returns (address);
+
+    /// @notice Seconds between the announcement of an anchor and its effect.
+    function REANCHOR_DELAY_S() external view returns (uint32);
 
     /// @notice The domain of all digests, fixed at deployment and never taken from a caller.
     function DOMAIN() external view returns (bytes32);

@@ -56,7 +56,12 @@ library Certificate {
     /// @param c a certificate that passed {checkShape}, which gave `absent`
     /// @param table of the committee, as {CommitteeTable} wrote it
     /// @param operators in that table
-    function verify(bytes calldata c, uint256 absent, address table, uint256 operators, bytes32 digest) internal view {
+    /// @return validUntil until when the table is good, in seconds since 1970: whether that is over is for the caller to ask
+    function verify(bytes calldata c, uint256 absent, address table, uint256 operators, bytes32 digest)
+        internal
+        view
+        returns (uint256 validUntil)
+    {
         (uint256 hashedX, uint256 hashedY) = _hashedPoint(c, digest);
         uint256 input; // where the pairing's 12 words lie
         if (absent == 0) {
@@ -67,8 +72,10 @@ library Certificate {
                 mstore(add(input, 0x20), sub(P, calldataload(add(c.offset, 225))))
                 mstore(add(input, 0xc0), hashedX)
                 mstore(add(input, 0xe0), hashedY)
-                // G2 sum of all: bytes 64 to 192 of entry 0, after the one zero byte.
-                extcodecopy(table, add(input, 0x100), 65, 128)
+                // G2 sum of all and, past what the pairing reads, total stake and valid until: bytes 64 to 216 of entry 0,
+                // after the one zero byte.
+                extcodecopy(table, add(input, 0x100), 65, 152)
+                validUntil := shr(192, mload(add(input, 0x190)))
             }
         } else {
             uint256 sums;
@@ -77,6 +84,7 @@ library Certificate {
                 let size := add(216, mul(80, operators))
                 let copy := mload(0x40)
                 extcodecopy(table, copy, 1, size)
+                validUntil := shr(192, mload(add(copy, 208)))
                 input := add(copy, size)
                 sums := add(copy, 152)
                 list := add(c.offset, ABSENTEES)
@@ -95,7 +103,7 @@ library Certificate {
             // A chain without the precompile answers success and no data.
             result := mul(and(ok, eq(returndatasize(), 0x20)), add(1, eq(mload(0), 1)))
         }
-        if (result == 2) return;
+        if (result == 2) return validUntil;
         if (result == 0) revert ILightClient.PrecompileFailed(8);
         revert ILightClient.SignatureInvalid();
     }
@@ -122,7 +130,7 @@ library Certificate {
     /// @param list calldata offset of the absentees
     /// @param absent how many there are, at least 1
     /// @param input memory address of the end of the copy
-    function _subtract(uint256 sums, uint256 list, uint256 absent, uint256 input) private view {
+    function _subtract(uint256 sums, uint256 list, uint256 absent, uint256 input) internal view {
         uint256 stake; // its low 128 bits are the absentees' stake; what lies above them is rubbish
         uint256 total;
         uint256 ok;

@@ -10,15 +10,6 @@ library CommitteeTable {
     uint256 internal constant ENTRY = 80;
     uint256 internal constant OPERATORS_MAX = 256;
 
-    /// @notice Until when the table that {write} kept at `table` is good, in seconds since 1970.
-    function validUntil(address table) internal view returns (uint256 seconds_) {
-        assembly ("memory-safe") {
-            // Bytes 208 to 216 of entry 0, after the one zero byte.
-            extcodecopy(table, 0, 209, 8)
-            seconds_ := shr(192, mload(0))
-        }
-    }
-
     /// @notice Writes `blob` behind one zero byte (STOP, so that nobody can run a table).
     /// @return table its address, or zero when it could not be created
     function write(bytes calldata blob) internal returns (address table) {

@@ -65,6 +65,8 @@ pub struct GasReport {
     pub certificate: u64,
     /// `LightClient.submit` without a third of the operators, another third each time; worst of `digests`.
     pub certificate_33_absent: u64,
+    /// `LightClient.installTable` of the committee's table.
+    pub install_table: u64,
     /// Certificates measured for each of the two.
     pub digests: u64,
     /// Operators in the committee, all with the same stake.
@@ -154,6 +156,7 @@ pub fn run(digests: u64) -> Result<GasReport, GasError> {
         deliver_100_each: each,
         certificate,
         certificate_33_absent,
+        install_table: destination.install_table,
         digests,
         operators: OPERATORS,
         rollups: network.rollups(),
@@ -199,6 +202,8 @@ struct Site {
     evm: Evm,
     light_client: Address,
     gateway: Address,
+    /// Gas of installing the committee's table.
+    install_table: u64,
 }
 
 impl Site {
@@ -209,6 +214,8 @@ impl Site {
             domain: network.domain().0,
             genesisEpoch: EPOCH.0,
             genesisTableHash: keccak256(&table),
+            owner: evm.account(),
+            reanchorDelayS: 0,
         };
         let light_client = evm.create(&LightClient::BYTECODE, &arguments.abi_encode())?;
         let arguments =
@@ -221,12 +228,13 @@ impl Site {
             (network.gateway(), network.recipient()),
             "lanes name these addresses"
         );
-        evm.call(light_client, LightClient::installTableCall { epoch: EPOCH.0, table }.abi_encode())?;
+        let install_table =
+            evm.call(light_client, LightClient::installTableCall { epoch: EPOCH.0, table }.abi_encode())?.gas;
         for source in network.sources().iter().filter(|source| source.chain_id != chain_id) {
             let call = Gateway::allowCall { chainId: source.chain_id.0, registration: source.registration.0 };
             evm.call(gateway, call.abi_encode())?;
         }
-        Ok(Self { evm, light_client, gateway })
+        Ok(Self { evm, light_client, gateway, install_table })
     }
 
     fn submit(&mut self, header: &Header, certificate: Vec<u8>) -> Result<u64, GasError> {

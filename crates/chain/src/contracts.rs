@@ -7,7 +7,7 @@
 
 use crate::{At, Call, Chain, ReadError, Submit, SubmitError};
 use alloy_primitives::{Address, B256, Bytes, U256, address, b256, keccak256};
-use alloy_sol_types::{SolCall as _, SolValue as _};
+use alloy_sol_types::{SolCall as _, SolConstructor as _, SolValue as _};
 use futures::future::{BoxFuture, try_join_all};
 use hum_types::{ChainId, Confidence, Domain, Epoch, RegistrationId};
 
@@ -39,8 +39,11 @@ pub struct Deployment {
     pub epoch: Epoch,
     /// Hash of that epoch's table.
     pub table_hash: B256,
-    /// Who decides, on each chain, which sources its gateways accept.
+    /// Who decides, on each chain, which sources its gateways accept, and names a committee to a light client that slept
+    /// until all it knew had expired.
     pub owner: Address,
+    /// Seconds that everybody has to bring a living committee to such a light client first.
+    pub reanchor_delay_s: u32,
 }
 
 /// Where the contracts stand, on every chain.
@@ -97,7 +100,14 @@ pub enum DeployError {
 
 impl Deployment {
     fn light_client_code(&self) -> Vec<u8> {
-        init_code(&LightClient::BYTECODE, &(self.domain.0, self.epoch.0, self.table_hash).abi_encode_params())
+        let arguments = LightClient::constructorCall {
+            domain: self.domain.0,
+            genesisEpoch: self.epoch.0,
+            genesisTableHash: self.table_hash,
+            owner: self.owner,
+            reanchorDelayS: self.reanchor_delay_s,
+        };
+        init_code(&LightClient::BYTECODE, &arguments.abi_encode())
     }
 
     fn gateway_code(&self, light_client: Address, confidence: Confidence) -> Vec<u8> {

@@ -6,14 +6,20 @@ fn deployment() -> Deployment {
         epoch: Epoch(0),
         table_hash: B256::repeat_byte(2),
         owner: Address::repeat_byte(3),
+        reanchor_delay_s: 4,
     }
 }
 
 #[test]
 fn addresses_commit_to_every_argument() {
     let base = deployment().addresses();
-    let changes: [fn(&mut Deployment); 4] =
-        [|d| d.domain.0.0[0] ^= 1, |d| d.epoch.0 += 1, |d| d.table_hash.0[0] ^= 1, |d| d.owner.0.0[0] ^= 1];
+    let changes: [fn(&mut Deployment); 5] = [
+        |d| d.domain.0.0[0] ^= 1,
+        |d| d.epoch.0 += 1,
+        |d| d.table_hash.0[0] ^= 1,
+        |d| d.owner.0.0[0] ^= 1,
+        |d| d.reanchor_delay_s += 1,
+    ];
     for (i, change) in changes.into_iter().enumerate() {
         let mut other = deployment();
         change(&mut other);

@@ -1,22 +1,21 @@
 //! Lay a network out on disk: who takes part, with which keys, on which ports.
 
-use super::{Desk, LocalConfig, LocalRollup, NetworkError, Secrets, network_path};
-use crate::{DevChain, Endpoint};
+use super::{Desk, LocalConfig, LocalRollup, NetworkError, Secrets, network_path, on_l1::OnL1};
+use crate::{
+    DevChain, Endpoint,
+    restaking::{Founder, Restaking, RollupFacts},
+};
 use alloy_consensus::Block;
 use alloy_rlp::Decodable as _;
 use commonware_codec::{DecodeExt as _, Encode as _};
-use hum_bls::{Committee, PossessedKey};
 use hum_chain::contracts::Deployment;
 use hum_consensus::{PrivateKey, Signer as _};
 use hum_node::config::{
     CommitteeEntry, Deployment as DeploymentEntry, Gateways, KeyName, L1Entry, NETWORK_VERSION, NetworkFile,
-    OperatorConfig, OperatorEntry, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION, RelayerConfig,
+    OperatorConfig, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION, RelayerConfig,
     RoleDirectory, RollupEntry, RollupLimits,
 };
-use hum_types::{
-    B256, Bytes, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, Stake, TimeMs, TimeS,
-    keccak256,
-};
+use hum_types::{B256, Bytes, ChainId, Class, Epoch, L1Origin, TimeMs, keccak256};
 use hum_verify::ChainSpec;
 use serde_json::json;
 use std::{
@@ -24,16 +23,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// How long the first committee's table is good for, in seconds.
-const TABLE_VALID_S: u64 = 10 * 365 * 86_400;
 /// Heights of a term: a committee can change about every ten seconds.
 const TERM_HEIGHTS: u64 = 32;
-/// Most seats of a local committee.
-const SEATS_MAX: u16 = 100;
-/// Most registered operators of a local network.
-const OPERATORS_MAX: u16 = 32;
-/// Stake of each local operator.
-const STAKE: Stake = Stake(32_000_000_000_000_000_000);
+/// Seconds before a local light client that slept too long goes on with what its owner names.
+const REANCHOR_DELAY_S: u32 = 600;
 /// Wei that the local relayer may spend in an hour on one chain.
 const SPEND_CAP_WEI: u128 = 100_000_000_000_000_000_000;
 /// Wei below which the local relayer raises an alarm.
@@ -50,17 +43,18 @@ pub(super) struct Role {
 pub(super) struct Plan {
     pub(super) file: NetworkFile,
     pub(super) deployment: Deployment,
+    pub(super) restaking: Restaking,
     pub(super) table: Bytes,
     pub(super) rollups: Vec<LocalRollup>,
     pub(super) roles: Vec<Role>,
 }
 
 /// A process of the network before its files are written.
-struct Seat {
-    key: B256,
-    public: B256,
-    address: SocketAddr,
-    api: SocketAddr,
+pub(super) struct Seat {
+    pub(super) key: B256,
+    pub(super) public: B256,
+    pub(super) address: SocketAddr,
+    pub(super) api: SocketAddr,
 }
 
 /// Write all files of a network whose chains run already.
@@ -70,53 +64,57 @@ pub(super) async fn plan(
     l1: &DevChain,
     chains: Vec<DevChain>,
 ) -> Result<Plan, NetworkError> {
-    let owner = secrets.address("owner", 0);
-    // Until the restaking contracts stand on L1, the deployment is named by its owner.
-    let service_manager = owner;
-    let domain = Domain::new(l1.config().chain_id, service_manager, 0);
     let mut ports = Ports::default();
-
-    let mut members = Vec::with_capacity(config.operators);
     let mut operators = Vec::with_capacity(config.operators);
     for index in 0..config.operators {
-        let (bls, operator) = (secrets.bls(index), secrets.address("operator", index));
-        let possession = bls.prove_possession(domain, operator);
-        let member = PossessedKey::check(domain, bls.public_key(), operator, &possession)
-            .map_err(|error| NetworkError::Committee(error.to_string()))?;
-        members.push((member, STAKE));
         let seat = ports.seat(secrets, "operator-key", index)?;
-        operators.push((
-            OperatorEntry {
-                name: Some(format!("operator-{index}")),
-                id: member.operator_id(),
-                operator,
-                bls_key: bls.public_key(),
-                possession,
-                stake: STAKE,
-                api: format!("http://{}", seat.api),
-                key: seat.public,
-                address: seat.address,
-            },
-            seat,
-        ));
+        let founder = Founder {
+            account: secrets.secret("operator", index),
+            bls: secrets.bls(index),
+            network_key: seat.public,
+            endpoint: seat.address,
+        };
+        operators.push((founder, seat));
     }
-    let (epoch, genesis_time_ms) = (Epoch(0), now_ms());
-    let committee = Committee::new(epoch, TimeS(genesis_time_ms.0 / 1_000 + TABLE_VALID_S), members)
-        .map_err(|error| NetworkError::Committee(error.to_string()))?;
-    let table = Bytes::from(committee.table().encode());
-    let deployment = Deployment { domain, epoch, table_hash: keccak256(&table), owner };
+    let mut facts = Vec::with_capacity(chains.len());
+    for (index, chain) in chains.iter().enumerate() {
+        let (spec, anchor) = (spec_of(chain)?, anchor_of(chain).await?);
+        let fact = RollupFacts {
+            chain_id: chain.config().chain_id,
+            sequencer: secrets.address("sequencer", index),
+            anchor_hash: keccak256(&anchor),
+            spec_hash: spec.hash(),
+        };
+        facts.push((fact, spec, anchor));
+    }
+    let (founders, operator_seats): (Vec<_>, Vec<_>) = operators.into_iter().unzip();
+    let on_l1 = OnL1::set_up(config, secrets, l1, &facts, &founders).await?;
+    let OnL1 { restaking, snapshot, origin } = &on_l1;
+    let (domain, epoch) = (restaking.domain, Epoch(0));
+    let operators = founders
+        .iter()
+        .enumerate()
+        .zip(&operator_seats)
+        .map(|(founder, seat)| on_l1.operator(founder, seat, secrets))
+        .collect::<Result<Vec<_>, _>>()?;
+    let table = on_l1.table(&operators)?;
+    let table_hash = snapshot.record.table_hash;
+    let deployment = Deployment {
+        domain,
+        epoch,
+        table_hash,
+        owner: secrets.address("owner", 0),
+        reanchor_delay_s: REANCHOR_DELAY_S,
+    };
     let addresses = deployment.addresses();
     let [latest, safe, finalized] = addresses.gateways;
 
     let (mut rollups, mut entries, mut peers, mut seats) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (index, chain) in chains.into_iter().enumerate() {
+    for (index, (chain, (fact, spec, anchor))) in chains.into_iter().zip(facts).enumerate() {
         let chain_id = chain.config().chain_id;
         let name = chain.config().name.clone();
         let sequencer = secrets.account("sequencer", index);
-        let spec = spec_of(&chain)?;
-        let anchor = anchor_of(&chain).await?;
-        let registration =
-            RegistrationId::derive(chain_id, sequencer.address(), keccak256(&anchor), spec.hash());
+        let registration = fact.registration();
         entries.push(RollupEntry {
             name: name.clone(),
             chain_id,
@@ -144,13 +142,15 @@ pub(super) async fn plan(
     let relayer = ports.seat(secrets, "relayer-key", 0)?;
     peers.push(peer("relayer".to_owned(), PeerRole::Relayer, &relayer));
 
-    let origin = l1.block(0)?;
     let file = NetworkFile {
         version: NETWORK_VERSION,
         name: "local".to_owned(),
-        deployment: DeploymentEntry { service_manager, operator_set: 0 },
+        deployment: DeploymentEntry {
+            service_manager: restaking.contracts.service_manager,
+            operator_set: 0,
+        },
         domain,
-        genesis_time_ms,
+        genesis_time_ms: now_ms(),
         l1: L1Entry {
             chain_id: l1.config().chain_id,
             rpc: l1.rpc_url(),
@@ -158,13 +158,13 @@ pub(super) async fn plan(
         },
         rollups: entries,
         term_heights: TERM_HEIGHTS,
-        seats_max: SEATS_MAX,
-        operators_max: OPERATORS_MAX,
-        restaking: None,
-        operators: operators.iter().map(|(entry, _)| entry.clone()).collect(),
+        seats_max: config.seats_max(),
+        operators_max: config.operators_max(),
+        restaking: Some(on_l1.entry()),
+        operators,
         committee: CommitteeEntry {
             epoch,
-            valid_until: committee.table().valid_until(),
+            valid_until: snapshot.record.valid_until,
             table: table.clone(),
         },
         peers,
@@ -183,20 +183,21 @@ pub(super) async fn plan(
         roles.push(Role { name, command, directory: directory.clone() });
         directory
     };
-    for (index, (_, seat)) in operators.iter().enumerate() {
+    for (index, seat) in operator_seats.iter().enumerate() {
         let directory = role(format!("operator-{index}"), "operator");
         directory.write(&OperatorConfig {
             version: ROLE_VERSION,
             network: path.clone(),
             listen: seat.address,
             endpoint: None,
-            l1_rpc: None,
+            l1_rpc: Some(l1.rpc_url()),
             api: seat.api,
             threads: 2,
             private_addresses: true,
         })?;
         directory.write_key(KeyName::Network, seat.key)?;
         directory.write_key(KeyName::Bls, secrets.bls(index).expose_secret())?;
+        directory.write_key(KeyName::Account, secrets.secret("operator", index))?;
     }
     for ((seat, chain_id, desk, rpc, token), rollup) in seats.into_iter().zip(&rollups) {
         let directory = role(format!("publisher-{}", rollup.name), "publisher");
@@ -225,7 +226,7 @@ pub(super) async fn plan(
     })?;
     directory.write_key(KeyName::Network, relayer.key)?;
     directory.write_key(KeyName::Account, secrets.secret("relayer", 0))?;
-    Ok(Plan { file, deployment, table, rollups, roles })
+    Ok(Plan { file, deployment, restaking: on_l1.restaking, table, rollups, roles })
 }
 
 fn peer(name: String, role: PeerRole, seat: &Seat) -> PeerEntry {

@@ -25,6 +25,7 @@ const EPOCH: Epoch = Epoch(1);
 const TABLE_VALID_S: u64 = 10 * 365 * 86_400;
 const SEATS_MAX: u16 = 100;
 const OPERATORS_MAX: u16 = 32;
+const REANCHOR_DELAY_S: u32 = 86_400;
 const FIRST_ROLLUP: u64 = 7_001;
 
 /// Why a world could not be made: a defect of the simulator or of what it builds on.
@@ -130,7 +131,13 @@ impl Cast {
         let committee = Committee::new(EPOCH, TimeS(START + TABLE_VALID_S), members)?;
         let table = Bytes::from(committee.table().encode());
         let owner = Address::from_private_key(&dev_key(OWNER));
-        let deployment = Deployment { domain, epoch: EPOCH, table_hash: committee.table().hash(), owner };
+        let deployment = Deployment {
+            domain,
+            epoch: EPOCH,
+            table_hash: committee.table().hash(),
+            owner,
+            reanchor_delay_s: REANCHOR_DELAY_S,
+        };
         let addresses = deployment.addresses();
 
         let (mut rollups, mut rollup_entries, mut peers) = (Vec::new(), Vec::new(), Vec::new());
