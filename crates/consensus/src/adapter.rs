@@ -2,7 +2,7 @@
 
 use crate::{
     Application, MAX_PAYLOAD, Ordered, Slot,
-    block::{Block, BlockContext, ordered},
+    block::{Block, BlockContext, ordered, rising},
 };
 use commonware_consensus::{Heightable as _, marshal::ancestry::Ancestry, simplex::scheme::ed25519::Scheme};
 use commonware_cryptography::{Digested, Digestible as _};
@@ -57,7 +57,7 @@ impl<E: Clock + Send + Sync + 'static> commonware_consensus::Application<E> for 
         let parent = ancestry.peek()?.clone();
         let height = parent.height().next();
         let ancestors = self.unknown(&clock, ancestry).await?;
-        let slot = Slot { height: height.get(), view: context.round.view().get(), parent: parent.digest() };
+        let slot = Slot { height: height.get(), view: rising(context.round), parent: parent.digest() };
         let payload = self.0.propose(slot, ancestors).await?;
         if payload.len() > MAX_PAYLOAD {
             error!(length = payload.len(), max = MAX_PAYLOAD, "payload exceeds what a block carries");

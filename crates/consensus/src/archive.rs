@@ -59,7 +59,7 @@ impl Archive {
         self.marshal.get_finalization(Height::new(height)).await.map(|finalization| finalization.encode())
     }
 
-    /// Highest height known to be finalised since start; may run ahead of what was delivered.
+    /// Highest height known to be finalised; may run ahead of what was delivered.
     pub fn tip(&self) -> u64 {
         self.tip.load(Ordering::Relaxed)
     }
@@ -70,7 +70,7 @@ impl Archive {
     }
 
     /// Forgets blocks below `height`, in whole sections of 65,536 heights. Peers that are
-    /// further behind can then no longer catch up from here.
+    /// further behind can then no longer catch up from here. The closing block of the term before the running one must stay.
     pub fn prune(&self, height: u64) {
         self.marshal.prune(Height::new(height));
     }

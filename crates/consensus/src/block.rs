@@ -52,6 +52,11 @@ impl Block {
     }
 }
 
+/// A view's number that rises through all terms: the term above, Simplex's view below. No term has 2^32 views.
+pub(crate) fn rising(round: Round) -> u64 {
+    (round.epoch().get() << 32) | (round.view().get() & u64::from(u32::MAX))
+}
+
 /// The application's view of a block.
 pub(crate) fn ordered(block: &Digested<Block>) -> Ordered {
     let digest = block.digest();
@@ -60,7 +65,7 @@ pub(crate) fn ordered(block: &Digested<Block>) -> Ordered {
         digest,
         parent: block.parent,
         height: block.height.get(),
-        view: block.context.round.view().get(),
+        view: rising(block.context.round),
         proposer: block.context.leader.clone(),
         payload: block.payload.clone(),
     }

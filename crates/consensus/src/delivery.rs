@@ -2,7 +2,7 @@
 
 use crate::{
     Application, Digest, Fault, FaultKind, PublicKey,
-    block::{Block, ordered},
+    block::{Block, ordered, rising},
 };
 use commonware_actor::Feedback;
 use commonware_codec::Encode as _;
@@ -13,6 +13,7 @@ use commonware_consensus::{
         scheme::ed25519::Scheme,
         types::{Activity, Attributable as _},
     },
+    types::{Epoch, Round},
 };
 use commonware_cryptography::{Digested, certificate::Scheme as _};
 use commonware_parallel::Sequential;
@@ -82,6 +83,7 @@ impl Reporter for Delivery {
 pub(crate) struct Evidence<E> {
     context: Arc<Mutex<E>>,
     scheme: Scheme,
+    term: u64,
     application: Arc<dyn Application>,
 }
 
@@ -90,14 +92,15 @@ impl<E> Clone for Evidence<E> {
         Self {
             context: self.context.clone(),
             scheme: self.scheme.clone(),
+            term: self.term,
             application: self.application.clone(),
         }
     }
 }
 
 impl<E> Evidence<E> {
-    pub(crate) fn new(context: E, scheme: Scheme, application: Arc<dyn Application>) -> Self {
-        Self { context: Arc::new(Mutex::new(context)), scheme, application }
+    pub(crate) fn new(context: E, scheme: Scheme, term: u64, application: Arc<dyn Application>) -> Self {
+        Self { context: Arc::new(Mutex::new(context)), scheme, term, application }
     }
 }
 
@@ -120,7 +123,8 @@ impl<E: CryptoRng + Send + 'static> Reporter for Evidence<E> {
             warn!(%signer, ?kind, "evidence does not verify");
             return Feedback::Ok;
         }
-        self.application.fault(Fault { kind, signer, view: view.get(), evidence: activity.encode() });
+        let view = rising(Round::new(Epoch::new(self.term), view));
+        self.application.fault(Fault { kind, signer, view, evidence: activity.encode() });
         Feedback::Ok
     }
 }

@@ -1,34 +1,25 @@
-//! The whole stack, generic over the runtime: Simplex, marshal, broadcast, backfill, archives.
+//! The whole stack, generic over the runtime: marshal, broadcast, backfill, archives, and Simplex term by term.
 
 use crate::{
     Application, Archive, Committee, Digest, PrivateKey, PublicKey, Signer as _, Tuning, Wire,
-    adapter::Adapter,
-    block::Block,
-    delivery::{Delivery, Evidence},
-    peers::Peers,
+    adapter::Adapter, block::Block, delivery::Delivery, peers::Peers, schemes::Schemes, terms::Terms,
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
-    Reporters,
     marshal::{
         self,
         core::Actor as Marshal,
         resolver::p2p as backfill,
         standard::{Deferred, Standard},
     },
-    simplex::{
-        self, SkipBudget,
-        config::{Floor, ForwardPolicy, SkipPolicy},
-        elector::RoundRobin,
-        scheme::ed25519::Scheme,
-    },
-    types::{Epoch, FixedEpocher, ViewDelta},
+    simplex::{self, scheme::ed25519::Scheme},
+    types::{FixedEpocher, ViewDelta},
 };
-use commonware_cryptography::{
-    Digested, Digestible as _, Sha256,
-    certificate::{ConstantProvider, Verifier as _},
+use commonware_cryptography::{Digested, Digestible as _, certificate::Verifier as _};
+use commonware_p2p::{
+    Blocker, Receiver, Sender,
+    utils::mux::{self, Builder as _, Muxer},
 };
-use commonware_p2p::{Blocker, Receiver, Sender};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
 use commonware_storage::{archive::prunable, translator::EightCap};
@@ -57,7 +48,7 @@ const CACHE_SECTION: NonZeroU64 = NZU64!(256);
 /// Blocks handed to the application before it has acknowledged the first of them.
 const PENDING_ACKNOWLEDGEMENTS: usize = 16;
 
-const MAILBOX: usize = 1_024;
+pub(crate) const MAILBOX: usize = 1_024;
 
 /// The five channels of the engine.
 pub(crate) struct Channels<S, R> {
@@ -110,18 +101,19 @@ impl Running {
 pub(crate) fn max_message(seats: usize) -> u32 {
     let seats = u32::try_from(seats).unwrap_or(u32::MAX);
     commonware_p2p::max_message_size(&[
-        simplex::max_payload_size::<Scheme, Digest>(seats),
+        // Muxed by term.
+        mux::prefixed(simplex::max_payload_size::<Scheme, Digest>(seats)),
         marshal::max_payload_size::<Standard<Block>, Scheme>(seats, &()),
         crate::MAX_MESSAGE,
     ])
 }
 
-fn milliseconds(ms: u64) -> Duration {
+pub(crate) fn milliseconds(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
 /// At least one millisecond: a zero would be a configuration that asks for the impossible.
-fn positive(ms: u64) -> NonZeroDuration {
+pub(crate) fn positive(ms: u64) -> NonZeroDuration {
     NonZeroDuration::new_panic(milliseconds(ms.max(1)))
 }
 
@@ -176,13 +168,12 @@ pub(crate) async fn start<E, B, S, R>(
 ) -> Result<(Archive, Handle<()>), StorageError>
 where
     E: Clock + CryptoRng + Spawner + Storage + Metrics + Send + Sync + 'static,
-    B: Blocker<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey> + Sync,
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let Setup { genesis: committee, term_heights: _, peers, key, partition, tuning, application } = setup;
+    let Setup { genesis, term_heights, peers, key, partition, tuning, application } = setup;
     let me = key.public_key();
-    let scheme = committee.scheme(&key);
     let seats = peers.seats();
     let pages = CacheRef::new(NZU16!(4_096), NZUsize!(1_024));
 
@@ -233,20 +224,24 @@ where
     .await
     .map_err(|source| storage_error("blocks", &partition, source))?;
 
-    let genesis = committee.genesis_block();
+    let genesis = genesis.genesis_block();
     let genesis_digest = genesis.digest();
-    let epocher = FixedEpocher::new(NZU64!(u64::MAX));
-    let (marshal, mailbox, _) = Marshal::<_, Standard<Block>, _, _, _, _, _>::init(
+    let epocher = FixedEpocher::new(
+        NonZeroU64::new(term_heights.max(TERM_HEIGHTS_MIN)).expect("the minimum is positive"),
+    );
+    let schemes = Schemes::default();
+    let (marshal, mailbox, floor) = Marshal::<_, Standard<Block>, _, _, _, _, _>::init(
         context.child("marshal"),
         finalizations,
         blocks,
         marshal::Config {
-            provider: ConstantProvider::new(scheme.clone()),
+            provider: schemes.clone(),
             epocher: epocher.clone(),
             start: marshal::Start::Genesis(Digested::precomputed(genesis, genesis_digest)),
             partition_prefix: partition.clone(),
             mailbox_size: NZUsize!(MAILBOX),
-            view_retention: ViewDelta::new(tuning.retained_views),
+            // What it reaches back into earlier terms it counts in whole terms, each with files of its own.
+            view_retention: ViewDelta::new(tuning.retained_views.min(term_heights / 2)),
             prunable_items_per_section: CACHE_SECTION,
             page_cache: pages.clone(),
             replay_buffer: NZUsize!(1 << 16),
@@ -259,50 +254,47 @@ where
         },
     )
     .await;
-    let (tip, delivered) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let processed = floor.processed().map_or(0, |processed| processed.height().get());
+    let (tip, delivered) = (Arc::new(AtomicU64::new(processed)), Arc::new(AtomicU64::new(0)));
     let archive = Archive::new(mailbox.clone(), tip.clone(), delivered.clone());
-    let (delivery, _) = Delivery::start(context.child("delivery"), application.clone(), tip, delivered);
-    let deferred = Deferred::new(context.child("deferred"), Adapter(application.clone()), mailbox, epocher);
+    let (delivery, _) =
+        Delivery::start(context.child("delivery"), application.clone(), tip.clone(), delivered);
+    let deferred =
+        Deferred::new(context.child("deferred"), Adapter(application.clone()), mailbox.clone(), epocher);
     marshal.start(delivery, buffer, resolver);
 
-    let evidence = Evidence::new(context.child("evidence"), scheme.clone(), application);
-    let engine = simplex::Engine::new(
-        context.child("engine"),
-        simplex::Config {
-            scheme,
-            elector: RoundRobin::<Sha256>::default(),
+    let muxed = |name, channel| {
+        let (sender, receiver) = seats.narrow(&me, channel);
+        Muxer::builder(context.child(name), sender, receiver)
+    };
+    let (votes_mux, votes, astray) = muxed("votes", channels.votes).with_backup().build();
+    let (certificates_mux, certificates) = muxed("certificates", channels.certificates).build();
+    let (resolver_mux, resolver) = muxed("resolver", channels.resolver).build();
+    votes_mux.start();
+    certificates_mux.start();
+    resolver_mux.start();
+    let terms = context.child("terms").spawn(move |context| {
+        let terms = Terms {
+            context,
             blocker,
-            automaton: deferred.clone(),
-            relay: deferred.clone(),
-            reporter: Reporters::from((deferred, evidence)),
-            // Without them evidence is lost as soon as a view has its certificate.
-            track_historical_votes: true,
-            strategy: Sequential,
-            partition: format!("{partition}-simplex"),
-            mailbox_size: NZUsize!(MAILBOX),
-            epoch: Epoch::zero(),
-            floor: Floor::Genesis(genesis_digest),
-            replay_buffer: NZUsize!(1 << 16),
-            write_buffer: NZUsize!(1 << 16),
-            page_cache: pages,
-            leader_timeout: milliseconds(tuning.leader_timeout_ms),
-            certification_timeout: milliseconds(tuning.certification_timeout_ms),
-            timeout_retry: milliseconds(tuning.retry_ms),
-            view_retention: ViewDelta::new(tuning.retained_views),
-            skip: SkipPolicy::Enabled {
-                timeout: milliseconds(tuning.skip_after_ms),
-                budget: SkipBudget::Participants,
-            },
-            fetch_timeout: positive(tuning.fetch_timeout_ms),
-            fetch_retry_delay: milliseconds(tuning.fetch_retry_ms),
-            // An operator that missed the block gets it with the next view instead of having to ask.
-            forward: ForwardPolicy::SilentVoters,
-        },
-    );
-    let handle = engine.start(
-        seats.narrow(&me, channels.votes),
-        seats.narrow(&me, channels.certificates),
-        seats.narrow(&me, channels.resolver),
-    );
-    Ok((archive, handle))
+            key,
+            genesis: genesis_digest,
+            term_heights,
+            partition,
+            tuning,
+            application,
+            peers,
+            schemes,
+            marshal: mailbox,
+            deferred,
+            pages,
+            tip,
+            votes,
+            certificates,
+            resolver,
+            astray,
+        };
+        terms.run(processed)
+    });
+    Ok((archive, terms))
 }

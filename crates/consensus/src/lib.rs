@@ -34,10 +34,13 @@ mod block;
 mod committee;
 mod delivery;
 mod engine;
+mod lobby;
 mod peers;
 pub mod real;
+mod schemes;
 mod seats;
 pub mod simulated;
+mod terms;
 mod tuning;
 mod wire;
 

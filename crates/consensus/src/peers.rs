@@ -60,12 +60,8 @@ impl Peers {
         genesis: &Committee,
         track: Track,
     ) -> Result<Self, PeersError> {
-        let state = State {
-            index: 0,
-            given: BTreeMap::new(),
-            seated: genesis.set().clone(),
-            told: BTreeMap::new(),
-        };
+        let state =
+            State { index: 0, given: BTreeMap::new(), seated: genesis.set().clone(), told: BTreeMap::new() };
         let peers = Self(Arc::new(Inner { state: Mutex::new(state), seats: Seats::default(), track, max }));
         peers.set_operators(operators.to_vec())?;
         Ok(peers)

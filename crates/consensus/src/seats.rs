@@ -94,9 +94,7 @@ impl<S: Sender<PublicKey = PublicKey>> LimitedSender for SeatSender<S> {
             let state = self.seats.0.lock();
             let other = |peer: &PublicKey| *peer != self.me && state.operators.position(peer).is_some();
             match recipients {
-                Recipients::All => {
-                    state.operators.iter().filter(|peer| **peer != self.me).cloned().collect()
-                }
+                Recipients::All => state.operators.iter().filter(|peer| **peer != self.me).cloned().collect(),
                 Recipients::Some(peers) => peers.into_iter().filter(other).collect(),
                 Recipients::One(peer) => Some(peer).filter(other).into_iter().collect(),
             }

@@ -10,7 +10,7 @@ use commonware_consensus::{
     simplex::types::{Notarize, Proposal, Vote},
     types::{Epoch, Round, View},
 };
-use commonware_p2p::Sender as _;
+use commonware_p2p::utils::mux::GlobalSender;
 use commonware_runtime::{Clock as _, Runner as _, deterministic::Runner};
 use std::time::Duration;
 
@@ -23,15 +23,16 @@ fn two_votes_in_one_view_are_reported_with_their_proof() {
         }
         let traitor = keys(100, 4).remove(3);
         let committee = Committee::new([3; 32], net.keys.iter().map(|key| key.public_key())).unwrap();
-        let scheme = committee.scheme(traitor.clone()).unwrap();
-        let (mut votes, _receiver) = net.world.register_votes(&traitor.public_key()).await;
+        let scheme = committee.scheme(&traitor);
+        let (votes, _receiver) = net.world.register_votes(&traitor.public_key()).await;
         net.reach(5, &[0]).await;
+        // Term 0, whose views have no term above them.
         let view = net.records[0].lock().unwrap().chain[&5].view + 1;
         for content in [1, 2] {
             let round = Round::new(Epoch::zero(), View::new(view));
             let proposal = Proposal::new(round, View::new(view - 1), Digest::from([content; 32]));
             let vote = Vote::Notarize(Notarize::sign(&scheme, proposal).unwrap());
-            votes.send(Recipients::All, vote.encode(), true);
+            GlobalSender::new(votes.clone()).send(0, Recipients::All, vote.encode(), true);
         }
         net.context.sleep(Duration::from_secs(1)).await;
         net.reach(20, &[0, 1, 2]).await;

@@ -1,8 +1,8 @@
 //! Real sockets on the loopback interface, real disk.
 
-use super::recorder::{Conduct, Record, Recorder, keys};
+use super::recorder::{Conduct, Record, Recorder, Schedule, keys};
 use crate::{
-    PrivateKey, Recipients, Running, Signer as _, Tuning,
+    Committee, PeersError, PrivateKey, Recipients, Running, Signer as _, Tuning,
     real::{self, JoinError, Network, Peer},
 };
 use bytes::Bytes;
@@ -13,6 +13,9 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant, UNIX_EPOCH},
 };
+
+/// The test runs through several terms.
+const TERM_HEIGHTS: u64 = 11;
 
 struct Loopback {
     operators: Vec<(PrivateKey, SocketAddr)>,
@@ -29,13 +32,19 @@ impl Loopback {
         Self { operators: keys(100, 4).into_iter().zip(addresses).collect(), publisher }
     }
 
+    fn committee(&self) -> Committee {
+        Committee::new([5; 32], self.operators.iter().map(|(key, _)| key.public_key())).unwrap()
+    }
+
     fn network(&self, (key, listen): &(PrivateKey, SocketAddr)) -> Network {
         let peer =
             |(key, address): &(PrivateKey, SocketAddr)| Peer { key: key.public_key(), address: *address };
         Network {
             key: key.clone(),
             listen: *listen,
-            domain: [5; 32],
+            genesis: self.committee(),
+            term_heights: TERM_HEIGHTS,
+            operators_max: 4,
             operators: self.operators.iter().map(peer).collect(),
             others: vec![peer(&self.publisher)],
             wires: vec![NonZeroU32::new(64).unwrap(); 2],
@@ -49,7 +58,9 @@ impl Loopback {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let clock = context.child("application");
-            let recorder = Recorder { clock, interval, conduct: Conduct::Honest, record: record.clone() };
+            let schedule = Arc::new(Schedule::fixed(self.committee(), TERM_HEIGHTS));
+            let (record, conduct) = (record.clone(), Conduct::Honest);
+            let recorder = Recorder { clock, interval, conduct, record, index, schedule };
             let network = self.network(&self.operators[index]);
             let partition = format!("operator-{index}");
             let started = real::start(
@@ -174,27 +185,25 @@ fn a_process_that_is_not_listed_or_cannot_listen_is_told_so() {
         let refused = real::join(context.child("twice"), twice);
         assert!(matches!(refused, Err(JoinError::DuplicatePeer(_))));
 
+        let mut short = network.clone();
+        short.term_heights = 3;
+        let refused = real::join(context.child("short"), short);
+        assert!(matches!(refused, Err(JoinError::Term { given: 3 })));
+
+        let mut crowded = network.clone();
+        crowded.operators_max = 3;
+        let refused = real::join(context.child("crowded"), crowded);
+        assert!(matches!(refused, Err(JoinError::Peers(PeersError::TooMany { given: 4, max: 3 }))));
+
         let mut nobody = network.clone();
-        nobody.operators.clear();
+        (nobody.operators_max, nobody.operators) = (0, Vec::new());
         let refused = real::join(context.child("nobody"), nobody);
-        assert!(matches!(refused, Err(JoinError::Committee(_))));
+        assert!(matches!(refused, Err(JoinError::NoOperators)));
 
         let taken = TcpListener::bind(network.listen).unwrap();
         let refused = real::join(context.child("taken"), network.clone());
         assert!(matches!(refused, Err(JoinError::Listen { address, .. }) if address == network.listen));
         drop(taken);
-
-        let clock = context.child("application");
-        let interval = Duration::from_millis(200);
-        let recorder = Recorder { clock, interval, conduct: Conduct::Honest, record: Arc::default() };
-        let refused = real::start(
-            context.child("operator"),
-            network,
-            "p".into(),
-            Tuning::default(),
-            Arc::new(recorder),
-        );
-        assert!(matches!(refused.await, Err(JoinError::NotAnOperator(_))));
     });
     let _ = std::fs::remove_dir_all(directory);
 }

@@ -1,10 +1,11 @@
 //! An application that writes down what it is given.
 
-use crate::{Application, Digest, Fault, Ordered, PrivateKey, Signer as _, Slot};
+use crate::{Application, Committee, Digest, Fault, Ordered, PrivateKey, Signer as _, Slot};
 use bytes::Bytes;
 use commonware_runtime::Clock;
 use futures::{
     FutureExt as _,
+    channel::oneshot,
     future::{self, BoxFuture},
 };
 use std::{
@@ -40,6 +41,32 @@ pub(super) struct Record {
     pub(super) verified: BTreeSet<Digest>,
     /// Most ancestors handed over in one call.
     pub(super) ancestors: usize,
+    /// Who waits for which height to be delivered.
+    waiting: Vec<(u64, oneshot::Sender<()>)>,
+}
+
+/// Who holds seats when, and when that becomes known.
+pub(super) struct Schedule {
+    pub(super) term_heights: u64,
+    pub(super) committee: Box<dyn Fn(u64) -> Committee + Send + Sync>,
+    /// How long after the end of the term before an operator (by index) learns of a term's committee.
+    pub(super) delay: Box<dyn Fn(usize, u64) -> Duration + Send + Sync>,
+}
+
+impl Schedule {
+    /// The same seats in every term, known at once.
+    pub(super) fn fixed(committee: Committee, term_heights: u64) -> Self {
+        Self::rotating(term_heights, move |_| committee.clone())
+    }
+
+    /// Other seats in every term, known at once.
+    pub(super) fn rotating(
+        term_heights: u64,
+        committee: impl Fn(u64) -> Committee + Send + Sync + 'static,
+    ) -> Self {
+        let delay = Box::new(|_, _| Duration::ZERO);
+        Self { term_heights, committee: Box::new(committee), delay }
+    }
 }
 
 pub(super) struct Recorder<E> {
@@ -47,6 +74,8 @@ pub(super) struct Recorder<E> {
     pub(super) interval: Duration,
     pub(super) conduct: Conduct,
     pub(super) record: Arc<Mutex<Record>>,
+    pub(super) index: usize,
+    pub(super) schedule: Arc<Schedule>,
 }
 
 impl<E> Recorder<E> {
@@ -123,7 +152,34 @@ where
             record.deliveries.push(block.height);
             record.times.entry(block.height).or_insert(now);
             record.verified.insert(block.digest);
-            record.chain.insert(block.height, block);
+            let height = block.height;
+            record.chain.insert(height, block);
+            record.waiting.retain(|(waits_for, _)| *waits_for > height);
+        }
+        .boxed()
+    }
+
+    fn term(&self, term: u64) -> BoxFuture<'static, Committee> {
+        let (schedule, clock) = (self.schedule.clone(), self.clock.child("term"));
+        let delay = (schedule.delay)(self.index, term);
+        let delivered = {
+            let mut record = self.record();
+            let closing = (term * schedule.term_heights).saturating_sub(1);
+            (closing > 0 && !record.chain.contains_key(&closing)).then(|| {
+                let (sender, delivered) = oneshot::channel();
+                record.waiting.push((closing, sender));
+                delivered
+            })
+        };
+        async move {
+            if let Some(delivered) = delivered {
+                // Dropped when the height is delivered.
+                let _ = delivered.await;
+            }
+            if !delay.is_zero() {
+                clock.sleep(delay).await;
+            }
+            (schedule.committee)(term)
         }
         .boxed()
     }
