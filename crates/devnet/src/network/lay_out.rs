@@ -12,8 +12,8 @@ use hum_chain::contracts::Deployment;
 use hum_consensus::{PrivateKey, Signer as _};
 use hum_node::config::{
     CommitteeEntry, Deployment as DeploymentEntry, Gateways, KeyName, L1Entry, NETWORK_VERSION, NetworkFile,
-    OperatorConfig, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION, RelayerConfig,
-    RoleDirectory, RollupEntry, RollupLimits,
+    OperatorConfig, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION, RelayerConfig, RoleDirectory,
+    RollupEntry, RollupLimits,
 };
 use hum_types::{B256, Bytes, ChainId, Class, Epoch, L1Origin, TimeMs, keccak256};
 use hum_verify::ChainSpec;
@@ -76,16 +76,16 @@ pub(super) async fn plan(
         };
         operators.push((founder, seat));
     }
-    let mut facts = Vec::with_capacity(chains.len());
+    let (mut facts, mut rules) = (Vec::with_capacity(chains.len()), Vec::with_capacity(chains.len()));
     for (index, chain) in chains.iter().enumerate() {
         let (spec, anchor) = (spec_of(chain)?, anchor_of(chain).await?);
-        let fact = RollupFacts {
+        facts.push(RollupFacts {
             chain_id: chain.config().chain_id,
             sequencer: secrets.address("sequencer", index),
             anchor_hash: keccak256(&anchor),
             spec_hash: spec.hash(),
-        };
-        facts.push((fact, spec, anchor));
+        });
+        rules.push((spec, anchor));
     }
     let (founders, operator_seats): (Vec<_>, Vec<_>) = operators.into_iter().unzip();
     let on_l1 = OnL1::set_up(config, secrets, l1, &facts, &founders).await?;
@@ -110,7 +110,7 @@ pub(super) async fn plan(
     let [latest, safe, finalized] = addresses.gateways;
 
     let (mut rollups, mut entries, mut peers, mut seats) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (index, (chain, (fact, spec, anchor))) in chains.into_iter().zip(facts).enumerate() {
+    for (index, ((chain, fact), (spec, anchor))) in chains.into_iter().zip(&facts).zip(rules).enumerate() {
         let chain_id = chain.config().chain_id;
         let name = chain.config().name.clone();
         let sequencer = secrets.account("sequencer", index);
@@ -145,10 +145,7 @@ pub(super) async fn plan(
     let file = NetworkFile {
         version: NETWORK_VERSION,
         name: "local".to_owned(),
-        deployment: DeploymentEntry {
-            service_manager: restaking.contracts.service_manager,
-            operator_set: 0,
-        },
+        deployment: DeploymentEntry { service_manager: restaking.contracts.service_manager, operator_set: 0 },
         domain,
         genesis_time_ms: now_ms(),
         l1: L1Entry {
@@ -162,11 +159,7 @@ pub(super) async fn plan(
         operators_max: config.operators_max(),
         restaking: Some(on_l1.entry()),
         operators,
-        committee: CommitteeEntry {
-            epoch,
-            valid_until: snapshot.record.valid_until,
-            table: table.clone(),
-        },
+        committee: CommitteeEntry { epoch, valid_until: snapshot.record.valid_until, table: table.clone() },
         peers,
     };
     let path = std::path::absolute(network_path(&config.dir))

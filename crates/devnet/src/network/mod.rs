@@ -12,11 +12,15 @@
 mod desk;
 mod keys;
 mod lay_out;
+mod on_l1;
 mod process;
 
 pub use process::{Process, TIED_ARGUMENT};
 
-use crate::{ChainConfig, DevChain, DevChainError, Endpoint};
+use crate::{
+    ChainConfig, DevChain, DevChainError, Endpoint,
+    restaking::{OPERATORS_MAX, PAST_BLOCKS, Restaking, RestakingError, SEATS_MAX, SET_UP_BLOCKS},
+};
 use alloy::{primitives::U256, transports::http::reqwest};
 use desk::Desk;
 use hum_chain::{
@@ -129,6 +133,12 @@ pub enum NetworkError {
     /// Keys that form no committee.
     #[error("the operators form no committee: {0}")]
     Committee(String),
+    /// The deployment on L1 failed.
+    #[error(transparent)]
+    Restaking(#[from] RestakingError),
+    /// What stands on L1 could not be read.
+    #[error("cannot read the L1: {0}")]
+    L1(#[from] hum_chain::restaking::RestakingError),
     /// A role's directory could not be written.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -177,6 +187,7 @@ pub struct LocalNetwork {
     dir: PathBuf,
     file: NetworkFile,
     addresses: Addresses,
+    restaking: Restaking,
     secrets: Secrets,
     /// The L1.
     pub l1: DevChain,
@@ -195,11 +206,13 @@ impl LocalNetwork {
         progress(Step::Chains);
 
         let plan = lay_out::plan(&config, secrets, &l1, chains).await?;
+        l1.resume();
         progress(Step::Files);
         let mut network = Self {
             dir: config.dir.clone(),
             file: plan.file,
             addresses: plan.deployment.addresses(),
+            restaking: plan.restaking,
             secrets,
             l1,
             rollups: plan.rollups,
@@ -233,6 +246,12 @@ impl LocalNetwork {
     #[must_use]
     pub const fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// What stands on L1.
+    #[must_use]
+    pub const fn restaking(&self) -> &Restaking {
+        &self.restaking
     }
 
     /// The secret of an account with funds on every chain, for whoever tries things out.
@@ -358,6 +377,16 @@ impl LocalConfig {
             .map_err(|source| NetworkError::Io { what: format!("make {}", self.dir.display()), source })
     }
 
+    /// Most seats of its committees.
+    fn seats_max(&self) -> u16 {
+        u16::try_from(self.operators).unwrap_or(u16::MAX).max(SEATS_MAX)
+    }
+
+    /// Most operators that are registered at once.
+    fn operators_max(&self) -> u16 {
+        u16::try_from(self.operators + on_l1::SPARE_OPERATORS).unwrap_or(u16::MAX).max(OPERATORS_MAX)
+    }
+
     async fn boot(&self, secrets: Secrets) -> Result<(DevChain, Vec<DevChain>), NetworkError> {
         let accounts: Vec<Address> = ["owner", "relayer", "dev"].map(|what| secrets.address(what, 0)).into();
         let chain = |name: String, id: u64, block_time_ms: u64| ChainConfig {
@@ -367,7 +396,13 @@ impl LocalConfig {
             prefunded: accounts.iter().map(|account| (*account, U256::from(BALANCE_WEI))).collect(),
             ..ChainConfig::new(name, ChainId(id))
         };
-        let l1 = DevChain::start(chain("l1".to_owned(), L1_CHAIN_ID, 1_000)).await?;
+        let mut l1 = chain("l1".to_owned(), L1_CHAIN_ID, 1_000);
+        (l1.paused, l1.genesis_age_s) = (true, PAST_BLOCKS + SET_UP_BLOCKS);
+        let founders = (0..self.operators).map(|index| secrets.address("operator", index));
+        for operator in founders.chain(on_l1::spares(self, secrets)) {
+            l1.prefunded.push((operator, U256::from(BALANCE_WEI)));
+        }
+        let l1 = DevChain::start(l1).await?;
         let mut rollups = Vec::with_capacity(self.rollups);
         for index in 0..self.rollups {
             let name = NAMES.get(index).map_or_else(|| format!("rollup-{}", index + 1), ToString::to_string);

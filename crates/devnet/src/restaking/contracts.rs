@@ -21,6 +21,21 @@ mod bindings {
     pub mod attestation {
         alloy::sol!(AttestationJudge, "../../contracts/artifacts/AttestationJudge.json");
     }
+    pub mod claim {
+        alloy::sol!(ClaimJudge, "../../contracts/artifacts/ClaimJudge.json");
+    }
+    pub mod lane {
+        alloy::sol!(LaneJudge, "../../contracts/artifacts/LaneJudge.json");
+    }
+    pub mod settlement {
+        alloy::sol!(SettlementJudge, "../../contracts/artifacts/SettlementJudge.json");
+    }
+    pub mod state_root {
+        alloy::sol!(StateRootJudge, "../../contracts/artifacts/StateRootJudge.json");
+    }
+    pub mod adapter {
+        alloy::sol!(TableAdapter, "../../contracts/artifacts/TableAdapter.json");
+    }
     pub mod registry {
         alloy::sol!(RollupRegistry, "../../contracts/artifacts/RollupRegistry.json");
     }
@@ -32,9 +47,14 @@ mod bindings {
     }
 }
 use bindings::{
+    adapter::TableAdapter,
     attestation::AttestationJudge,
+    claim::ClaimJudge,
+    lane::LaneJudge,
     manager::{IServiceManager::Config, ServiceManager},
     registry::RollupRegistry,
+    settlement::SettlementJudge,
+    state_root::StateRootJudge,
     tables::TableStore,
     token::{IStrategyFactory, StakeToken},
 };
@@ -53,12 +73,27 @@ pub struct Restaking {
     pub domain: Domain,
     /// What is restaked.
     pub token: Address,
-    /// Keeps committee tables for the judges.
-    pub table_store: Address,
-    /// Judges two attestations for one height.
-    pub attestation_judge: Address,
+    /// Who may order slashing.
+    pub judges: Judges,
     /// Rollups and the bonds of their sequencers.
     pub rollup_registry: Address,
+}
+
+/// The contracts that check a proof and order slashing, by fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judges {
+    /// Keeps committee tables for all of them.
+    pub table_store: Address,
+    /// Two attestations for one height.
+    pub attestation: Address,
+    /// A head that no sequencer claimed.
+    pub claim: Address,
+    /// A lane that contradicts an attested state.
+    pub lane: Address,
+    /// A next table, or a settled head, that contradicts L1.
+    pub settlement: Address,
+    /// A state root that is not its block's.
+    pub state_root: Address,
 }
 
 /// A rollup that is registered with a bond.
@@ -85,7 +120,7 @@ impl Restaking {
         owner: &mut Author,
         chain_id: ChainId,
         core: &Core,
-        fund: Address,
+        (fund, seats_max): (Address, u16),
         rollups: &[RollupFacts],
         operators: &[Address],
     ) -> Result<Self, RestakingError> {
@@ -104,7 +139,7 @@ impl Restaking {
             owner: me,
             strategies_: vec![strategy],
             config: Config {
-                seatsMax: parameters::SEATS_MAX,
+                seatsMax: seats_max,
                 slashableWindowBlocks: parameters::SLASHABLE_WINDOW_BLOCKS,
                 slashableWindowSeconds: parameters::SLASHABLE_WINDOW_S,
                 snapshotIntervalBlocks: parameters::SNAPSHOT_INTERVAL_BLOCKS,
@@ -119,17 +154,6 @@ impl Restaking {
         let call = ServiceManager::setUpCall { metadataURI: METADATA_URI.to_owned() };
         draft.call(owner, "set the service manager up", service_manager, call.abi_encode())?;
 
-        let arguments = TableStore::constructorCall { serviceManager: service_manager };
-        let table_store = deploy(draft, owner, "the table store", &TableStore::BYTECODE, &arguments)?;
-        let arguments =
-            AttestationJudge::constructorCall { serviceManager: service_manager, tables: table_store };
-        let attestation_judge =
-            deploy(draft, owner, "the judge of attestations", &AttestationJudge::BYTECODE, &arguments)?;
-        for judge in [attestation_judge] {
-            let call = ServiceManager::announceJudgeCall { judge };
-            draft.call(owner, "announce a judge", service_manager, call.abi_encode())?;
-        }
-
         let arguments = RollupRegistry::constructorCall {
             domain: domain.0,
             owner: me,
@@ -140,6 +164,7 @@ impl Restaking {
             answerTimeS: parameters::ANSWER_TIME_S,
         };
         let rollup_registry = deploy(draft, owner, "the registry", &RollupRegistry::BYTECODE, &arguments)?;
+        let judges = Judges::draft(draft, owner, service_manager, rollup_registry)?;
         for rollup in rollups {
             let call = RollupRegistry::authoriseCall { chainId: rollup.chain_id.0, account: me };
             draft.call(owner, "authorise a rollup", rollup_registry, call.abi_encode())?;
@@ -163,7 +188,52 @@ impl Restaking {
             strategy_manager: core.strategy_manager,
             strategies: vec![strategy],
         };
-        Ok(Self { contracts, domain, token, table_store, attestation_judge, rollup_registry })
+        Ok(Self { contracts, domain, token, judges, rollup_registry })
+    }
+}
+
+impl Judges {
+    fn draft(
+        draft: &mut Draft<'_>,
+        owner: &mut Author,
+        manager: Address,
+        registry: Address,
+    ) -> Result<Self, RestakingError> {
+        let me = owner.address();
+        let arguments = TableStore::constructorCall { serviceManager: manager };
+        let tables = deploy(draft, owner, "the table store", &TableStore::BYTECODE, &arguments)?;
+        let arguments = AttestationJudge::constructorCall { serviceManager: manager, tables };
+        let attestation =
+            deploy(draft, owner, "the judge of attestations", &AttestationJudge::BYTECODE, &arguments)?;
+        let arguments = ClaimJudge::constructorCall {
+            serviceManager: manager,
+            tables,
+            registry,
+            bondWei: U256::from(parameters::CHALLENGE_BOND_WEI),
+            answerTimeS: parameters::ANSWER_TIME_S,
+        };
+        let claim = deploy(draft, owner, "the judge of claims", &ClaimJudge::BYTECODE, &arguments)?;
+        let arguments = LaneJudge::constructorCall { serviceManager: manager, tables, registry };
+        let lane = deploy(draft, owner, "the judge of lanes", &LaneJudge::BYTECODE, &arguments)?;
+        let arguments = TableAdapter::constructorCall { serviceManager: manager };
+        let adapter = deploy(draft, owner, "the adapter of tables", &TableAdapter::BYTECODE, &arguments)?;
+        let arguments = SettlementJudge::constructorCall {
+            serviceManager: manager,
+            tables,
+            owner: me,
+            adapterDelayS: u64::from(parameters::JUDGE_DELAY_S),
+            first: adapter,
+        };
+        let settlement =
+            deploy(draft, owner, "the judge of settlement", &SettlementJudge::BYTECODE, &arguments)?;
+        let arguments = StateRootJudge::constructorCall { serviceManager: manager, tables };
+        let state_root =
+            deploy(draft, owner, "the judge of state roots", &StateRootJudge::BYTECODE, &arguments)?;
+        for judge in [attestation, claim, lane, settlement, state_root] {
+            let call = ServiceManager::announceJudgeCall { judge };
+            draft.call(owner, "announce a judge", manager, call.abi_encode())?;
+        }
+        Ok(Self { table_store: tables, attestation, claim, lane, settlement, state_root })
     }
 }
 

@@ -9,11 +9,11 @@ mod parameters;
 mod tests;
 
 pub use self::core::{Core, CoreCode};
-pub use contracts::Restaking;
 pub(crate) use contracts::RollupFacts;
+pub use contracts::{Judges, Restaking};
 pub(crate) use draft::{Author, Draft};
 pub(crate) use enrol::Founder;
-pub(crate) use parameters::{PAST_BLOCKS, SEATS_MAX};
+pub(crate) use parameters::{OPERATORS_MAX, PAST_BLOCKS, SEATS_MAX};
 
 use crate::{DevChain, DevChainError};
 use hum_types::{Address, B256};
@@ -28,6 +28,8 @@ pub(crate) struct Parties<'a> {
     pub(crate) owner: B256,
     /// What of a sequencer's bond no reporter gets.
     pub(crate) fund: Address,
+    /// Seats of a committee.
+    pub(crate) seats_max: u16,
     /// The members.
     pub(crate) rollups: &'a [RollupFacts],
     /// The operators of the first committee.
@@ -40,7 +42,7 @@ impl Restaking {
     /// Make the L1's past, deploy everything, and let the founders in. The L1 must be paused and have no blocks; afterwards
     /// the first snapshot is final there.
     pub(crate) async fn set_up(l1: &DevChain, parties: Parties<'_>) -> Result<Self, RestakingError> {
-        let Parties { owner, fund, rollups, founders, spares } = parties;
+        let Parties { owner, fund, seats_max, rollups, founders, spares } = parties;
         l1.mine(PAST_BLOCKS).await?;
         let mut owner = Author::new(owner, 0)?;
         let mut accounts = Vec::with_capacity(founders.len() + spares.len());
@@ -51,7 +53,8 @@ impl Restaking {
         let mut draft = Draft::new(l1);
         let core = Core::draft(&mut draft, &mut owner)?;
         let chain_id = l1.config().chain_id;
-        let restaking = Self::draft(&mut draft, &mut owner, chain_id, &core, fund, rollups, &accounts)?;
+        let restaking =
+            Self::draft(&mut draft, &mut owner, chain_id, &core, (fund, seats_max), rollups, &accounts)?;
         draft.mine().await?;
         restaking.enrol(l1, &mut owner, founders).await?;
         l1.mine(l1.config().finalized_depth).await?;

@@ -17,6 +17,8 @@ pub(crate) const PAST_BLOCKS: u64 = MIN_WITHDRAWAL_DELAY_BLOCKS as u64 + 8;
 
 /// Seats of a committee: room for everyone who joins a local network, and small enough to install within one transaction.
 pub(crate) const SEATS_MAX: u16 = 16;
+/// Operators of a local network that may be registered at once, with or without a seat.
+pub(crate) const OPERATORS_MAX: u16 = 32;
 /// Stake counts for a seat when it stays slashable for that many blocks: the deallocation delay less five minutes, in which
 /// evidence of what the committee last signed is found and mined.
 pub(super) const SLASHABLE_WINDOW_BLOCKS: u32 = DEALLOCATION_DELAY_BLOCKS - 300;
@@ -40,6 +42,8 @@ pub(super) const EXIT_DELAY_S: u64 = 600;
 /// Seconds for an answer to an accusation: enough to see it in three L1 blocks and answer in the fourth, short enough to wait
 /// for.
 pub(super) const ANSWER_TIME_S: u64 = 20;
+/// What a challenger of an attested head puts down, more than an answer costs: a tenth of an ether, in wei.
+pub(super) const CHALLENGE_BOND_WEI: u128 = 100_000_000_000_000_000;
 /// Blocks until an operator's allocation counts: at once. What an operator gives up still waits for the delay above.
 pub(super) const ALLOCATION_DELAY_BLOCKS: u32 = 0;
 /// What each operator restakes, in the token's smallest unit: 32 whole tokens.

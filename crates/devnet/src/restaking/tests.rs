@@ -50,6 +50,7 @@ async fn founders_form_the_first_committee_on_eigenlayers_core() {
     let parties = Parties {
         owner: secrets().secret("owner", 0),
         fund: secrets().address("fund", 0),
+        seats_max: SEATS_MAX,
         rollups: &[rollup],
         founders: &founders,
         spares: &[],
