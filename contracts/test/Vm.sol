@@ -39,6 +39,7 @@ interface Vm {
     function parseJsonBytes32(string calldata, string calldata) external pure returns (bytes32);
     function parseJsonUintArray(string calldata, string calldata) external pure returns (uint256[] memory);
     function mockCall(address, bytes calldata, bytes calldata) external;
+    function mockCallRevert(address, bytes calldata, bytes calldata) external;
     function clearMockedCalls() external;
     function toString(uint256) external pure returns (string memory);
     function keyExistsJson(string calldata, string calldata) external view returns (bool);

@@ -66,6 +66,8 @@ interface IServiceManager is IOperatorKeys {
     error BondMissing(address operator, uint256 heldWei, uint256 neededWei);
     /// @notice The operator can still be slashed, says the core.
     error BondLocked(address operator);
+    /// @notice There is no bond, or reward, of the caller.
+    error NothingOwed(address caller);
     error OperatorSetFull(uint256 members);
     error OperatorJailed(address operator);
     error OffenceKnown(bytes32 offence);
@@ -107,14 +109,14 @@ interface IServiceManager is IOperatorKeys {
     function postBond(address operator) external payable;
 
     /// @notice Pays the caller's bond back, once it has left the set and can no longer be slashed.
-    /// @dev Emits {BondReturned}. Reverts: {BondLocked}, or when the caller does not take ether.
+    /// @dev Emits {BondReturned}. Reverts: {BondLocked}, {NothingOwed}, or when the caller does not take ether.
     function withdrawBond() external;
 
     function bondOf(address operator) external view returns (uint256 bondWei);
 
     /// @notice Pays what slashes earned the caller.
     /// @dev A reporter fetches its reward, so that one that refuses ether cannot stop a slash. Emits {RewardWithdrawn}.
-    /// Reverts when the caller does not take ether.
+    /// Reverts: {NothingOwed}, or when the caller does not take ether.
     function withdrawReward() external;
 
     function rewardOf(address reporter) external view returns (uint256 rewardWei);

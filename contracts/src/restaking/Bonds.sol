@@ -23,6 +23,7 @@ abstract contract Bonds is RestakingStore {
     function withdrawBond() external {
         if (ALLOCATION_MANAGER.isOperatorSlashable(msg.sender, _operatorSet())) revert BondLocked(msg.sender);
         uint256 bond = bondOf[msg.sender];
+        if (bond == 0) revert NothingOwed(msg.sender);
         bondOf[msg.sender] = 0;
         emit BondReturned(msg.sender, bond);
         Address.sendValue(payable(msg.sender), bond);
@@ -31,6 +32,7 @@ abstract contract Bonds is RestakingStore {
     /// @inheritdoc IServiceManager
     function withdrawReward() external {
         uint256 reward = rewardOf[msg.sender];
+        if (reward == 0) revert NothingOwed(msg.sender);
         rewardOf[msg.sender] = 0;
         emit RewardWithdrawn(msg.sender, reward);
         Address.sendValue(payable(msg.sender), reward);

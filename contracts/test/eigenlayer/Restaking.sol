@@ -45,7 +45,7 @@ abstract contract Restaking is Cores {
         return address(uint160(0x1000 + i));
     }
 
-    function keyG2(uint256 secret) internal returns (Bn254.G2 memory) {
+    function keyG2(uint256 secret) internal virtual returns (Bn254.G2 memory) {
         if (secret > 1000) return G2.multiply(G2.generator(), secret);
         for (uint256 k = keysG2.length; k < secret; ++k) {
             keysG2.push(k == 0 ? G2.generator() : G2.add(keysG2[k - 1], G2.generator()));
