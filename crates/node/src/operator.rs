@@ -25,7 +25,8 @@ mod handle;
 mod intake;
 mod judge;
 mod metrics;
-mod records;
+pub(crate) mod records;
+mod restaking;
 
 pub use application::Pace;
 pub use finaliser::SignerError;
@@ -33,7 +34,12 @@ pub use handle::{Event, Events, OperatorHandle};
 pub use judge::{Judge, Reexecution, Task};
 pub use records::RecordsError;
 
-use crate::{config::Network, runtime::Runtime, wire::Wires};
+use crate::{
+    config::Network,
+    registry::{self, Registry},
+    runtime::{Runtime, now},
+    wire::Wires,
+};
 use application::{Application, Inner, Stalls, States};
 use commonware_runtime::Handle;
 use commonware_utils::{channel::mpsc, sync::Mutex};
@@ -41,12 +47,16 @@ use feed::Contradictions;
 use finaliser::Signer;
 use handle::Reporter;
 use hum_bls::{Certificate, SecretKey};
-use hum_consensus::{Archive, CommitteeError, PublicKey};
-use hum_ledger::State;
-use hum_types::Decode as _;
+use hum_consensus::{Archive, CommitteeError, Peers, PublicKey};
+use hum_ledger::{SeatedRoster, State};
+use hum_types::{Decode as _, Domain};
 use metrics::Metrics;
 use records::Records;
-use std::sync::{Arc, OnceLock};
+use restaking::{Restaking, Roll};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 /// What an operator is made of.
 pub struct Setup {
@@ -56,6 +66,8 @@ pub struct Setup {
     pub me: PublicKey,
     /// Its attestation key.
     pub key: SecretKey,
+    /// Our own L1 node; `None` where the network has no restaking contracts.
+    pub registry: Option<Arc<dyn Registry>>,
     /// Who judges blocks.
     pub judge: Arc<dyn Judge>,
     /// Prefix of its files on the runtime's storage.
@@ -76,8 +88,8 @@ impl std::fmt::Debug for Setup {
 /// Why an operator cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The network key has no seat.
-    #[error("own network key {0} is not an operator's in the network file")]
+    /// The network key is nobody's, and nobody else can ever join.
+    #[error("own network key {0} is not an operator's in the network file, which names no restaking contracts to join by")]
     NotAnOperator(PublicKey),
     /// The attestation key is another operator's.
     #[error("own attestation key is not the one that the network file lists for network key {0}")]
@@ -93,20 +105,26 @@ pub enum StartError {
     Records(#[from] RecordsError),
 }
 
-/// The committee as consensus wants it.
+/// The first committee as consensus wants it.
 pub fn consensus_committee(network: &Network) -> Result<hum_consensus::Committee, CommitteeError> {
-    hum_consensus::Committee::new(
-        network.domain.0.0,
-        network.operators.iter().map(|operator| operator.key.clone()),
-    )
+    seats_of(network.domain, &network.genesis.seated)
+}
+
+/// A committee as consensus wants it. L1 takes any 32 bytes for a network key: a seat whose key is none does not order.
+fn seats_of(domain: Domain, seated: &SeatedRoster) -> Result<hum_consensus::Committee, CommitteeError> {
+    let keys = seated.roster().entries.iter().filter_map(|entry| registry::network_key(entry.network_key));
+    let keys: BTreeSet<PublicKey> = keys.collect();
+    hum_consensus::Committee::new(domain.0.0, keys)
 }
 
 /// An operator that is ready to join the network.
 pub struct Prepared<E: Runtime> {
     context: E,
     setup: Setup,
+    roll: Roll,
     signer: Signer<E>,
     certificates: Records<E>,
+    handovers: Records<E>,
     contradictions: Contradictions<E>,
     application: Arc<Inner<E>>,
     blocks: mpsc::Receiver<blocks::Message>,
@@ -123,13 +141,12 @@ impl<E: Runtime> Prepared<E> {
     /// Open the disk and get everything ready. Starting again on the same storage and partition resumes.
     pub async fn new(context: E, setup: Setup) -> Result<Self, StartError> {
         let network = setup.network.clone();
-        let seat = network
-            .operators
-            .iter()
-            .find(|operator| operator.key == setup.me)
-            .ok_or_else(|| StartError::NotAnOperator(setup.me.clone()))?;
-        if seat.entry.bls_key != setup.key.public_key() {
-            return Err(StartError::Key(setup.me));
+        match network.operators.iter().find(|operator| operator.key == setup.me) {
+            Some(seat) if seat.entry.bls_key != setup.key.public_key() => {
+                return Err(StartError::Key(setup.me));
+            }
+            None if setup.registry.is_none() => return Err(StartError::NotAnOperator(setup.me)),
+            _ => {}
         }
         let genesis = State::genesis(&network.genesis);
         let handle = OperatorHandle::new(genesis.clone());
@@ -137,13 +154,16 @@ impl<E: Runtime> Prepared<E> {
 
         let partition = |name: &str| format!("{}-{name}", setup.partition);
         let signed = partition("signed");
-        let signer = Signer::open(context.child("signed"), signed, setup.key.clone(), seat.seat).await?;
+        let signer = Signer::open(context.child("signed"), signed, setup.key.clone()).await?;
         let (certificates, read) =
             Records::open(context.child("certificates"), partition("certificates")).await?;
-        for record in read {
+        let (handovers, closing) =
+            Records::open(context.child("handovers"), partition("handovers")).await?;
+        let all = read.into_iter().map(|record| (record, false));
+        for (record, handover) in all.chain(closing.into_iter().map(|record| (record, true))) {
             // A record that does not decode is one that was being written: it is had again from a peer.
             if let Ok(certificate) = Certificate::decode(&record) {
-                reporter.remember(Arc::new(certificate));
+                reporter.remember(Arc::new(certificate), handover);
             }
         }
 
@@ -153,11 +173,14 @@ impl<E: Runtime> Prepared<E> {
         let (blocks_mailbox, blocks) = blocks::channel();
         let (finaliser_mailbox, finalised) = finaliser::channel();
         let committee = consensus_committee(&network)?;
+        let restaking =
+            Restaking::new(context.child("restaking"), setup.registry.clone(), reporter.clone());
         let states = States::new(committee.genesis(), genesis);
         let application = Arc::new(Inner {
             clock: context.child("application"),
             network,
             committee,
+            restaking: Arc::new(restaking),
             pace: setup.pace,
             states: Arc::new(states),
             blocks: blocks_mailbox,
@@ -167,7 +190,19 @@ impl<E: Runtime> Prepared<E> {
             gossip: OnceLock::new(),
             last: Mutex::new(None),
         });
-        Ok(Self { context, setup, signer, certificates, contradictions, application, blocks, finalised })
+        let roll = Roll::new(&setup.network);
+        Ok(Self {
+            context,
+            setup,
+            roll,
+            signer,
+            certificates,
+            handovers,
+            contradictions,
+            application,
+            blocks,
+            finalised,
+        })
     }
 
     /// What consensus drives.
@@ -182,8 +217,12 @@ impl<E: Runtime> Prepared<E> {
         self.application.reporter.handle().clone()
     }
 
-    /// Start every part, now that consensus runs. `archive` and `wires` are what it gave back.
-    pub fn run(self, archive: Archive, wires: Wires) -> Operator {
+    /// Start every part, now that consensus runs. `archive`, `peers` and `wires` are what it gave back.
+    pub fn run(self, archive: Archive, peers: Peers, wires: Wires) -> Operator {
+        if let Err(error) = self.roll.connect(peers) {
+            let at = now(&self.context);
+            self.application.reporter.alarm(format!("not connected with every operator: {error}"), at);
+        }
         let handle = self.handle();
         let task = self.context.child("operator").spawn(move |context| async move {
             // Whichever part ends, the operator ends: it must not look alive with a part missing.
@@ -195,8 +234,18 @@ impl<E: Runtime> Prepared<E> {
     }
 
     fn start(self, context: &E, archive: Archive, wires: Wires) -> Vec<Handle<()>> {
-        let Self { context: _, setup, signer, certificates, contradictions, application, blocks, finalised } =
-            self;
+        let Self {
+            context: _,
+            setup,
+            roll,
+            signer,
+            certificates,
+            handovers,
+            contradictions,
+            application,
+            blocks,
+            finalised,
+        } = self;
         let Setup { network, me, judge, .. } = setup;
         let Wires { submit, gossip, fetch, feed } = wires;
         let (reporter, watched) = (application.reporter.clone(), network.clone());
@@ -210,7 +259,7 @@ impl<E: Runtime> Prepared<E> {
                 book: blocks::Book::new(&network),
                 judge,
                 mailbox: blocks,
-                fetch: fetch_mailbox,
+                fetch: fetch_mailbox.clone(),
                 intake: intake_mailbox,
                 reporter: reporter.clone(),
             }
@@ -228,7 +277,9 @@ impl<E: Runtime> Prepared<E> {
                 network: network.clone(),
                 me: me.clone(),
                 mailbox: fetch_wants,
+                roll: roll.clone(),
                 blocks: application.blocks.clone(),
+                aggregator: aggregator_mailbox.clone(),
                 reporter: reporter.clone(),
             }
             .start(fetch, archive.clone()),
@@ -237,7 +288,9 @@ impl<E: Runtime> Prepared<E> {
                 network,
                 me,
                 mailbox: headers,
+                roll: roll.clone(),
                 records: certificates,
+                handovers,
                 stalls: application.stalls.clone(),
                 reporter: reporter.clone(),
             }
@@ -249,9 +302,19 @@ impl<E: Runtime> Prepared<E> {
                 states: application.states.clone(),
                 blocks: application.blocks.clone(),
                 aggregator: aggregator_mailbox,
+                restaking: application.restaking.clone(),
+                roll: roll.clone(),
+                fetch: fetch_mailbox,
                 reporter: reporter.clone(),
             }
             .start(archive),
+            restaking::Actor {
+                context: context.child("restaking"),
+                restaking: application.restaking.clone(),
+                roll,
+                reporter: reporter.clone(),
+            }
+            .start(),
             feed::Actor { context: context.child("feed"), network: watched, contradictions, reporter }
                 .start(feed),
         ]

@@ -14,7 +14,7 @@
 
 mod actor;
 mod destination;
-mod follower;
+pub(crate) mod follower;
 mod view;
 
 pub use view::{DestinationView, RelayerHandle, RelayerView};

@@ -13,7 +13,7 @@ use hum_types::Height;
 
 /// Heights in one file.
 const SECTION: u64 = 16_384;
-/// Bytes of one record.
+/// Bytes of one record, where nothing else is said.
 const RECORD_BYTES_MAX: usize = 4096;
 
 /// Why records cannot be kept. The disk is at fault, and nothing that depends on them may be done any more.
@@ -33,10 +33,19 @@ pub(crate) struct Records<E: Runtime>(Option<Journal<E, Bytes>>);
 impl<E: Runtime> Records<E> {
     /// Open the file and read everything in it, oldest first.
     pub(crate) async fn open(context: E, partition: String) -> Result<(Self, Vec<Bytes>), RecordsError> {
+        Self::open_with(context, partition, RECORD_BYTES_MAX).await
+    }
+
+    /// The same, with records of up to so many bytes.
+    pub(crate) async fn open_with(
+        context: E,
+        partition: String,
+        record_bytes_max: usize,
+    ) -> Result<(Self, Vec<Bytes>), RecordsError> {
         let config = Config {
             partition,
             compression: None,
-            codec_config: RangeCfg::from(..=RECORD_BYTES_MAX),
+            codec_config: RangeCfg::from(..=record_bytes_max),
             page_cache: CacheRef::new(NZU16!(4096), NZUsize!(64)),
             write_buffer: NZUsize!(1 << 16),
         };

@@ -41,7 +41,7 @@ struct Asked {
 
 /// What came of a message.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// Nothing that the planner needs to know.
     Nothing,
     /// A newer height is certified.
@@ -54,7 +54,7 @@ pub(super) enum Heard {
 
 /// Whom to ask what. One question is open at a time.
 #[derive(Debug)]
-pub(super) struct Follower {
+pub(crate) struct Follower {
     operators: Vec<Operator>,
     follow: usize,
     answer_timeout_ms: u64,
@@ -71,7 +71,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn new(
+    pub(crate) fn new(
         operators: Vec<PublicKey>,
         follow: usize,
         answer_timeout_ms: u64,
@@ -94,12 +94,12 @@ impl Follower {
     }
 
     /// Whether to listen to this peer.
-    pub(super) fn listens_to(&self, peer: &PublicKey, now_ms: u64) -> bool {
+    pub(crate) fn listens_to(&self, peer: &PublicKey, now_ms: u64) -> bool {
         self.operators.iter().any(|operator| operator.key == *peer && operator.muted_until_ms <= now_ms)
     }
 
     /// Operators whose news should be asked for again now.
-    pub(super) fn follow(&mut self, now_ms: u64) -> Vec<PublicKey> {
+    pub(crate) fn follow(&mut self, now_ms: u64) -> Vec<PublicKey> {
         let first = self.turn.min(self.operators.len());
         let (before, from) = self.operators.split_at_mut(first);
         let followed = from.iter_mut().chain(before).filter(|operator| operator.muted_until_ms <= now_ms);
@@ -112,14 +112,14 @@ impl Follower {
     }
 
     /// News came from this operator, whatever they are.
-    pub(super) fn news_from(&mut self, peer: &PublicKey, now_ms: u64) {
+    pub(crate) fn news_from(&mut self, peer: &PublicKey, now_ms: u64) {
         for operator in self.operators.iter_mut().filter(|operator| operator.key == *peer) {
             operator.news_ms = now_ms;
         }
     }
 
     /// The next question, and to whom.
-    pub(super) fn ask(&mut self, chain: &CertifiedChain, now_ms: u64) -> Option<(PublicKey, u64, Question)> {
+    pub(crate) fn ask(&mut self, chain: &CertifiedChain, now_ms: u64) -> Option<(PublicKey, u64, Question)> {
         if self.asked.as_ref().is_some_and(|asked| asked.until_ms > now_ms) {
             return None;
         }
@@ -157,7 +157,7 @@ impl Follower {
     }
 
     /// An answer came.
-    pub(super) fn hear(
+    pub(crate) fn hear(
         &mut self,
         from: &PublicKey,
         id: u64,
@@ -208,7 +208,7 @@ impl Follower {
     }
 
     /// What an offer means for the operator that made it.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         &mut self,
         from: &PublicKey,
         result: Result<Offered, OfferError>,
@@ -232,7 +232,7 @@ impl Follower {
     }
 
     /// Do not listen to this operator for a while.
-    pub(super) fn mute(&mut self, peer: &PublicKey, now_ms: u64) {
+    pub(crate) fn mute(&mut self, peer: &PublicKey, now_ms: u64) {
         for operator in self.operators.iter_mut().filter(|operator| operator.key == *peer) {
             operator.muted_until_ms = now_ms.saturating_add(MUTED_MS);
         }

@@ -1,0 +1,533 @@
+//! The watcher's one loop: it alone owns the certified chain, the detector, the docket and the file of evidence.
+
+use super::{
+    WatcherError, WatcherParts, WatcherSettings,
+    court::{Filed, L1, Settled},
+    detector::{Detector, Finding},
+    docket::{Defendant, Docket, EvidenceNumber, Verdict},
+    evidence::FaultEvidence,
+    snapshots::{Keys, Looked, Timing},
+    spend::Spend,
+    store::{Held, Store},
+    tables::{Judged, TableBook},
+    view::Shared,
+};
+use crate::{
+    relayer::follower::{Follower, Heard},
+    runtime::{Runtime, now},
+    wire::{FeedEvent, FeedRequest, FetchMessage},
+};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use hum_chain::ReadError;
+use hum_consensus::{PublicKey, Recipients, Wire};
+use hum_ledger::SeatedRoster;
+use hum_relay::CertifiedChain;
+use hum_types::{
+    BlockRef, Change, Checkpoint, Decode as _, Domain, Encode as _, Epoch, Evidence, HeadClaim, Header,
+    Height, SignedClaim, TimeMs,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// The longest time between two looks at the clock.
+const TICK_MS: u64 = 100;
+/// How often L1's final state is asked about what was punished, and the account's balance is read.
+const SETTLE_EVERY_MS: u64 = 5_000;
+
+/// Work on L1 that came to an end.
+enum Done {
+    Filed { number: EvidenceNumber, reserved_wei: u128, filed: Filed },
+    Snapshot { reserved_wei: u128, looked: Looked },
+    Table(Header, Result<Judged, ReadError>),
+    Settled { number: EvidenceNumber, result: Result<Settled, ReadError> },
+    Balance(Result<alloy_primitives::U256, ReadError>),
+}
+
+pub(super) struct Actor<E: Runtime> {
+    domain: Domain,
+    l1: Option<L1>,
+    fetch: Wire,
+    feed: Wire,
+    follower: Follower,
+    chain: CertifiedChain,
+    detector: Detector,
+    rosters: BTreeMap<Epoch, (Arc<SeatedRoster>, Height)>,
+    docket: Docket,
+    store: Store<E>,
+    tables: TableBook,
+    spend: Spend,
+    snapshots: Option<Timing>,
+    snapshot_out: bool,
+    keys: Keys,
+    settling: Timing,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    shared: Shared,
+    now: TimeMs,
+}
+
+impl<E: Runtime> Actor<E> {
+    pub(super) fn new(
+        settings: WatcherSettings,
+        parts: WatcherParts,
+        store: Store<E>,
+        held: Held,
+        shared: Shared,
+        now: TimeMs,
+    ) -> Self {
+        let genesis = settings.genesis;
+        let sequencers = genesis
+            .rollups
+            .iter()
+            .map(|rollup| (rollup.chain_id, (rollup.registration, rollup.sequencer)))
+            .collect();
+        let follow = settings.operators.len();
+        let mut actor = Self {
+            domain: genesis.domain,
+            l1: parts.l1,
+            fetch: parts.fetch,
+            feed: parts.feed,
+            follower: Follower::new(
+                settings.operators,
+                follow,
+                settings.answer_timeout_ms,
+                settings.quiet_ms,
+            ),
+            // Nobody's messages are kept: nothing is delivered from here.
+            chain: CertifiedChain::new(&genesis, genesis.seated.committee().table().clone(), BTreeSet::new()),
+            detector: Detector::new(genesis.domain, held.committees, sequencers),
+            rosters: BTreeMap::new(),
+            docket: Docket::default(),
+            store,
+            tables: TableBook::default(),
+            spend: Spend::new(settings.spend_cap_wei),
+            snapshots: settings.snapshots_every_ms.map(Timing::every),
+            snapshot_out: false,
+            keys: Keys::new(),
+            settling: Timing::every(SETTLE_EVERY_MS),
+            work: FuturesUnordered::new(),
+            shared,
+            now,
+        };
+        actor.learn_committees();
+        for (number, at, evidence) in held.found {
+            actor.detector.remember(&evidence);
+            actor.docket.restore(number, evidence, actor.detector.committees(), at);
+        }
+        for (number, defendant, tx_hash) in held.punished {
+            actor.docket.settle(number, defendant, tx_hash);
+        }
+        actor.shared.cases(actor.docket.view());
+        actor
+    }
+
+    /// Work until the network fails.
+    pub(super) async fn run(mut self, context: E) -> WatcherError {
+        loop {
+            self.now = self.now.max(now(&context));
+            self.ask();
+            self.act();
+            let sleep = context.sleep(Duration::from_millis(TICK_MS)).fuse();
+            futures::pin_mut!(sleep);
+            futures::select_biased! {
+                message = self.feed.receiver.recv().fuse() => {
+                    self.now = self.now.max(now(&context));
+                    let Some((from, bytes)) = message else { return WatcherError::NetworkClosed };
+                    self.news(&from, &bytes).await;
+                }
+                message = self.fetch.receiver.recv().fuse() => {
+                    self.now = self.now.max(now(&context));
+                    let Some((from, bytes)) = message else { return WatcherError::NetworkClosed };
+                    self.answer(&from, &bytes).await;
+                }
+                done = self.work.select_next_some() => {
+                    self.now = self.now.max(now(&context));
+                    self.done(done).await;
+                }
+                () = sleep => {}
+            }
+        }
+    }
+
+    /// What is said to operators by the clock.
+    fn ask(&mut self) {
+        let follow = self.follower.follow(self.now.0);
+        if !follow.is_empty() {
+            self.feed.sender.send(Recipients::Some(follow), FeedRequest::Watch.encode().into(), true);
+        }
+        if let Some((operator, id, question)) = self.follower.ask(&self.chain, self.now.0) {
+            let message = FetchMessage::Ask { id, question };
+            self.fetch.sender.send(Recipients::One(operator), message.encode().into(), true);
+        }
+    }
+
+    /// Start what is due on L1.
+    fn act(&mut self) {
+        let Some(l1) = self.l1.clone() else { return };
+        while let Some(filing) = self.docket.next(self.now) {
+            let reserved_wei = self.spend.reserve(self.now);
+            let (l1, committees, domain) = (l1.clone(), self.detector.committees().clone(), self.domain);
+            let number = filing.number;
+            let work = l1.file(filing, committees, domain, reserved_wei);
+            self.work.push(work.map(move |filed| Done::Filed { number, reserved_wei, filed }).boxed());
+            self.shared.waits_for(self.now, "L1 to judge evidence");
+        }
+        if let Some(check) = self.tables.next(self.now) {
+            let header = check.header;
+            let work = l1.clone().due_table(check);
+            self.work.push(work.map(move |result| Done::Table(header, result)).boxed());
+        }
+        if !self.snapshot_out && self.snapshots.as_mut().is_some_and(|timing| timing.is_due(self.now)) {
+            self.snapshot_out = true;
+            let reserved_wei = self.spend.reserve(self.now);
+            let work = l1.clone().snapshot(self.domain, std::mem::take(&mut self.keys), reserved_wei);
+            self.work.push(work.map(move |looked| Done::Snapshot { reserved_wei, looked }).boxed());
+        }
+        if self.settling.is_due(self.now) {
+            for filing in self.docket.unsettled() {
+                let (l1, number) = (l1.clone(), filing.number);
+                let work = async move {
+                    let result = l1.settled(&filing).await;
+                    Done::Settled { number, result }
+                };
+                self.work.push(work.boxed());
+            }
+            self.work.push(async move { Done::Balance(l1.balance().await) }.boxed());
+        }
+    }
+
+    async fn news(&mut self, from: &PublicKey, bytes: &[u8]) {
+        if !self.follower.listens_to(from, self.now.0) {
+            return;
+        }
+        let event = match FeedEvent::decode(bytes) {
+            Ok(event) => event,
+            Err(error) => {
+                self.follower.mute(from, self.now.0);
+                self.shared.alarm(self.now, &format!("operator {from} sent unreadable news: {error}"));
+                return;
+            }
+        };
+        self.follower.news_from(from, self.now.0);
+        let offered = match event {
+            FeedEvent::Attested(attestations) => {
+                self.shared.attested(attestations.len());
+                for attestation in attestations {
+                    let findings = self.detector.attestation(attestation);
+                    self.found(Some(from), findings).await;
+                }
+                return;
+            }
+            FeedEvent::Claimed(claims) => {
+                for claim in claims {
+                    let findings = self.detector.claim(claim);
+                    self.found(Some(from), findings).await;
+                }
+                return;
+            }
+            FeedEvent::Finalised(checkpoint) => {
+                self.read(&checkpoint).await;
+                self.chain.offer(checkpoint)
+            }
+            FeedEvent::Certified(certificate) => {
+                let findings = self.detector.certificate(&certificate);
+                self.found(Some(from), findings).await;
+                self.chain.certify(certificate)
+            }
+        };
+        let heard = self.follower.judge(from, offered, self.now.0);
+        self.heard(from, vec![heard]).await;
+    }
+
+    async fn answer(&mut self, from: &PublicKey, bytes: &[u8]) {
+        if !self.follower.listens_to(from, self.now.0) {
+            return;
+        }
+        match FetchMessage::decode(bytes) {
+            Ok(FetchMessage::Tell { id, answer }) => {
+                match &answer {
+                    crate::wire::Answer::Checkpoints(checkpoints) => {
+                        for checkpoint in checkpoints {
+                            self.read(checkpoint).await;
+                        }
+                    }
+                    crate::wire::Answer::Certificate(Some(certificate)) => {
+                        let findings = self.detector.certificate(certificate);
+                        self.found(Some(from), findings).await;
+                    }
+                    _ => {}
+                }
+                let heard = self.follower.hear(from, id, answer, &mut self.chain, self.now.0);
+                self.heard(from, heard).await;
+            }
+            // Nobody has reason to ask a watcher.
+            Ok(FetchMessage::Ask { .. }) => {}
+            Err(error) => {
+                self.follower.mute(from, self.now.0);
+                self.shared.alarm(self.now, &format!("operator {from} sent an unreadable answer: {error}"));
+            }
+        }
+    }
+
+    /// Look at a checkpoint that is not believed yet: at its header, and at what sequencers signed in it.
+    async fn read(&mut self, checkpoint: &Checkpoint) {
+        if checkpoint.header.domain != self.domain {
+            return;
+        }
+        let findings = self.detector.header(&checkpoint.header);
+        self.found(None, findings).await;
+        for claim in claims_in(checkpoint, &self.chain) {
+            // What does not hold is no sequencer's fault, and the ledger will refuse the checkpoint.
+            let findings = self.detector.claim(claim);
+            let findings = findings.into_iter().filter(|finding| *finding != Finding::Forged).collect();
+            self.found(None, findings).await;
+        }
+    }
+
+    async fn heard(&mut self, from: &PublicKey, heard: Vec<Heard>) {
+        let mut advanced = false;
+        for heard in heard {
+            match heard {
+                Heard::Nothing => {}
+                Heard::Advanced => advanced = true,
+                Heard::Lie(error) => {
+                    let what = format!("operator {from} sent what cannot be true: {error}");
+                    self.shared.alarm(self.now, &what);
+                }
+                Heard::CommitteeLied(error) => {
+                    self.shared.alarm(self.now, &format!("the committee certified a lie: {error}"));
+                }
+            }
+        }
+        if advanced {
+            self.advanced().await;
+        }
+    }
+
+    /// A newer height is certified and replayed.
+    async fn advanced(&mut self) {
+        let findings = self.learn_committees();
+        self.found(None, findings).await;
+        let newest = *self.chain.header();
+        let mut height = self.tables.replayed();
+        while height < newest.height {
+            height = Height(height.0 + 1);
+            let archive = self.chain.archive();
+            let Ok(state) = archive.state_at(height) else { continue };
+            let header = *state.header();
+            let closing = state.terms().is_closing(height);
+            let present = archive
+                .epoch(header.epoch)
+                .map(|epoch| epoch.seated.committee().table().hash())
+                .unwrap_or_default();
+            self.tables.finalised(header, closing, present);
+            let findings = self.detector.finalised(&header);
+            self.found(None, findings).await;
+        }
+        self.shared.certified(newest.height, self.chain.archive().newest().epoch());
+        if self.docket.is_idle() {
+            self.shared.waits_for(self.now, "the next certificate");
+        }
+    }
+
+    fn learn_committees(&mut self) -> Vec<Finding> {
+        let known: Vec<_> = self
+            .chain
+            .archive()
+            .epochs()
+            .filter(|record| !self.rosters.contains_key(&record.seated.epoch()))
+            .cloned()
+            .collect();
+        let mut findings = Vec::new();
+        for record in known {
+            self.rosters.insert(record.seated.epoch(), (record.seated.clone(), record.first));
+            findings.extend(self.detector.committee(record.seated.committee().clone(), record.first));
+        }
+        findings
+    }
+
+    async fn found(&mut self, from: Option<&PublicKey>, findings: Vec<Finding>) {
+        for finding in findings {
+            match finding {
+                Finding::Forged => {
+                    self.shared.forged();
+                    if let Some(from) = from {
+                        self.follower.mute(from, self.now.0);
+                        let what = format!("operator {from} passed on what nobody signed");
+                        self.shared.alarm(self.now, &what);
+                    }
+                }
+                Finding::Wrong { operator, seat, epoch, height, header_hash } => {
+                    self.shared.wrong(operator);
+                    let what = format!(
+                        "operator {operator} (seat {seat} of epoch {epoch}) attested {header_hash} at height {height}, which was not finalised"
+                    );
+                    self.shared.alarm(self.now, &what);
+                }
+                Finding::Evidence(evidence) => self.keep(evidence).await,
+            }
+        }
+    }
+
+    /// Write evidence down, then open its cases.
+    async fn keep(&mut self, evidence: FaultEvidence) {
+        let (fault, position) = (evidence.fault(), evidence.position());
+        let committees = self.detector.committees();
+        let Some(number) = self.docket.open(evidence.clone(), committees, self.now) else {
+            self.shared
+                .alarm(self.now, "there is more evidence than a watcher keeps; the newest was dropped");
+            return;
+        };
+        let rosters = self.rosters.values().cloned();
+        if let Err(error) = self.store.found(number, self.now, &evidence, rosters).await {
+            // It is still worth taking to L1: with no disk this is the only chance.
+            self.shared.alarm(self.now, &format!("evidence cannot be kept on disk: {error}"));
+        }
+        self.shared.did(self.now, format!("found evidence {}: {fault} at {position}", number.0));
+        self.shared.alarm(self.now, &format!("evidence {}: {fault} at {position}", number.0));
+        self.shared.cases(self.docket.view());
+    }
+
+    async fn done(&mut self, done: Done) {
+        match done {
+            Done::Filed { number, reserved_wei, filed } => {
+                self.spend.settle(reserved_wei, filed.spent_wei);
+                for (defendant, verdict) in filed.verdicts {
+                    self.told(number, &defendant, &verdict);
+                    self.docket.conclude(number, defendant, verdict, self.now);
+                }
+                self.shared.spent(self.spend.total_wei());
+                self.shared.cases(self.docket.view());
+            }
+            Done::Snapshot { reserved_wei, looked } => {
+                self.snapshot_out = false;
+                self.spend.settle(reserved_wei, looked.spent_wei);
+                self.keys = looked.keys;
+                match looked.outcome {
+                    Ok(None) => {}
+                    Ok(Some(tx_hash)) => {
+                        self.shared.snapshot();
+                        self.shared.did(self.now, format!("took a snapshot in transaction {tx_hash}"));
+                    }
+                    // Another watcher may have been faster.
+                    Err(error) => self.shared.trouble(Some(format!("snapshot not taken: {error}"))),
+                }
+                self.shared.spent(self.spend.total_wei());
+            }
+            Done::Table(header, Ok(judged)) => self.table_judged(header, judged).await,
+            Done::Table(header, Err(error)) => {
+                self.shared.trouble(Some(format!("table at height {}: {error}", header.height)));
+                self.tables.again(header.height, self.now);
+            }
+            Done::Settled { number, result: Ok(settled) } => {
+                for defendant in settled.last {
+                    let Some(tx_hash) = self.docket.settled(number, defendant) else { continue };
+                    if let Err(error) = self.store.punished(number, defendant, tx_hash).await {
+                        self.shared.alarm(self.now, &format!("evidence cannot be kept on disk: {error}"));
+                    }
+                }
+                for defendant in settled.gone {
+                    self.docket.reopen(number, defendant, self.now);
+                }
+                self.shared.cases(self.docket.view());
+            }
+            Done::Settled { result: Err(error), .. } | Done::Balance(Err(error)) => {
+                self.shared.trouble(Some(format!("L1 cannot be read: {error}")));
+            }
+            Done::Balance(Ok(balance)) => self.shared.balance(&balance),
+        }
+    }
+
+    fn told(&self, number: EvidenceNumber, defendant: &Defendant, verdict: &Verdict) {
+        let who = match defendant {
+            Defendant::Operator(operator) => format!("operator {operator}"),
+            Defendant::Sequencer(registration) => format!("the sequencer of {registration}"),
+        };
+        match verdict {
+            Verdict::Punished(Some(tx_hash)) => {
+                let what = format!("{who} was punished for evidence {} in {tx_hash}", number.0);
+                tracing::info!(%what, "punished");
+                self.shared.did(self.now, what);
+            }
+            Verdict::Punished(None) => {
+                self.shared.did(self.now, format!("{who} had been punished before evidence {}", number.0));
+            }
+            Verdict::Refused(why) => {
+                let what = format!("L1 refuses evidence {} against {who}: {why}", number.0);
+                self.shared.alarm(self.now, &what);
+            }
+            Verdict::Failed(why) => {
+                let what = format!("evidence {} against {who} not submitted: {why}", number.0);
+                self.shared.alarm(self.now, &what);
+                self.shared.trouble(Some(why.clone()));
+            }
+            Verdict::NoJudge => {
+                let what = format!("no contract judges evidence {} against {who}", number.0);
+                self.shared.alarm(self.now, &what);
+            }
+        }
+    }
+
+    async fn table_judged(&mut self, header: Header, judged: Judged) {
+        let height = header.height;
+        match judged {
+            Judged::Good => {}
+            Judged::NotYet => return self.tables.again(height, self.now),
+            Judged::OtherOrigin { found } => {
+                let what = format!(
+                    "checkpoint {height} names L1 block {} as {}, L1 has {found}",
+                    header.l1_origin.number, header.l1_origin.hash
+                );
+                self.shared.alarm(self.now, &what);
+            }
+            Judged::Omitted { due } => {
+                let what = format!("checkpoint {height} should announce table {} and does not", due.hash);
+                self.shared.alarm(self.now, &what);
+            }
+            Judged::False { due } => {
+                let what = format!(
+                    "checkpoint {height} announces table {}, L1 had {}",
+                    header.next_table_hash, due.hash
+                );
+                self.shared.alarm(self.now, &what);
+                let findings = self.detector.false_table(&header, due);
+                self.found(None, findings).await;
+            }
+        }
+        self.tables.done(height);
+    }
+}
+
+/// Claims that a checkpoint's body holds: those behind its advances, and those in evidence.
+fn claims_in(checkpoint: &Checkpoint, chain: &CertifiedChain) -> Vec<SignedClaim> {
+    let mut claims = Vec::new();
+    let mut opened = BTreeMap::new();
+    for change in &checkpoint.body.changes {
+        match change {
+            Change::Quarantine { evidence: Evidence::Equivocation { one, other } } => {
+                claims.extend([*one, *other]);
+            }
+            Change::Retract { retraction } => {
+                opened.insert(retraction.retraction.chain_id, retraction.retraction.generation);
+            }
+            _ => {}
+        }
+    }
+    for advance in &checkpoint.body.advances {
+        let Some(rollup) = chain.archive().newest().rollup(advance.chain_id) else { continue };
+        let generation = opened.get(&advance.chain_id).copied().unwrap_or_else(|| rollup.generation());
+        let (chain_id, registration) = (advance.chain_id, rollup.params().registration);
+        claims.extend(advance.blocks.iter().map(|advanced| SignedClaim {
+            claim: HeadClaim {
+                chain_id,
+                registration,
+                generation,
+                block: BlockRef { number: advanced.block.number, hash: advanced.block.hash },
+            },
+            signature: advanced.signature,
+        }));
+    }
+    claims
+}

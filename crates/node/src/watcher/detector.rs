@@ -1,0 +1,504 @@
+//! What contradicts what. Pure: everything that is heard goes in, evidence comes out.
+//!
+//! A signature is checked when something depends on it: when its statement contradicts another one, or what was
+//! finalised. So what all honest operators say costs a comparison, and what nobody signed accuses nobody.
+//!
+//! ```text
+//! attestation, certificate ─▶ by height, by operator ─(another header of that height)─▶ check both ─▶ evidence
+//! finalised header ─────────▶                        ─(another header than this)─────▶ check ──────▶ wrong
+//! claim ────────────────────▶ by rollup, generation, number ─(another block)─────────────────────▶ evidence
+//! ```
+
+use super::{
+    committees::Committees,
+    evidence::{DueTable, Fault, FaultEvidence, Statement},
+};
+use hum_bls::{Attestation, Certificate, Committee, PossessedKey, Seat};
+use hum_types::{
+    Address, B256, ChainId, Domain, Epoch, Generation, Header, Height, RegistrationId, SignedClaim,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+/// Heights below the highest certified one that are remembered.
+const BELOW: u64 = 16_384;
+/// Heights above it whose attestations are looked at: nobody honest is farther ahead.
+const ABOVE: u64 = 1_024;
+/// Attestations that are held at all; the lowest heights lose theirs first, their certificates stay.
+const SINGLES_MAX: usize = 262_144;
+/// Headers, certificates and attestations of one operator that are held for one height.
+const PER_HEIGHT_MAX: usize = 4;
+/// Attestations of epochs whose committee is not known yet.
+const WAITING_MAX: usize = 4_096;
+/// Block numbers of one rollup whose claims are held.
+const CLAIMS_MAX: usize = 65_536;
+/// Offences of one kind that are kept of one operator: the first takes all that it has.
+const OFFENCES_MAX: usize = 4;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// Somebody can be punished.
+    Evidence(FaultEvidence),
+    /// An operator attested what was not finalised. By itself that proves a lie to people, not to L1.
+    Wrong {
+        /// The operator.
+        operator: Address,
+        /// Its seat.
+        seat: Seat,
+        /// In which committee.
+        epoch: Epoch,
+        /// For which height.
+        height: Height,
+        /// What it signed.
+        header_hash: B256,
+    },
+    /// Whoever passed it on passed on what nobody signed.
+    Forged,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Single {
+    attestation: Attestation,
+    checked: bool,
+}
+
+/// What was heard of one height.
+#[derive(Debug, Default)]
+struct Seen {
+    finalised: Option<B256>,
+    /// A header that L1 contradicts, and the table that it should announce.
+    false_table: Option<(Header, DueTable)>,
+    headers: BTreeMap<B256, Header>,
+    /// By operator, one for each header and epoch.
+    singles: BTreeMap<Address, Vec<Single>>,
+    /// Checked; one for each header, with the most signers seen.
+    certificates: Vec<Certificate>,
+    /// Operators and headers that were counted as wrong.
+    wrong: BTreeSet<(Address, B256)>,
+}
+
+/// Everything heard, bounded.
+#[derive(Debug)]
+pub struct Detector {
+    domain: Domain,
+    committees: Committees,
+    sequencers: BTreeMap<ChainId, (RegistrationId, Address)>,
+    heights: BTreeMap<Height, Seen>,
+    singles: usize,
+    /// The highest height that a checked certificate is for.
+    certified: Height,
+    waiting: VecDeque<Attestation>,
+    claims: BTreeMap<ChainId, BTreeMap<(Generation, u64), Vec<SignedClaim>>>,
+    /// Offences for which evidence that L1 can read was found.
+    found: BTreeMap<(Fault, Address), BTreeSet<Height>>,
+    /// Offences for which only a header is missing.
+    incomplete: BTreeSet<(Address, Height)>,
+    accused_sequencers: BTreeSet<(RegistrationId, Generation)>,
+}
+
+impl Detector {
+    /// Nothing was heard yet. `committees` holds at least the first one; `sequencers` are the members'.
+    #[must_use]
+    pub fn new(
+        domain: Domain,
+        committees: Committees,
+        sequencers: BTreeMap<ChainId, (RegistrationId, Address)>,
+    ) -> Self {
+        Self {
+            domain,
+            committees,
+            sequencers,
+            heights: BTreeMap::new(),
+            singles: 0,
+            certified: Height(0),
+            waiting: VecDeque::new(),
+            claims: BTreeMap::new(),
+            found: BTreeMap::new(),
+            incomplete: BTreeSet::new(),
+            accused_sequencers: BTreeSet::new(),
+        }
+    }
+
+    /// Committees known so far.
+    #[must_use]
+    pub const fn committees(&self) -> &Committees {
+        &self.committees
+    }
+
+    /// The sequencer of a member.
+    #[must_use]
+    pub fn sequencer(&self, chain_id: ChainId) -> Option<(RegistrationId, Address)> {
+        self.sequencers.get(&chain_id).copied()
+    }
+
+    /// Evidence that was found before a restart: it is not found again.
+    pub fn remember(&mut self, evidence: &FaultEvidence) {
+        if let FaultEvidence::DoubleClaim { one, .. } = evidence {
+            self.accused_sequencers.insert((one.claim.registration, one.claim.generation));
+        }
+        if evidence.is_whole() {
+            for accused in evidence.accused(&self.committees) {
+                self.note(evidence.fault(), accused.operator, Height(evidence.position()));
+            }
+        }
+    }
+
+    /// The committee in force from height `first` on. Attestations that waited for it are looked at now.
+    pub fn committee(&mut self, committee: Arc<Committee>, first: Height) -> Vec<Finding> {
+        self.committees.insert(committee, first);
+        let waiting = std::mem::take(&mut self.waiting);
+        let findings = waiting.into_iter().flat_map(|attestation| self.attestation(attestation));
+        // Nobody can be blamed any more for what was forged.
+        findings.filter(|finding| *finding != Finding::Forged).collect()
+    }
+
+    /// An attestation, from anyone.
+    pub fn attestation(&mut self, attestation: Attestation) -> Vec<Finding> {
+        let Attestation { epoch, height, header_hash, seat, .. } = attestation;
+        let Some(committee) = self.committees.get(epoch).cloned() else {
+            let newest = self.committees.newest().map(|committee| committee.table().epoch());
+            if newest.is_none_or(|newest| epoch > newest) {
+                self.waiting.push_back(attestation);
+                if self.waiting.len() > WAITING_MAX {
+                    self.waiting.pop_front();
+                }
+            }
+            return Vec::new();
+        };
+        let Some(operator) = member(&committee, seat).map(PossessedKey::operator) else {
+            return vec![Finding::Forged];
+        };
+        if height.0.saturating_add(BELOW) < self.certified.0
+            || height.0 > self.certified.0.saturating_add(ABOVE)
+        {
+            return Vec::new();
+        }
+        let covered = self.committees.covers(epoch, height);
+        let seen = self.heights.entry(height).or_default();
+        let held = seen.singles.entry(operator).or_default();
+        if held.iter().any(|single| single.attestation == attestation) {
+            return Vec::new();
+        }
+        let said = (epoch, header_hash);
+        let alone = !held.is_empty()
+            || !covered
+            || seen.finalised.is_some_and(|finalised| finalised != header_hash)
+            || seen.certificates.iter().any(|certificate| certificate.header_hash != header_hash);
+        if alone && attestation.verify(&committee, self.domain).is_err() {
+            return vec![Finding::Forged];
+        }
+        let single = Single { attestation, checked: alone };
+        let said_before =
+            |single: &Single| (single.attestation.epoch, single.attestation.header_hash) == said;
+        if let Some(before) = held.iter_mut().find(|single| said_before(single)) {
+            // There is one true signature on each statement, and this is it.
+            *before = single;
+        } else if held.len() < PER_HEIGHT_MAX {
+            held.push(single);
+            self.singles += 1;
+        }
+        let mut findings = Vec::new();
+        if alone {
+            if !covered && seen.finalised.is_none_or(|finalised| finalised == header_hash) {
+                findings.extend(seen.count_wrong(operator, seat, epoch, height, header_hash));
+            }
+            findings.extend(self.compare(height, operator));
+        }
+        self.forget();
+        findings
+    }
+
+    /// A certificate, from anyone.
+    pub fn certificate(&mut self, certificate: &Certificate) -> Vec<Finding> {
+        let Certificate { epoch, height, header_hash, .. } = *certificate;
+        let Some(committee) = self.committees.get(epoch).cloned() else { return Vec::new() };
+        if height.0.saturating_add(BELOW) < self.certified.0 {
+            return Vec::new();
+        }
+        if let Some(seen) = self.heights.get(&height)
+            && let Some(held) = seen.certificates.iter().find(|held| held.header_hash == header_hash)
+            && held.signers.count() >= certificate.signers.count()
+        {
+            return Vec::new();
+        }
+        if certificate.clone().verify(committee.table(), self.domain).is_err() {
+            return vec![Finding::Forged];
+        }
+        self.certified = self.certified.max(height);
+        let seen = self.heights.entry(height).or_default();
+        if let Some(held) = seen.certificates.iter_mut().find(|held| held.header_hash == header_hash) {
+            *held = certificate.clone();
+        } else if seen.certificates.len() < PER_HEIGHT_MAX {
+            seen.certificates.push(certificate.clone());
+        }
+        let signers: Vec<Address> = certificate
+            .signers
+            .present()
+            .filter_map(|seat| member(&committee, seat).map(PossessedKey::operator))
+            .collect();
+        let findings = signers.into_iter().flat_map(|operator| self.compare(height, operator)).collect();
+        self.forget();
+        findings
+    }
+
+    /// A header that somebody sent; it may be what a certificate is about.
+    pub fn header(&mut self, header: &Header) -> Vec<Finding> {
+        let (height, hash) = (header.height, header.hash());
+        if height.0.saturating_add(BELOW) < self.certified.0
+            || height.0 > self.certified.0.saturating_add(ABOVE)
+        {
+            return Vec::new();
+        }
+        let seen = self.heights.entry(height).or_default();
+        let named = seen.certificates.iter().any(|certificate| certificate.header_hash == hash);
+        if !named && seen.headers.len() >= PER_HEIGHT_MAX {
+            return Vec::new();
+        }
+        seen.headers.insert(hash, *header);
+        let missing: Vec<Address> =
+            self.incomplete.iter().filter(|(_, at)| *at == height).map(|(operator, _)| *operator).collect();
+        missing.into_iter().flat_map(|operator| self.compare(height, operator)).collect()
+    }
+
+    /// A header that is certified, by itself or by one above it, and replayed.
+    pub fn finalised(&mut self, header: &Header) -> Vec<Finding> {
+        let height = header.height;
+        let mut findings = self.header(header);
+        if height.0.saturating_add(BELOW) < self.certified.0 {
+            return findings;
+        }
+        let seen = self.heights.entry(height).or_default();
+        let hash = header.hash();
+        seen.finalised = Some(hash);
+        seen.headers.insert(hash, *header);
+        let differs = |single: &Single| single.attestation.header_hash != hash;
+        let mut suspects: BTreeSet<Address> = seen
+            .singles
+            .iter()
+            .filter(|(_, held)| held.iter().any(differs))
+            .map(|(operator, _)| *operator)
+            .collect();
+        for certificate in seen.certificates.iter().filter(|certificate| certificate.header_hash != hash) {
+            let Some(committee) = self.committees.get(certificate.epoch) else { continue };
+            let signers = certificate.signers.present().filter_map(|seat| member(committee, seat));
+            suspects.extend(signers.map(PossessedKey::operator));
+        }
+        findings.extend(suspects.into_iter().flat_map(|operator| self.compare(height, operator)));
+        findings
+    }
+
+    /// A finalised closing header announces another table than L1 had at its origin.
+    pub fn false_table(&mut self, header: &Header, expected: DueTable) -> Vec<Finding> {
+        let seen = self.heights.entry(header.height).or_default();
+        seen.false_table = Some((*header, expected));
+        let hash = header.hash();
+        let mut signers: BTreeSet<Address> = BTreeSet::new();
+        for certificate in seen.certificates.iter().filter(|certificate| certificate.header_hash == hash) {
+            let Some(committee) = self.committees.get(certificate.epoch) else { continue };
+            let present = certificate.signers.present().filter_map(|seat| member(committee, seat));
+            signers.extend(present.map(PossessedKey::operator));
+        }
+        signers.extend(seen.singles.keys());
+        signers.into_iter().flat_map(|operator| self.compare(header.height, operator)).collect()
+    }
+
+    /// A claim, from anyone.
+    pub fn claim(&mut self, signed: SignedClaim) -> Vec<Finding> {
+        let claim = signed.claim;
+        let Some((registration, sequencer)) = self.sequencer(claim.chain_id) else { return Vec::new() };
+        if claim.registration != registration {
+            return Vec::new();
+        }
+        let claims = self.claims.entry(claim.chain_id).or_default();
+        let place = (claim.generation, claim.block.number);
+        let known = |held: &SignedClaim| held.claim.block.hash == claim.block.hash;
+        if claims.get(&place).is_some_and(|held| held.iter().any(known)) {
+            return Vec::new();
+        }
+        if signed.authenticate(self.domain, sequencer).is_err() {
+            return vec![Finding::Forged];
+        }
+        let held = claims.entry(place).or_default();
+        let before = held.first().copied();
+        if held.len() < PER_HEIGHT_MAX {
+            held.push(signed);
+        }
+        while claims.len() > CLAIMS_MAX {
+            claims.pop_first();
+        }
+        match before {
+            Some(one) if self.accused_sequencers.insert((registration, claim.generation)) => {
+                vec![Finding::Evidence(FaultEvidence::DoubleClaim { one, other: signed })]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A claim that is known for a block.
+    #[must_use]
+    pub fn claim_for(
+        &self,
+        chain_id: ChainId,
+        generation: Generation,
+        block: B256,
+        number: u64,
+    ) -> Option<SignedClaim> {
+        let held = self.claims.get(&chain_id)?.get(&(generation, number))?;
+        held.iter().find(|held| held.claim.block.hash == block).copied()
+    }
+
+    /// Compare everything that one operator signed for a height, checking what was not checked yet.
+    fn compare(&mut self, height: Height, operator: Address) -> Vec<Finding> {
+        let Some(seen) = self.heights.get_mut(&height).filter(|seen| seen.is_disputed(operator)) else {
+            return Vec::new();
+        };
+        let (committees, domain) = (&self.committees, self.domain);
+        let mut findings = Vec::new();
+        if let Some(held) = seen.singles.get_mut(&operator) {
+            let before = held.len();
+            held.retain_mut(|single| {
+                let holds = single.checked
+                    || committees
+                        .get(single.attestation.epoch)
+                        .is_some_and(|committee| single.attestation.verify(committee, domain).is_ok());
+                single.checked = holds;
+                holds
+            });
+            self.singles = self.singles.saturating_sub(before - held.len());
+        }
+        let statements = seen.statements(operator, committees);
+        for (seat, statement) in &statements {
+            let (epoch, header_hash) = (statement.epoch(), statement.header_hash());
+            if seen.finalised.is_some_and(|finalised| finalised != header_hash) {
+                findings.extend(seen.count_wrong(operator, *seat, epoch, height, header_hash));
+            }
+        }
+        let pairs = statements.iter().enumerate().flat_map(|(index, (_, one))| {
+            statements.iter().skip(index + 1).map(move |(_, other)| (one, other))
+        });
+        let contradicting = pairs.filter(|(one, other)| one.header_hash() != other.header_hash());
+        // Single attestations come first: they are the cheapest to judge, and need no header.
+        let pair = contradicting.min_by_key(|(one, other)| !(one.is_whole() && other.is_whole()));
+        let double = pair
+            .map(|(one, other)| FaultEvidence::DoubleAttestation { one: one.clone(), other: other.clone() });
+        let table = seen.false_table.and_then(|(header, expected)| {
+            let hash = header.hash();
+            // A certificate, the last one, accuses all of its signers at once.
+            let (_, statement) = statements.iter().rfind(|(_, signed)| signed.header_hash() == hash)?;
+            let statement = Statement { header: Some(header), ..statement.clone() };
+            Some(FaultEvidence::FalseTable { statement, expected })
+        });
+        for evidence in double.into_iter().chain(table) {
+            if self.is_new(&evidence, operator, height) {
+                findings.push(Finding::Evidence(evidence));
+            }
+        }
+        findings
+    }
+
+    /// Whether evidence tells more of this operator than what was found before. Then it is noted for all that it accuses.
+    fn is_new(&mut self, evidence: &FaultEvidence, operator: Address, height: Height) -> bool {
+        let fault = evidence.fault();
+        let found = self.found.get(&(fault, operator));
+        if found.is_some_and(|found| found.contains(&height) || found.len() >= OFFENCES_MAX) {
+            return false;
+        }
+        if !evidence.is_whole() {
+            let mut new = false;
+            for accused in evidence.accused(&self.committees) {
+                new |= self.incomplete.insert((accused.operator, height));
+            }
+            while self.incomplete.len() > WAITING_MAX {
+                self.incomplete.pop_first();
+            }
+            return new;
+        }
+        for accused in evidence.accused(&self.committees) {
+            self.incomplete.remove(&(accused.operator, height));
+            self.note(fault, accused.operator, height);
+        }
+        true
+    }
+
+    fn note(&mut self, fault: Fault, operator: Address, height: Height) {
+        self.found.entry((fault, operator)).or_default().insert(height);
+    }
+
+    /// Keep memory bounded: old heights go, then the attestations of the lowest ones.
+    fn forget(&mut self) {
+        let lowest = Height(self.certified.0.saturating_sub(BELOW));
+        while let Some(entry) = self.heights.first_entry().filter(|entry| *entry.key() < lowest) {
+            let seen = entry.remove();
+            self.singles = self.singles.saturating_sub(seen.singles.values().map(Vec::len).sum());
+        }
+        if self.singles <= SINGLES_MAX {
+            return;
+        }
+        // Well below the bound, so that this is not done for each attestation.
+        for seen in self.heights.values_mut() {
+            if self.singles <= SINGLES_MAX - SINGLES_MAX / 8 {
+                break;
+            }
+            self.singles = self.singles.saturating_sub(seen.singles.values().map(Vec::len).sum());
+            seen.singles.clear();
+        }
+    }
+}
+
+impl Seen {
+    /// Whether anything said for this height, by this operator or a quorum, differs from anything else.
+    fn is_disputed(&self, operator: Address) -> bool {
+        let singles = self.singles.get(&operator).into_iter().flatten();
+        let mut said = singles
+            .map(|single| single.attestation.header_hash)
+            .chain(self.certificates.iter().map(|certificate| certificate.header_hash))
+            .chain(self.finalised);
+        let first = said.next();
+        self.false_table.is_some() || said.any(|hash| Some(hash) != first)
+    }
+
+    /// What the operator signed, single attestations first; all of it was checked.
+    fn statements(&self, operator: Address, committees: &Committees) -> Vec<(Seat, Statement)> {
+        let singles = self.singles.get(&operator).into_iter().flatten();
+        let singles = singles.map(|single| (single.attestation.seat, Statement::single(single.attestation)));
+        let quorums = self.certificates.iter().filter_map(|certificate| {
+            let committee = committees.get(certificate.epoch)?;
+            let seat = certificate
+                .signers
+                .present()
+                .find(|seat| member(committee, *seat).is_some_and(|member| member.operator() == operator))?;
+            Some((
+                seat,
+                Statement::quorum(certificate.clone(), self.headers.get(&certificate.header_hash).copied()),
+            ))
+        });
+        singles.chain(quorums).collect()
+    }
+
+    fn count_wrong(
+        &mut self,
+        operator: Address,
+        seat: Seat,
+        epoch: Epoch,
+        height: Height,
+        header_hash: B256,
+    ) -> Option<Finding> {
+        self.wrong.insert((operator, header_hash)).then_some(Finding::Wrong {
+            operator,
+            seat,
+            epoch,
+            height,
+            header_hash,
+        })
+    }
+}
+
+fn member(committee: &Committee, seat: Seat) -> Option<&PossessedKey> {
+    committee.members().get(usize::from(seat.0))
+}
+
+#[cfg(test)]
+mod tests;

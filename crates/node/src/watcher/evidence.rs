@@ -1,0 +1,488 @@
+//! Signed things that cannot all be honest, with one byte encoding.
+//!
+//! Decoding says nothing of truth: [`FaultEvidence::check`] does, against the committees of the epochs that it names.
+
+use super::committees::Committees;
+use hum_bls::{Attestation, AttestationError, Certificate, CertificateError, OperatorId, Seat};
+use hum_types::{
+    Address, B256, ClaimError, Decode, DecodeError, Domain, Encode, Epoch, Header, Height, Reader,
+    SignedClaim, keccak256,
+};
+
+/// Which rule was broken, as the judges on L1 number them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Fault {
+    /// One key attested two headers of one height.
+    DoubleAttestation = 1,
+    /// A closing header announces another table than L1 had at its origin.
+    Settlement = 2,
+    /// A sequencer claimed two blocks with one number in one generation.
+    DoubleClaim = 5,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::DoubleAttestation => "two attestations for one height",
+            Self::Settlement => "a table that L1 does not have",
+            Self::DoubleClaim => "two claims for one block number",
+        })
+    }
+}
+
+/// A signature on a header's hash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Signed {
+    /// One operator's alone.
+    Single(Attestation),
+    /// That of two thirds of the stake together.
+    Quorum(Certificate),
+}
+
+/// Who signed which header.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Statement {
+    /// The signature.
+    pub signed: Signed,
+    /// The header, where it is known. Judges need it for certificates.
+    pub header: Option<Header>,
+}
+
+/// Why a statement is not its signers'.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StatementError {
+    /// The committee of its epoch is not known.
+    #[error("the committee of epoch {0} is not known")]
+    Epoch(Epoch),
+    /// The header is another one than the signed one.
+    #[error("header hashes to {computed}, what was signed is {declared}")]
+    Header {
+        /// What was signed.
+        declared: B256,
+        /// Hash of the header.
+        computed: B256,
+    },
+    /// The header is not of the epoch and height that were signed.
+    #[error("header is height {found} of epoch {found_epoch}, signed was {signed} of {signed_epoch}")]
+    Place {
+        /// The header's height.
+        found: Height,
+        /// The header's epoch.
+        found_epoch: Epoch,
+        /// The signed height.
+        signed: Height,
+        /// The signed epoch.
+        signed_epoch: Epoch,
+    },
+    /// The header is of another deployment.
+    #[error("header is of domain {}, ours is {}", declared.0, expected.0)]
+    Domain {
+        /// In the header.
+        declared: Domain,
+        /// Ours.
+        expected: Domain,
+    },
+    /// The attestation does not hold.
+    #[error(transparent)]
+    Single(#[from] AttestationError),
+    /// The certificate does not hold.
+    #[error(transparent)]
+    Quorum(#[from] CertificateError),
+}
+
+impl Statement {
+    /// What one operator signed.
+    #[must_use]
+    pub const fn single(attestation: Attestation) -> Self {
+        Self { signed: Signed::Single(attestation), header: None }
+    }
+
+    /// What a quorum signed.
+    #[must_use]
+    pub const fn quorum(certificate: Certificate, header: Option<Header>) -> Self {
+        Self { signed: Signed::Quorum(certificate), header }
+    }
+
+    /// The epoch that was signed.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        match &self.signed {
+            Signed::Single(attestation) => attestation.epoch,
+            Signed::Quorum(certificate) => certificate.epoch,
+        }
+    }
+
+    /// The height that was signed.
+    #[must_use]
+    pub const fn height(&self) -> Height {
+        match &self.signed {
+            Signed::Single(attestation) => attestation.height,
+            Signed::Quorum(certificate) => certificate.height,
+        }
+    }
+
+    /// The hash that was signed.
+    #[must_use]
+    pub const fn header_hash(&self) -> B256 {
+        match &self.signed {
+            Signed::Single(attestation) => attestation.header_hash,
+            Signed::Quorum(certificate) => certificate.header_hash,
+        }
+    }
+
+    /// Seats that signed it, ascending.
+    #[must_use]
+    pub fn seats(&self) -> Vec<Seat> {
+        match &self.signed {
+            Signed::Single(attestation) => vec![attestation.seat],
+            Signed::Quorum(certificate) => certificate.signers.present().collect(),
+        }
+    }
+
+    /// Whether judges on L1 can read it.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        matches!(self.signed, Signed::Single(_)) || self.header.is_some()
+    }
+
+    /// Check it against the committee of its epoch.
+    pub fn verify(&self, committees: &Committees, domain: Domain) -> Result<(), StatementError> {
+        let epoch = self.epoch();
+        let committee = committees.get(epoch).ok_or(StatementError::Epoch(epoch))?;
+        if let Some(header) = &self.header {
+            let (declared, computed) = (self.header_hash(), header.hash());
+            if declared != computed {
+                return Err(StatementError::Header { declared, computed });
+            }
+            if (header.height, header.epoch) != (self.height(), epoch) {
+                return Err(StatementError::Place {
+                    found: header.height,
+                    found_epoch: header.epoch,
+                    signed: self.height(),
+                    signed_epoch: epoch,
+                });
+            }
+            if header.domain != domain {
+                return Err(StatementError::Domain { declared: header.domain, expected: domain });
+            }
+        }
+        match &self.signed {
+            Signed::Single(attestation) => attestation.verify(committee, domain)?,
+            Signed::Quorum(certificate) => {
+                certificate.clone().verify(committee.table(), domain)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Encode for Statement {
+    fn encode_to(&self, out: &mut Vec<u8>) {
+        match &self.signed {
+            Signed::Single(attestation) => {
+                out.push(1);
+                attestation.encode_to(out);
+            }
+            Signed::Quorum(certificate) => {
+                out.push(2);
+                certificate.encode_to(out);
+            }
+        }
+        out.push(self.header.is_some().into());
+        if let Some(header) = &self.header {
+            header.encode_to(out);
+        }
+    }
+}
+
+impl Decode for Statement {
+    const WHAT: &'static str = "statement";
+
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let signed = match reader.u8("statement tag")? {
+            1 => Signed::Single(Attestation::decode_from(reader)?),
+            2 => Signed::Quorum(Certificate::decode_from(reader)?),
+            value => return Err(DecodeError::Value { field: "statement tag", value: value.into() }),
+        };
+        let header = match reader.u8("header flag")? {
+            0 => None,
+            1 => Some(Header::decode_from(reader)?),
+            value => return Err(DecodeError::Value { field: "header flag", value: value.into() }),
+        };
+        Ok(Self { signed, header })
+    }
+}
+
+/// The newest snapshot at an L1 origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DueTable {
+    /// Its index on L1; [`DueTable::NONE`] when there was none.
+    pub index: u64,
+    /// Its table's hash; zero when there was none.
+    pub hash: B256,
+}
+
+impl DueTable {
+    /// No snapshot had been taken.
+    pub const NONE: Self = Self { index: u64::MAX, hash: B256::ZERO };
+}
+
+/// Evidence of one fault, whole: with the committees' keys nothing else is needed to judge it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FaultEvidence {
+    /// Two statements on two headers of one height; whoever signed both lied.
+    DoubleAttestation {
+        /// One of them.
+        one: Statement,
+        /// The other.
+        other: Statement,
+    },
+    /// A signed closing header that announces another table than the newest snapshot at its L1 origin.
+    FalseTable {
+        /// The header, and who signed it.
+        statement: Statement,
+        /// What L1 had at the header's origin, as the watcher's own node says.
+        expected: DueTable,
+    },
+    /// Two claims for one number in one generation.
+    DoubleClaim {
+        /// One of them.
+        one: SignedClaim,
+        /// The other.
+        other: SignedClaim,
+    },
+}
+
+/// Why evidence proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvidenceError {
+    /// The two statements name different heights.
+    #[error("statements are of heights {one} and {other}")]
+    Heights {
+        /// Of the first.
+        one: Height,
+        /// Of the second.
+        other: Height,
+    },
+    /// Both say the same.
+    #[error("both statements are on header {0}")]
+    SameHeader(B256),
+    /// No key signed both.
+    #[error("no key signed both statements of height {0}")]
+    NobodyTwice(Height),
+    /// The header itself is not there.
+    #[error("the header of height {0} is not known")]
+    HeaderMissing(Height),
+    /// The header announces no table, or the right one.
+    #[error("header announces table {declared}, L1 had {expected}")]
+    Table {
+        /// In the header.
+        declared: B256,
+        /// On L1.
+        expected: B256,
+    },
+    /// A statement is not its signers'.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// The claims are compatible.
+    #[error("the claims do not contradict each other")]
+    Compatible,
+    /// A claim is not the sequencer's.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// It accuses a sequencer where an operator was asked about, or the other way round.
+    #[error("evidence of {0} says nothing about that")]
+    Other(Fault),
+}
+
+/// An operator whom evidence accuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccusedOperator {
+    /// Its account on L1.
+    pub operator: Address,
+    /// Its seat in the first statement's committee.
+    pub seat: Seat,
+    /// Its seat in the second statement's committee; the same as `seat` when there is one statement.
+    pub other_seat: Seat,
+}
+
+impl FaultEvidence {
+    /// The rule that was broken.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::DoubleAttestation { .. } => Fault::DoubleAttestation,
+            Self::FalseTable { .. } => Fault::Settlement,
+            Self::DoubleClaim { .. } => Fault::DoubleClaim,
+        }
+    }
+
+    /// The height that was signed for, or the claimed block's number.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        match self {
+            Self::DoubleAttestation { one: statement, .. } | Self::FalseTable { statement, .. } => {
+                statement.height().0
+            }
+            Self::DoubleClaim { one, .. } => one.claim.block.number,
+        }
+    }
+
+    /// Epochs whose committees it names, ascending.
+    #[must_use]
+    pub fn epochs(&self) -> Vec<Epoch> {
+        match self {
+            Self::DoubleAttestation { one, other } => {
+                let (one, other) = (one.epoch(), other.epoch());
+                if one == other { vec![one] } else { vec![one.min(other), one.max(other)] }
+            }
+            Self::FalseTable { statement, .. } => vec![statement.epoch()],
+            Self::DoubleClaim { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether judges on L1 can read it as it is.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        match self {
+            Self::DoubleAttestation { one, other } => one.is_whole() && other.is_whole(),
+            Self::FalseTable { statement, .. } => statement.header.is_some(),
+            Self::DoubleClaim { .. } => true,
+        }
+    }
+
+    /// Operators whom it accuses, by their seat in the first statement.
+    #[must_use]
+    pub fn accused(&self, committees: &Committees) -> Vec<AccusedOperator> {
+        let member = |epoch: Epoch, seat: Seat| -> Option<(OperatorId, Address)> {
+            let member = committees.get(epoch)?.members().get(usize::from(seat.0))?;
+            Some((member.operator_id(), member.operator()))
+        };
+        match self {
+            Self::DoubleAttestation { one, other } => {
+                let others: Vec<(OperatorId, Seat)> = other
+                    .seats()
+                    .into_iter()
+                    .filter_map(|seat| Some((member(other.epoch(), seat)?.0, seat)))
+                    .collect();
+                one.seats()
+                    .into_iter()
+                    .filter_map(|seat| {
+                        let (id, operator) = member(one.epoch(), seat)?;
+                        let (_, other_seat) = others.iter().find(|(other, _)| *other == id)?;
+                        Some(AccusedOperator { operator, seat, other_seat: *other_seat })
+                    })
+                    .collect()
+            }
+            Self::FalseTable { statement, .. } => statement
+                .seats()
+                .into_iter()
+                .filter_map(|seat| {
+                    let (_, operator) = member(statement.epoch(), seat)?;
+                    Some(AccusedOperator { operator, seat, other_seat: seat })
+                })
+                .collect(),
+            Self::DoubleClaim { .. } => Vec::new(),
+        }
+    }
+
+    /// Hash of the bytes: names it in logs and files.
+    #[must_use]
+    pub fn id(&self) -> B256 {
+        keccak256(self.encode())
+    }
+
+    /// Check evidence against operators. What L1 says of tables is taken from the evidence.
+    pub fn check(&self, committees: &Committees, domain: Domain) -> Result<(), EvidenceError> {
+        match self {
+            Self::DoubleAttestation { one, other } => {
+                if one.height() != other.height() {
+                    return Err(EvidenceError::Heights { one: one.height(), other: other.height() });
+                }
+                if one.header_hash() == other.header_hash() {
+                    return Err(EvidenceError::SameHeader(one.header_hash()));
+                }
+                one.verify(committees, domain)?;
+                other.verify(committees, domain)?;
+                if self.accused(committees).is_empty() {
+                    return Err(EvidenceError::NobodyTwice(one.height()));
+                }
+                Ok(())
+            }
+            Self::FalseTable { statement, expected } => {
+                let header =
+                    statement.header.ok_or_else(|| EvidenceError::HeaderMissing(statement.height()))?;
+                statement.verify(committees, domain)?;
+                let (declared, expected) = (header.next_table_hash, expected.hash);
+                if declared == B256::ZERO || declared == expected {
+                    return Err(EvidenceError::Table { declared, expected });
+                }
+                Ok(())
+            }
+            Self::DoubleClaim { .. } => Err(EvidenceError::Other(self.fault())),
+        }
+    }
+
+    /// Check evidence against a sequencer.
+    pub fn check_claims(&self, sequencer: Address, domain: Domain) -> Result<(), EvidenceError> {
+        let Self::DoubleClaim { one, other } = self else { return Err(EvidenceError::Other(self.fault())) };
+        let place = |signed: &SignedClaim| {
+            let claim = signed.claim;
+            (claim.chain_id, claim.registration, claim.generation, claim.block.number)
+        };
+        if place(one) != place(other) || one.claim.block.hash == other.claim.block.hash {
+            return Err(EvidenceError::Compatible);
+        }
+        one.authenticate(domain, sequencer)?;
+        other.authenticate(domain, sequencer)?;
+        Ok(())
+    }
+}
+
+impl Encode for FaultEvidence {
+    fn encode_to(&self, out: &mut Vec<u8>) {
+        out.push(self.fault() as u8);
+        match self {
+            Self::DoubleAttestation { one, other } => {
+                one.encode_to(out);
+                other.encode_to(out);
+            }
+            Self::FalseTable { statement, expected } => {
+                statement.encode_to(out);
+                out.extend_from_slice(&expected.index.to_be_bytes());
+                out.extend_from_slice(expected.hash.as_slice());
+            }
+            Self::DoubleClaim { one, other } => {
+                one.encode_to(out);
+                other.encode_to(out);
+            }
+        }
+    }
+}
+
+impl Decode for FaultEvidence {
+    const WHAT: &'static str = "fault evidence";
+
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match reader.u8("fault")? {
+            1 => Self::DoubleAttestation {
+                one: Statement::decode_from(reader)?,
+                other: Statement::decode_from(reader)?,
+            },
+            2 => Self::FalseTable {
+                statement: Statement::decode_from(reader)?,
+                expected: DueTable {
+                    index: reader.u64("snapshot index")?,
+                    hash: reader.b256("table on L1")?,
+                },
+            },
+            5 => Self::DoubleClaim {
+                one: SignedClaim::decode_from(reader)?,
+                other: SignedClaim::decode_from(reader)?,
+            },
+            value => return Err(DecodeError::Value { field: "fault", value: value.into() }),
+        })
+    }
+}

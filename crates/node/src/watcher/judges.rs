@@ -1,0 +1,346 @@
+//! What judges on L1 are told: calldata from evidence. Pure; the layouts are drawn in `contracts/src/interfaces`.
+
+use super::{
+    committees::Committees,
+    docket::{Defendant, Filing},
+    evidence::{AccusedOperator, DueTable, Fault, FaultEvidence, Signed, Statement},
+};
+use alloy_primitives::U256;
+use alloy_sol_types::{SolCall as _, SolValue as _, sol};
+use hum_bls::{Attestation, Certificate, CertificateError, Signature, SubmissionError};
+use hum_types::{Address, B256, Bytes, Domain, Encode as _, Epoch, Header, Height, SignedClaim, keccak256};
+
+sol! {
+    /// What watchers call of `IAttestationJudge`.
+    #[derive(Debug)]
+    interface AttestationJudge {
+        struct G1 { uint256 x; uint256 y; }
+        struct Attestation { uint64 epoch; bytes32 headerHash; G1 signature; }
+        struct SeatPair { uint8 one; uint8 other; }
+        function slashSingles(address operator, uint64 height, Attestation one, Attestation other) external;
+        function slashSigners(bytes32 oneTable, bytes one, bytes32 otherTable, bytes other, SeatPair[] seats) external;
+        function slashMixed(Attestation one, bytes32 table, bytes certificate, uint8 seat) external;
+        function TABLES() external view returns (address);
+    }
+
+    /// What watchers call of `ISettlementJudge`.
+    #[derive(Debug)]
+    interface SettlementJudge {
+        struct Statement {
+            uint8 kind; uint64 originNumber; bytes32 originHash; bytes32 nextTableHash; uint64 chainId;
+            bytes32 registration; uint32 generation; uint64 number; bytes32 blockHash; bytes32 stateRoot; bytes32 lanesRoot;
+        }
+        function slashHeader(bytes evidence, address adapter, bytes proof, bytes seats) external;
+    }
+
+    /// What watchers call of `ITableStore`.
+    #[derive(Debug)]
+    interface TableStore {
+        function store(bytes table) external returns (bytes32 tableHash);
+        function tableOf(bytes32 tableHash) external view returns (address table, uint256 operators);
+    }
+
+    /// What watchers call of `IRollupRegistry`.
+    #[derive(Debug)]
+    interface RollupRegistry {
+        struct Rollup {
+            uint64 chainId; address sequencer; address registrant; bytes32 anchorHash; bytes32 specHash;
+            uint256 bondWei; uint64 exitAt; bool punished;
+        }
+        struct Signed { uint32 generation; uint64 number; bytes32 blockHash; bytes signature; }
+        function reportDoubleClaim(bytes32 registration, Signed one, Signed other) external;
+        function rollup(bytes32 registration) external view returns (Rollup);
+    }
+
+    /// What watchers ask the service manager about punishments.
+    #[derive(Debug)]
+    interface Punishments {
+        function isPunished(bytes32 offence) external view returns (bool);
+        function isJailed(address operator) external view returns (bool);
+    }
+}
+
+/// Where faults are judged; absent judges do not stand yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Judges {
+    /// Of two attestations for one height.
+    pub attestation: Option<Address>,
+    /// Of attested tables that contradict L1.
+    pub settlement: Option<Address>,
+    /// What knows snapshots and tells that judge.
+    pub table_adapter: Option<Address>,
+    /// Takes sequencers' bonds.
+    pub rollup_registry: Option<Address>,
+}
+
+impl Judges {
+    /// Who judges a fault.
+    #[must_use]
+    pub const fn of(&self, fault: Fault) -> Option<Address> {
+        match fault {
+            Fault::DoubleAttestation => self.attestation,
+            Fault::Settlement if self.table_adapter.is_some() => self.settlement,
+            Fault::Settlement => None,
+            Fault::DoubleClaim => self.rollup_registry,
+        }
+    }
+}
+
+/// Why evidence cannot be put before a judge.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PapersError {
+    /// The committee of an epoch is not known.
+    #[error("the committee of epoch {0} is not known")]
+    Epoch(Epoch),
+    /// A certificate's header is not known.
+    #[error("the header of height {0} is not known")]
+    Header(Height),
+    /// A certificate does not hold.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A certificate cannot be put into the contract's form.
+    #[error(transparent)]
+    Submission(#[from] SubmissionError),
+    /// A certificate needs someone to accuse.
+    #[error("nobody is accused")]
+    Nobody,
+    /// A seat that does not fit a byte.
+    #[error("seat {0} does not fit a byte")]
+    Seat(u16),
+    /// There is no contract that judges this.
+    #[error("no contract judges {0}")]
+    NoJudge(Fault),
+}
+
+/// A transaction for a judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Papers {
+    /// ABI-encoded call.
+    pub data: Bytes,
+    /// Committee tables that must lie in the table store first, with their hashes.
+    pub tables: Vec<(B256, Bytes)>,
+}
+
+/// The nullifier under which the service manager knows an operator's offence.
+#[must_use]
+pub fn offence(fault: Fault, operator: Address, height: Height, subject: B256) -> B256 {
+    let mut bytes = vec![fault as u8];
+    bytes.extend_from_slice(operator.as_slice());
+    height.encode_to(&mut bytes);
+    bytes.extend_from_slice(subject.as_slice());
+    keccak256(bytes)
+}
+
+/// The offence that evidence accuses an operator of.
+#[must_use]
+pub fn offence_of(evidence: &FaultEvidence, operator: Address) -> B256 {
+    let subject = match evidence {
+        FaultEvidence::FalseTable { statement, .. } => {
+            statement.header.as_ref().map_or(B256::ZERO, table_subject)
+        }
+        FaultEvidence::DoubleAttestation { .. } | FaultEvidence::DoubleClaim { .. } => B256::ZERO,
+    };
+    offence(evidence.fault(), operator, Height(evidence.position()), subject)
+}
+
+/// The hash of what the settlement judge finds contradicted in a header.
+fn table_subject(header: &Header) -> B256 {
+    let statement = SettlementJudge::Statement {
+        kind: 0,
+        originNumber: header.l1_origin.number,
+        originHash: header.l1_origin.hash,
+        nextTableHash: header.next_table_hash,
+        chainId: 0,
+        registration: B256::ZERO,
+        generation: 0,
+        number: 0,
+        blockHash: B256::ZERO,
+        stateRoot: B256::ZERO,
+        lanesRoot: B256::ZERO,
+    };
+    keccak256(statement.abi_encode())
+}
+
+/// Write what the judge of this evidence is told.
+pub(crate) fn papers(
+    filing: &Filing,
+    judges: &Judges,
+    committees: &Committees,
+    domain: Domain,
+) -> Result<Papers, PapersError> {
+    let accused: Vec<AccusedOperator> =
+        filing.defendants.iter().filter_map(|(_, accused)| *accused).collect();
+    match &*filing.evidence {
+        FaultEvidence::DoubleAttestation { one, other } => {
+            double_attestation(one, other, &accused, committees, domain)
+        }
+        FaultEvidence::FalseTable { statement, expected } => {
+            let adapter = judges.table_adapter.ok_or(PapersError::NoJudge(Fault::Settlement))?;
+            let (evidence, tables) = attested_header(statement, &accused, committees, domain)?;
+            let seats = match &statement.signed {
+                Signed::Single(_) => Vec::new(),
+                Signed::Quorum(_) => {
+                    accused.iter().map(|accused| byte(accused.seat.0)).collect::<Result<_, _>>()?
+                }
+            };
+            let index = if *expected == DueTable::NONE { U256::MAX } else { U256::from(expected.index) };
+            let proof = Bytes::copy_from_slice(&index.to_be_bytes::<32>());
+            let call = SettlementJudge::slashHeaderCall { evidence, adapter, proof, seats: seats.into() };
+            Ok(Papers { data: call.abi_encode().into(), tables })
+        }
+        FaultEvidence::DoubleClaim { one, other } => Ok(double_claim(one, other)),
+    }
+}
+
+fn double_attestation(
+    one: &Statement,
+    other: &Statement,
+    accused: &[AccusedOperator],
+    committees: &Committees,
+    domain: Domain,
+) -> Result<Papers, PapersError> {
+    let first = accused.first().ok_or(PapersError::Nobody)?;
+    match (&one.signed, &other.signed) {
+        (Signed::Single(a), Signed::Single(b)) => {
+            let call = AttestationJudge::slashSinglesCall {
+                operator: first.operator,
+                height: a.height.0,
+                one: attestation(a),
+                other: attestation(b),
+            };
+            Ok(Papers { data: call.abi_encode().into(), tables: Vec::new() })
+        }
+        (Signed::Single(a), Signed::Quorum(certificate)) => {
+            mixed(a, certificate, other.header, first.other_seat.0, committees, domain)
+        }
+        (Signed::Quorum(certificate), Signed::Single(b)) => {
+            mixed(b, certificate, one.header, first.seat.0, committees, domain)
+        }
+        (Signed::Quorum(a), Signed::Quorum(b)) => {
+            let (one_table, a) = quorum(a, one.header, committees, domain)?;
+            let (other_table, b) = quorum(b, other.header, committees, domain)?;
+            let seats = accused.iter().map(|accused| {
+                Ok(AttestationJudge::SeatPair {
+                    one: byte(accused.seat.0)?,
+                    other: byte(accused.other_seat.0)?,
+                })
+            });
+            let call = AttestationJudge::slashSignersCall {
+                oneTable: one_table.0,
+                one: a,
+                otherTable: other_table.0,
+                other: b,
+                seats: seats.collect::<Result<_, PapersError>>()?,
+            };
+            let mut tables = vec![one_table];
+            if tables.iter().all(|(hash, _)| *hash != other_table.0) {
+                tables.push(other_table);
+            }
+            Ok(Papers { data: call.abi_encode().into(), tables })
+        }
+    }
+}
+
+fn mixed(
+    single: &Attestation,
+    certificate: &Certificate,
+    header: Option<Header>,
+    seat: u16,
+    committees: &Committees,
+    domain: Domain,
+) -> Result<Papers, PapersError> {
+    let (table, certificate) = quorum(certificate, header, committees, domain)?;
+    let call = AttestationJudge::slashMixedCall {
+        one: attestation(single),
+        table: table.0,
+        certificate,
+        seat: byte(seat)?,
+    };
+    Ok(Papers { data: call.abi_encode().into(), tables: vec![table] })
+}
+
+/// "These operators attested this header", as `IEvidence` draws it, and the table that it needs.
+fn attested_header(
+    statement: &Statement,
+    accused: &[AccusedOperator],
+    committees: &Committees,
+    domain: Domain,
+) -> Result<(Bytes, Vec<(B256, Bytes)>), PapersError> {
+    let header = statement.header.ok_or_else(|| PapersError::Header(statement.height()))?;
+    match &statement.signed {
+        Signed::Single(attestation) => {
+            let first = accused.first().ok_or(PapersError::Nobody)?;
+            let mut bytes = vec![0];
+            bytes.extend_from_slice(first.operator.as_slice());
+            // The domain in front is the contract's own.
+            bytes.extend_from_slice(&header.encode()[32..]);
+            attestation.signature.encode_to(&mut bytes);
+            Ok((bytes.into(), Vec::new()))
+        }
+        Signed::Quorum(certificate) => {
+            let (table, certificate) = quorum(certificate, Some(header), committees, domain)?;
+            let bytes = [&[1], table.0.as_slice(), &certificate].concat();
+            Ok((bytes.into(), vec![table]))
+        }
+    }
+}
+
+/// A certificate as contracts take it, with its committee's table.
+fn quorum(
+    certificate: &Certificate,
+    header: Option<Header>,
+    committees: &Committees,
+    domain: Domain,
+) -> Result<((B256, Bytes), Bytes), PapersError> {
+    let header = header.ok_or(PapersError::Header(certificate.height))?;
+    let committee = committees.get(certificate.epoch).ok_or(PapersError::Epoch(certificate.epoch))?;
+    let bytes = certificate.clone().verify(committee.table(), domain)?.submission(&header)?;
+    let table = committee.table();
+    Ok(((table.hash(), table.encode().into()), bytes.into()))
+}
+
+fn double_claim(one: &SignedClaim, other: &SignedClaim) -> Papers {
+    let signed = |claim: &SignedClaim| RollupRegistry::Signed {
+        generation: claim.claim.generation.0,
+        number: claim.claim.block.number,
+        blockHash: claim.claim.block.hash,
+        signature: claim.signature.encode().into(),
+    };
+    let call = RollupRegistry::reportDoubleClaimCall {
+        registration: one.claim.registration.0,
+        one: signed(one),
+        other: signed(other),
+    };
+    Papers { data: call.abi_encode().into(), tables: Vec::new() }
+}
+
+fn attestation(attestation: &Attestation) -> AttestationJudge::Attestation {
+    AttestationJudge::Attestation {
+        epoch: attestation.epoch.0,
+        headerHash: attestation.header_hash,
+        signature: point(&attestation.signature),
+    }
+}
+
+fn point(signature: &Signature) -> AttestationJudge::G1 {
+    let bytes = signature.encode();
+    let (x, y) = bytes.split_at(bytes.len() / 2);
+    AttestationJudge::G1 { x: U256::from_be_slice(x), y: U256::from_be_slice(y) }
+}
+
+fn byte(seat: u16) -> Result<u8, PapersError> {
+    u8::try_from(seat).map_err(|_| PapersError::Seat(seat))
+}
+
+impl Filing {
+    /// Operators that it accuses, with the offence of each.
+    pub(crate) fn offences(&self) -> impl Iterator<Item = (Defendant, Address, B256)> + '_ {
+        self.defendants.iter().filter_map(|(defendant, accused)| {
+            let operator = accused.as_ref()?.operator;
+            Some((*defendant, operator, offence_of(&self.evidence, operator)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
