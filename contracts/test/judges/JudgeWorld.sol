@@ -5,7 +5,7 @@ import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
 import {ITableStore} from "../../src/interfaces/ITableStore.sol";
 import {Bn254} from "../../src/lib/Bn254.sol";
 import {Committees} from "../Committees.sol";
-import {G2} from "./G2.sol";
+import {G2} from "../G2.sol";
 import {Recorder} from "./Recorder.sol";
 
 /// @notice More cheat codes.
