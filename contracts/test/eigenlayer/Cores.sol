@@ -99,7 +99,7 @@ abstract contract RealCore is Cores {
     address private strategyManager;
     ICoreParts private factory;
     mapping(address strategy => TestToken) private tokens;
-    mapping(address operator => bool) private registered;
+    mapping(address operator => bool) internal registered;
 
     function startCore() internal override {
         // A young chain's slashing underflows.
