@@ -2,7 +2,10 @@
 
 use crate::output;
 use eyre::{WrapErr as _, ensure};
-use hum_devnet::network::{LocalConfig, LocalNetwork, Step};
+use hum_devnet::{
+    network::{LocalConfig, LocalNetwork, Step},
+    restaking::CoreCode,
+};
 use hum_node::config::PeerRole;
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode, time::Instant};
@@ -33,9 +36,15 @@ pub(crate) struct UpArguments {
     /// Print events as JSON, one a line; the last is `ready`.
     #[arg(long)]
     json: bool,
+    /// Say whose contracts run on the local L1, of which version and under which licence, and end.
+    #[arg(long)]
+    licences: bool,
 }
 
 pub(crate) fn run(arguments: &UpArguments) -> eyre::Result<ExitCode> {
+    if arguments.licences {
+        return licences(arguments.json);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let code = runtime.block_on(up(arguments));
     // Chains keep threads of their own; what they still do is of no use to anybody.
@@ -61,6 +70,9 @@ async fn up(arguments: &UpArguments) -> eyre::Result<ExitCode> {
     let tell = move |step: Step| {
         let (event, words) = match step {
             Step::Chains => ("chains", "L1 and rollups make blocks"),
+            Step::Restaking => {
+                ("restaking", "EigenLayer's core runs on L1, operators are staked and registered")
+            }
             Step::Files => ("files", "network file and keys are written"),
             Step::Roles => ("roles", "operators and publishers run"),
             Step::Contracts => ("contracts", "contracts stand on every chain"),
@@ -98,6 +110,26 @@ async fn up(arguments: &UpArguments) -> eyre::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn licences(json: bool) -> eyre::Result<ExitCode> {
+    let core = CoreCode::get()?;
+    let (version, package, licence) = (&core.version, &core.package, &core.licence);
+    if json {
+        output::json(
+            &json!({ "eigenlayer": { "version": version, "package": package, "licence": licence } }),
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("Contracts on the local L1 that are not Hum's:\n");
+    println!(
+        "EigenLayer core {version} (eigenlayer-contracts, Layr Labs), bytecode from the package {package}"
+    );
+    println!(
+        "licence {licence}: Business Source License 1.1, https://github.com/Layr-Labs/eigenlayer-contracts"
+    );
+    println!("{}", CoreCode::NOTICE);
+    Ok(ExitCode::SUCCESS)
+}
+
 fn table(network: &LocalNetwork) {
     let (file, addresses) = (network.file(), network.addresses());
     println!("\n{:<18} {:<26} what", "where", "url");
@@ -119,6 +151,19 @@ fn table(network: &LocalNetwork) {
             PeerRole::Relayer | PeerRole::Watcher => "/status /metrics",
         };
         println!("{:<18} {:<26} {what}", peer.name, peer.api.as_deref().unwrap_or(""));
+    }
+    let restaking = network.restaking();
+    println!("\non l1:");
+    for (what, address) in [
+        ("service manager", restaking.contracts.service_manager),
+        ("allocation manager", restaking.contracts.allocation_manager),
+        ("rollup registry", restaking.rollup_registry),
+        ("stake token", restaking.token),
+    ] {
+        println!("{what:<18} {address}");
+    }
+    if let Ok(core) = CoreCode::get() {
+        println!("EigenLayer core {} ({}; hum up --licences)", core.version, core.licence);
     }
     println!("\non every rollup:");
     let [latest, safe, finalized] = addresses.gateways;

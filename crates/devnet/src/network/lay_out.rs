@@ -1,6 +1,6 @@
 //! Lay a network out on disk: who takes part, with which keys, on which ports.
 
-use super::{Desk, LocalConfig, LocalRollup, NetworkError, Secrets, network_path, on_l1::OnL1};
+use super::{Desk, LocalConfig, LocalRollup, NetworkError, Secrets, Step, network_path, on_l1::OnL1};
 use crate::{
     DevChain, Endpoint,
     restaking::{Founder, Restaking, RollupFacts},
@@ -63,6 +63,7 @@ pub(super) async fn plan(
     secrets: Secrets,
     l1: &DevChain,
     chains: Vec<DevChain>,
+    progress: &impl Fn(Step),
 ) -> Result<Plan, NetworkError> {
     let mut ports = Ports::default();
     let mut operators = Vec::with_capacity(config.operators);
@@ -89,6 +90,7 @@ pub(super) async fn plan(
     }
     let (founders, operator_seats): (Vec<_>, Vec<_>) = operators.into_iter().unzip();
     let on_l1 = OnL1::set_up(config, secrets, l1, &facts, &founders).await?;
+    progress(Step::Restaking);
     let OnL1 { restaking, snapshot, origin } = &on_l1;
     let (domain, epoch) = (restaking.domain, Epoch(0));
     let operators = founders
@@ -256,7 +258,7 @@ fn now_ms() -> TimeMs {
 
 /// Free ports, held until every one is chosen so that no two are the same.
 #[derive(Default)]
-struct Ports(Vec<TcpListener>);
+pub(super) struct Ports(Vec<TcpListener>);
 
 impl Ports {
     fn next(&mut self) -> Result<SocketAddr, NetworkError> {
@@ -267,7 +269,7 @@ impl Ports {
         Ok(address)
     }
 
-    fn seat(&mut self, secrets: Secrets, what: &str, index: usize) -> Result<Seat, NetworkError> {
+    pub(super) fn seat(&mut self, secrets: Secrets, what: &str, index: usize) -> Result<Seat, NetworkError> {
         let key = secrets.secret(what, index);
         let public = PrivateKey::decode(Bytes::from(key.to_vec()).0)
             .map(|key| B256::from_slice(&key.public_key().encode()))
@@ -275,7 +277,7 @@ impl Ports {
         Ok(Seat { key, public, address: self.next()?, api: self.next()? })
     }
 
-    fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         self.0.clear();
     }
 }

@@ -10,11 +10,13 @@
 //! The roles do not know that the network is local: they are the same program with the same files as anywhere.
 
 mod desk;
+mod joining;
 mod keys;
 mod lay_out;
 mod on_l1;
 mod process;
 
+pub use joining::LocalOperator;
 pub use process::{Process, TIED_ARGUMENT};
 
 use crate::{
@@ -28,7 +30,7 @@ use hum_chain::{
     contracts::{Addresses, DeployError, Deployment},
     rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
 };
-use hum_node::config::{DirectoryError, NetworkFile};
+use hum_node::config::{DirectoryError, NetworkFile, OperatorEntry};
 use hum_types::{Address, B256, Bytes, ChainId, RegistrationId};
 pub(crate) use keys::Secrets;
 use std::{
@@ -72,6 +74,8 @@ pub struct LocalConfig {
 pub enum Step {
     /// Chains make blocks.
     Chains,
+    /// EigenLayer's core and our contracts stand on L1, the first operators are in.
+    Restaking,
     /// Network file, role files and keys are written.
     Files,
     /// Operators and publishers run.
@@ -145,6 +149,14 @@ pub enum NetworkError {
     /// The contracts could not be deployed.
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    /// A command about an operator failed.
+    #[error("hum operator {arguments}: {said}")]
+    Command {
+        /// The command.
+        arguments: String,
+        /// What it printed.
+        said: String,
+    },
     /// A role ended while the network was starting.
     #[error("{name} ended with {status}; its last words:\n{last_words}")]
     Exited {
@@ -185,9 +197,13 @@ pub struct LocalRollup {
 #[derive(Debug)]
 pub struct LocalNetwork {
     dir: PathBuf,
+    hum: PathBuf,
     file: NetworkFile,
     addresses: Addresses,
     restaking: Restaking,
+    operators: Vec<LocalOperator>,
+    /// Accounts that operators may have in all.
+    accounts: usize,
     secrets: Secrets,
     /// The L1.
     pub l1: DevChain,
@@ -205,11 +221,14 @@ impl LocalNetwork {
         let (l1, chains) = config.boot(secrets).await?;
         progress(Step::Chains);
 
-        let plan = lay_out::plan(&config, secrets, &l1, chains).await?;
+        let plan = lay_out::plan(&config, secrets, &l1, chains, &progress).await?;
         l1.resume();
         progress(Step::Files);
         let mut network = Self {
             dir: config.dir.clone(),
+            hum: config.hum.clone(),
+            operators: (0..).zip(&plan.file.operators).map(founder).collect(),
+            accounts: config.operators + on_l1::SPARE_OPERATORS,
             file: plan.file,
             addresses: plan.deployment.addresses(),
             restaking: plan.restaking,
@@ -414,6 +433,10 @@ impl LocalConfig {
         }
         Ok((l1, rollups))
     }
+}
+
+fn founder((index, entry): (usize, &OperatorEntry)) -> LocalOperator {
+    LocalOperator { name: format!("operator-{index}"), operator: entry.operator, api: entry.api.clone() }
 }
 
 fn network_path(dir: &Path) -> PathBuf {

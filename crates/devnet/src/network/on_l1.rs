@@ -90,6 +90,7 @@ impl OnL1 {
                 claim: Some(judges.claim),
                 lane: Some(judges.lane),
                 settlement: Some(judges.settlement),
+                table_adapter: Some(judges.table_adapter),
             },
             rollup_registry: Some(*rollup_registry),
         }

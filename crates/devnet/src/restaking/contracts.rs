@@ -92,6 +92,8 @@ pub struct Judges {
     pub lane: Address,
     /// A next table, or a settled head, that contradicts L1.
     pub settlement: Address,
+    /// Tells that judge of tables.
+    pub table_adapter: Address,
     /// A state root that is not its block's.
     pub state_root: Address,
 }
@@ -233,7 +235,15 @@ impl Judges {
             let call = ServiceManager::announceJudgeCall { judge };
             draft.call(owner, "announce a judge", manager, call.abi_encode())?;
         }
-        Ok(Self { table_store: tables, attestation, claim, lane, settlement, state_root })
+        Ok(Self {
+            table_store: tables,
+            attestation,
+            claim,
+            lane,
+            settlement,
+            table_adapter: adapter,
+            state_root,
+        })
     }
 }
 

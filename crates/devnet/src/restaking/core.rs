@@ -56,6 +56,10 @@ pub struct Core {
 }
 
 impl CoreCode {
+    /// What its licence lets us do, in short; contracts/eigenlayer/README.md has more.
+    pub const NOTICE: &'static str = "Copying, redistribution, derivative works and non-production use are allowed; production use only as the licence's \
+        Additional Use Grant says. It becomes MIT on 2027-02-06 at the latest. Hum runs it on local networks and in tests only.";
+
     /// The code that this program carries.
     pub fn get() -> Result<&'static Self, RestakingError> {
         CODE.as_ref().map_err(|problem| RestakingError::CoreCode(problem.clone()))

@@ -13,7 +13,7 @@ pub(crate) use contracts::RollupFacts;
 pub use contracts::{Judges, Restaking};
 pub(crate) use draft::{Author, Draft};
 pub(crate) use enrol::Founder;
-pub(crate) use parameters::{OPERATORS_MAX, PAST_BLOCKS, SEATS_MAX};
+pub(crate) use parameters::{OPERATORS_MAX, PAST_BLOCKS, SEATS_MAX, STAKE_TOKENS};
 
 use crate::{DevChain, DevChainError};
 use hum_types::{Address, B256};

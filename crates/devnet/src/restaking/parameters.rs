@@ -48,6 +48,8 @@ pub(super) const CHALLENGE_BOND_WEI: u128 = 100_000_000_000_000_000;
 pub(super) const ALLOCATION_DELAY_BLOCKS: u32 = 0;
 /// What each operator restakes, in the token's smallest unit: 32 whole tokens.
 pub(super) const STAKE: u128 = 32_000_000_000_000_000_000;
+/// The same as whoever joins later says it, in whole tokens.
+pub(crate) const STAKE_TOKENS: &str = "32";
 /// What each operator's account is given: enough for it to add to its stake later.
 pub(super) const TOKENS_EACH: u128 = 10 * STAKE;
 /// Everything that is minted.
