@@ -20,7 +20,7 @@ pub use network::{
     NetworkError, NetworkFile, OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RestakingEntry, RollupEntry,
     RollupLimits,
 };
-pub use roles::{OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig};
+pub use roles::{OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig, WatcherConfig};
 
 #[cfg(test)]
 pub(crate) mod tests;

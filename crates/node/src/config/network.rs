@@ -99,6 +99,9 @@ pub struct JudgesEntry {
     /// Of attested heads and tables that contradict L1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settlement: Option<Address>,
+    /// What tells that judge of tables: the adapter that knows snapshots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_adapter: Option<Address>,
 }
 
 /// The L1.
@@ -334,6 +337,8 @@ pub struct Network {
     pub name: String,
     /// What keeps signatures of different deployments apart.
     pub domain: Domain,
+    /// Our AVS on L1.
+    pub service_manager: Address,
     /// The state that every replay starts from.
     pub genesis: Genesis,
     /// The L1.

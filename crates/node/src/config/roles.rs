@@ -110,3 +110,29 @@ pub struct RelayerConfig {
     pub private_addresses: bool,
 }
 role!(RelayerConfig);
+
+/// A watcher's file. Keys: `network`, `account`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatcherConfig {
+    /// [`ROLE_VERSION`].
+    pub version: u32,
+    /// The network file.
+    pub network: PathBuf,
+    /// JSON-RPC of the watcher's own L1 node; the network file's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1_rpc: Option<String>,
+    /// Where peers connect.
+    pub listen: SocketAddr,
+    /// Where status and metrics are served.
+    pub api: SocketAddr,
+    /// Wei that may be spent in one hour.
+    pub spend_cap_wei: u128,
+    /// Milliseconds between two looks at whether a snapshot of the stakes is due; it is then taken. Absent: others do it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshots_every_ms: Option<u64>,
+    /// Whether peers on private and loopback addresses are allowed.
+    #[serde(default)]
+    pub private_addresses: bool,
+}
+role!(WatcherConfig);

@@ -204,6 +204,7 @@ impl NetworkFile {
         Ok(Network {
             name: self.name,
             domain: self.domain,
+            service_manager,
             genesis,
             l1: self.l1,
             members,
