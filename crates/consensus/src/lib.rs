@@ -35,6 +35,7 @@ mod committee;
 mod delivery;
 mod engine;
 mod lobby;
+mod pace;
 mod peers;
 pub mod real;
 mod schemes;

@@ -14,27 +14,24 @@
 
 use crate::{
     Application, Digest, PrivateKey, PublicKey, Tuning,
-    adapter::Adapter,
     block::Block,
     delivery::Evidence,
     engine::{MAILBOX, milliseconds, positive},
     lobby::Lobby,
+    pace::{Ordering, Paced},
     peers::Peers,
     schemes::Schemes,
 };
 use commonware_consensus::{
     Reporters,
-    marshal::{
-        core::Mailbox,
-        standard::{Deferred, Standard},
-    },
+    marshal::{core::Mailbox, standard::Standard},
     simplex::{
         self, SkipBudget,
         config::{Floor, ForwardPolicy, SkipPolicy},
         elector::RoundRobin,
         scheme::ed25519::Scheme,
     },
-    types::{Epoch, FixedEpocher, Height, ViewDelta},
+    types::{Epoch, Height, ViewDelta},
 };
 use commonware_cryptography::{Digestible as _, Sha256, certificate::Scheme as _};
 use commonware_p2p::{
@@ -50,7 +47,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -76,7 +73,7 @@ where
     pub(crate) peers: Peers,
     pub(crate) schemes: Schemes,
     pub(crate) marshal: Mailbox<Scheme, Standard<Block>>,
-    pub(crate) deferred: Deferred<E, Scheme, Adapter, Block, FixedEpocher>,
+    pub(crate) deferred: Ordering<E>,
     pub(crate) pages: CacheRef,
     /// Highest height known to be finalised.
     pub(crate) tip: Arc<AtomicU64>,
@@ -187,7 +184,7 @@ where
     /// Asks peers that are ahead for the end of our term.
     fn catch_up(&self, term: u64, peers: Vec<PublicKey>) {
         let closing = self.closing(term);
-        if self.tip.load(Ordering::Relaxed) >= closing {
+        if self.tip.load(Relaxed) >= closing {
             return;
         }
         if let Ok(peers) = NonEmptyVec::try_from(peers) {
@@ -224,16 +221,23 @@ where
         lobbies: Lobbies<S>,
     ) -> Result<Handle<()>, mux::Error> {
         let resolver = self.resolver.register(term).await?;
+        let closing = self.closing(term);
         let Self { context, tuning, deferred, .. } = self;
         let evidence =
             Evidence::new(context.child("evidence"), scheme.clone(), term, self.application.clone());
+        let automaton = Paced {
+            context: Arc::new(context.child("pace").with_attribute("term", term)),
+            inner: deferred.clone(),
+            marshal: self.marshal.clone(),
+            closing: Height::new(closing),
+        };
         let engine = simplex::Engine::new(
             context.child("engine").with_attribute("term", term),
             simplex::Config {
                 scheme: scheme.clone(),
                 elector: RoundRobin::<Sha256>::default(),
                 blocker: self.blocker.clone(),
-                automaton: deferred.clone(),
+                automaton,
                 relay: deferred.clone(),
                 reporter: Reporters::from((deferred.clone(), evidence)),
                 // Without them evidence is lost as soon as a view has its certificate.

@@ -45,15 +45,23 @@ impl Net {
         keys: Vec<PrivateKey>,
         schedule: Schedule,
     ) -> Self {
-        let layout = Layout {
-            genesis: (schedule.committee)(0),
-            term_heights: schedule.term_heights,
-            operators: keys.iter().map(|key| key.public_key()).collect(),
-            operators_max: keys.len(),
-            others,
-            wires: vec![NonZeroU32::new(64).unwrap(); 2],
-            link,
-        };
+        let layout = layout(link, others, &keys, keys.len(), &schedule);
+        Self::laid_out(context, keys, schedule, layout).await
+    }
+
+    /// Operators of which only the first `known` are registered at the start.
+    pub(super) async fn of_first(
+        context: Context,
+        link: Link,
+        keys: Vec<PrivateKey>,
+        known: usize,
+        schedule: Schedule,
+    ) -> Self {
+        let layout = layout(link, vec![], &keys, known, &schedule);
+        Self::laid_out(context, keys, schedule, layout).await
+    }
+
+    async fn laid_out(context: Context, keys: Vec<PrivateKey>, schedule: Schedule, layout: Layout) -> Self {
         let world = World::new(&context, layout).await.unwrap();
         let records = keys.iter().map(|_| Arc::default()).collect();
         let running = keys.iter().map(|_| None).collect();
@@ -124,6 +132,24 @@ impl Net {
                 assert_eq!(block, &longest.chain[height]);
             }
         }
+    }
+}
+
+fn layout(
+    link: Link,
+    others: Vec<PublicKey>,
+    keys: &[PrivateKey],
+    known: usize,
+    schedule: &Schedule,
+) -> Layout {
+    Layout {
+        genesis: (schedule.committee)(0),
+        term_heights: schedule.term_heights,
+        operators: keys[..known].iter().map(|key| key.public_key()).collect(),
+        operators_max: keys.len(),
+        others,
+        wires: vec![NonZeroU32::new(64).unwrap(); 2],
+        link,
     }
 }
 

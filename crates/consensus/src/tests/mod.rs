@@ -5,3 +5,4 @@ mod deterministic;
 mod faults;
 mod loopback;
 mod recorder;
+mod terms;

@@ -18,6 +18,8 @@ use std::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Conduct {
     Honest,
+    /// Honest, with large payloads.
+    Laden,
     /// Passes every turn.
     Silent,
     /// Proposes what nobody accepts.
@@ -25,6 +27,9 @@ pub(super) enum Conduct {
     /// Leads honestly, but never has the data to judge what the others propose.
     Undecided,
 }
+
+/// A checkpoint with a few hundred heads.
+const LADEN_BYTES: usize = 100_000;
 
 pub(super) const GARBAGE: &[u8] = b"garbage";
 
@@ -111,10 +116,14 @@ where
             clock.sleep(interval).await;
             let now = clock.current();
             match conduct {
-                Conduct::Honest | Conduct::Undecided => {
+                Conduct::Honest | Conduct::Laden | Conduct::Undecided => {
                     record.lock().unwrap().proposed.insert(slot.height, now);
                     let since = now.duration_since(UNIX_EPOCH).unwrap().as_micros();
-                    Some(format!("{} {} {since}", slot.height, slot.view).into_bytes().into())
+                    let mut payload = format!("{} {} {since}", slot.height, slot.view).into_bytes();
+                    if conduct == Conduct::Laden {
+                        payload.resize(LADEN_BYTES, b' ');
+                    }
+                    Some(payload.into())
                 }
                 Conduct::Silent => None,
                 Conduct::Garbage => Some(Bytes::from_static(GARBAGE)),
