@@ -89,7 +89,9 @@ impl std::fmt::Debug for Setup {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The network key is nobody's, and nobody else can ever join.
-    #[error("own network key {0} is not an operator's in the network file, which names no restaking contracts to join by")]
+    #[error(
+        "own network key {0} is not an operator's in the network file, which names no restaking contracts to join by"
+    )]
     NotAnOperator(PublicKey),
     /// The attestation key is another operator's.
     #[error("own attestation key is not the one that the network file lists for network key {0}")]
@@ -157,8 +159,7 @@ impl<E: Runtime> Prepared<E> {
         let signer = Signer::open(context.child("signed"), signed, setup.key.clone()).await?;
         let (certificates, read) =
             Records::open(context.child("certificates"), partition("certificates")).await?;
-        let (handovers, closing) =
-            Records::open(context.child("handovers"), partition("handovers")).await?;
+        let (handovers, closing) = Records::open(context.child("handovers"), partition("handovers")).await?;
         let all = read.into_iter().map(|record| (record, false));
         for (record, handover) in all.chain(closing.into_iter().map(|record| (record, true))) {
             // A record that does not decode is one that was being written: it is had again from a peer.
@@ -173,8 +174,7 @@ impl<E: Runtime> Prepared<E> {
         let (blocks_mailbox, blocks) = blocks::channel();
         let (finaliser_mailbox, finalised) = finaliser::channel();
         let committee = consensus_committee(&network)?;
-        let restaking =
-            Restaking::new(context.child("restaking"), setup.registry.clone(), reporter.clone());
+        let restaking = Restaking::new(context.child("restaking"), setup.registry.clone(), reporter.clone());
         let states = States::new(committee.genesis(), genesis);
         let application = Arc::new(Inner {
             clock: context.child("application"),

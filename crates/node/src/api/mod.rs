@@ -15,6 +15,7 @@ mod server;
 
 pub use index::{Index, IndexError};
 pub use model::{
-    CertificateFile, CheckpointView, MessageView, OperatorStatus, Page, RollupView, StageTimes, confidence_of,
+    CertificateFile, CheckpointView, CommitteeView, MessageView, OperatorStatus, Page, RollupView,
+    StageTimes, confidence_of,
 };
 pub use server::{ApiError, Reports, TimesFrom, serve, serve_operator, serve_publisher};

@@ -1,10 +1,10 @@
 //! What the API says, in the shape that commands read back.
 
 use crate::{config::RollupEntry, status::RoleStatus};
-use hum_bls::{Certificate, OperatorId};
+use hum_bls::{Certificate, Committee, OperatorId, PublicKey, Seat};
 use hum_types::{
-    Address, B256, BlockRef, ChainId, Change, Checkpoint, Confidence, Generation, Header, Height, LaneIndex,
-    RollupStatus, TimeMs,
+    Address, B256, BlockRef, ChainId, Change, Checkpoint, Confidence, Epoch, Generation, Header, Height,
+    LaneIndex, RollupStatus, TimeMs, TimeS,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +16,44 @@ pub struct OperatorStatus {
     pub role: RoleStatus,
     /// Hash of its BLS key.
     pub id: OperatorId,
+    /// The committee of the height after the newest finalised one.
+    pub committee: CommitteeView,
     /// The newest finalised height.
     pub finalised: Height,
     /// The newest certified height; zero while there is none.
     pub certified: Height,
     /// The members as the newest finalised checkpoint has them.
     pub rollups: Vec<RollupView>,
+}
+
+/// A committee as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitteeView {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// How many seats it has.
+    pub seats: usize,
+    /// The operator's own seat; absent while it only follows.
+    pub own_seat: Option<Seat>,
+    /// Until when chains believe it.
+    pub valid_until: TimeS,
+    /// Whether the network has no restaking contracts: then this committee stays for ever.
+    pub fixed: bool,
+}
+
+impl CommitteeView {
+    /// This committee, seen by the operator with this key.
+    #[must_use]
+    pub fn new(committee: &Committee, own: &PublicKey, fixed: bool) -> Self {
+        let table = committee.table();
+        Self {
+            epoch: table.epoch(),
+            seats: table.entries().len(),
+            own_seat: committee.seat_of(own),
+            valid_until: table.valid_until(),
+            fixed,
+        }
+    }
 }
 
 /// A member as an operator sees it.

@@ -56,6 +56,18 @@ impl KeyName {
         }
     }
 
+    /// A new secret of this kind, from the system's randomness.
+    #[must_use]
+    pub fn random(self) -> B256 {
+        loop {
+            let secret = B256::from(rand::random::<[u8; 32]>());
+            // A fifth of all 32 bytes are below the order of the smallest group.
+            if self.public_of(secret).is_some() {
+                return secret;
+            }
+        }
+    }
+
     const fn is_account(self) -> bool {
         matches!(self, Self::Sequencer | Self::Account)
     }

@@ -10,12 +10,13 @@
 mod proposal;
 mod stalls;
 mod states;
+mod terms;
 mod vote;
 
 pub(crate) use stalls::Stalls;
 pub(crate) use states::States;
 
-use super::{blocks, finaliser, handle::Reporter};
+use super::{blocks, finaliser, handle::Reporter, restaking::Restaking};
 use crate::{
     config::Network,
     runtime::{Runtime, moment, now},
@@ -23,7 +24,7 @@ use crate::{
 use commonware_utils::sync::Mutex;
 use futures::{FutureExt as _, future::BoxFuture};
 use hum_consensus::{Committee, Digest, Fault, Ordered, Slot, WireSender};
-use hum_types::TimeMs;
+use hum_types::{Term, TimeMs};
 use proposal::LastProposal;
 use std::sync::{Arc, OnceLock};
 use tracing::warn;
@@ -52,7 +53,9 @@ pub(crate) struct Inner<E> {
     pub(crate) clock: E,
     pub(crate) network: Arc<Network>,
     /// The seats of every term.
+    /// Of term 0.
     pub(crate) committee: Committee,
+    pub(crate) restaking: Arc<Restaking<E>>,
     pub(crate) pace: Pace,
     pub(crate) states: Arc<States>,
     pub(crate) blocks: blocks::Mailbox,
@@ -99,8 +102,9 @@ impl<E: Runtime> hum_consensus::Application for Application<E> {
         async move { inner.finaliser.finalised(block).await }.boxed()
     }
 
-    fn term(&self, _: u64) -> BoxFuture<'static, Committee> {
-        futures::future::ready(self.0.committee.clone()).boxed()
+    fn term(&self, term: u64) -> BoxFuture<'static, Committee> {
+        let inner = self.0.clone();
+        async move { inner.term(Term(term)).await }.boxed()
     }
 
     fn fault(&self, fault: Fault) {

@@ -4,6 +4,7 @@
 //! possible, from the consensus archive where not, and refused when a peer asks too much.
 
 mod actor;
+mod handover;
 mod ingress;
 mod state;
 

@@ -5,9 +5,12 @@ use crate::{
     status::{RoleStatus, StatusBoard},
     wire::{NodeStatus, RollupHead},
 };
-use commonware_utils::{channel::mpsc, sync::Mutex};
+use commonware_utils::{
+    channel::{mpsc, oneshot},
+    sync::Mutex,
+};
 use hum_bls::{Attestation, Certificate};
-use hum_ledger::{Archive, PendingMessage, State};
+use hum_ledger::{Archive, PendingMessage, SeatedRoster, State};
 use hum_types::{
     BlockRef, ChainId, Checkpoint, Class, Encode as _, Generation, Header, Height, InvalidReason, RollupLeaf,
     SignedClaim, TimeMs,
@@ -109,12 +112,16 @@ struct View {
     checkpoints: VecDeque<(Arc<Checkpoint>, usize)>,
     checkpoint_bytes: usize,
     certificates: BTreeMap<Height, Arc<Certificate>>,
+    /// Of headers that close an epoch: whoever was away needs them, however old they are.
+    handovers: BTreeMap<Height, Arc<Certificate>>,
 }
 
 struct Shared {
     view: Mutex<View>,
     archive: Mutex<Archive>,
     subscribers: Mutex<Vec<mpsc::Sender<Event>>>,
+    /// Told once, when something is finalised or certified.
+    waiting: Mutex<Vec<oneshot::Sender<()>>>,
     status: StatusBoard,
 }
 
@@ -137,11 +144,13 @@ impl OperatorHandle {
             checkpoints: VecDeque::new(),
             checkpoint_bytes: 0,
             certificates: BTreeMap::new(),
+            handovers: BTreeMap::new(),
         };
         Self(Arc::new(Shared {
             view: Mutex::new(view),
             archive: Mutex::new(Archive::new(genesis)),
             subscribers: Mutex::new(Vec::new()),
+            waiting: Mutex::new(Vec::new()),
             status: StatusBoard::new("operator"),
         }))
     }
@@ -192,16 +201,37 @@ impl OperatorHandle {
         view.checkpoints.iter().skip(skip).take(count).map(|(checkpoint, _)| checkpoint.clone()).collect()
     }
 
-    /// The certificate of the lowest certified height at or above this one.
+    /// The certificate of the lowest height at or above this one that one is kept for: of recent heights, and of all
+    /// that close an epoch.
     #[must_use]
     pub fn certificate(&self, at_or_above: Height) -> Option<Arc<Certificate>> {
-        self.0
-            .view
-            .lock()
-            .certificates
-            .range(at_or_above..)
-            .next()
-            .map(|(_, certificate)| certificate.clone())
+        let view = self.0.view.lock();
+        let lowest = [&view.certificates, &view.handovers]
+            .into_iter()
+            .filter_map(|kept| kept.range(at_or_above..).next())
+            .min_by_key(|(height, _)| **height);
+        lowest.map(|(_, certificate)| certificate.clone())
+    }
+
+    /// Whether there is a certificate of exactly this height.
+    #[must_use]
+    pub fn is_certified(&self, height: Height) -> bool {
+        self.certificate(height).is_some_and(|certificate| certificate.height == height)
+    }
+
+    /// Who signs the height after the newest finalised one.
+    #[must_use]
+    pub fn seated(&self) -> Arc<SeatedRoster> {
+        self.archive(|archive| archive.newest().seated().clone())
+    }
+
+    /// Resolves when something is finalised or certified after this call.
+    pub(crate) fn changed(&self) -> oneshot::Receiver<()> {
+        let (tell, changed) = oneshot::channel();
+        let mut waiting = self.0.waiting.lock();
+        waiting.retain(|waiting: &oneshot::Sender<()>| !waiting.is_closed());
+        waiting.push(tell);
+        changed
     }
 
     /// Look something up in the replayed chain: states, lanes, messages, proofs. Keep it short: the operator waits.
@@ -294,6 +324,11 @@ impl Reporter {
             }
             Event::Attested { .. } | Event::Signed { .. } => {}
         }
+        if matches!(event, Event::Finalised { .. } | Event::Certified { .. }) {
+            for waiting in self.handle.0.waiting.lock().drain(..) {
+                let _ = waiting.send(());
+            }
+        }
         self.handle.0.subscribers.lock().retain(|subscriber| subscriber.try_send(event.clone()).is_ok());
     }
 
@@ -325,7 +360,8 @@ impl Reporter {
     }
 
     fn certified(&self, certificate: &Arc<Certificate>, at: TimeMs) {
-        self.remember(certificate.clone());
+        let handover = self.handle.archive(|archive| closes_epoch(archive, certificate.height));
+        self.remember(certificate.clone(), handover);
         let certified = self.handle.certified();
         Metrics::set(&self.metrics.certified, certified.0);
         self.handle.board().did(format!("certified checkpoint {}", certificate.height), at);
@@ -334,10 +370,13 @@ impl Reporter {
         }
     }
 
-    /// Keep a certificate, a new one or one from disk.
-    pub(crate) fn remember(&self, certificate: Arc<Certificate>) {
+    /// Keep a certificate, a new one or one from disk; for ever, when its header closes an epoch.
+    pub(crate) fn remember(&self, certificate: Arc<Certificate>, handover: bool) {
         let mut view = self.handle.0.view.lock();
         view.certified = view.certified.max(certificate.height);
+        if handover {
+            view.handovers.insert(certificate.height, certificate.clone());
+        }
         view.certificates.insert(certificate.height, certificate);
         while view.certificates.len() > CERTIFICATES_MAX {
             view.certificates.pop_first();
@@ -357,4 +396,10 @@ impl Reporter {
     pub(crate) fn judged_in(&self, took: TimeMs) {
         self.metrics.judging.observe(took.0 as f64 / 1000.0);
     }
+}
+
+/// Whether the finalised header of this height closes an epoch.
+pub(crate) fn closes_epoch(archive: &Archive, height: Height) -> bool {
+    height.next().and_then(|next| archive.epoch_at(next)).is_some_and(|epoch| epoch.first.0 == height.0 + 1)
+        && height.0 > 0
 }

@@ -31,6 +31,9 @@ pub(crate) struct Metrics {
     pub(crate) malformed: Counter,
     pub(crate) busy: Counter,
     pub(crate) alarms: Counter,
+    pub(crate) l1_errors: Counter,
+    pub(crate) epoch: Gauge,
+    pub(crate) seated: Gauge,
 }
 
 impl Metrics {
@@ -66,6 +69,9 @@ impl Metrics {
             malformed: counter("messages_malformed", "messages that do not decode"),
             busy: counter("questions_refused", "questions that came too fast"),
             alarms: counter("alarms", "alarms raised"),
+            l1_errors: counter("l1_errors", "questions to the own L1 node that failed"),
+            epoch: gauge("epoch", "epoch of the next height"),
+            seated: gauge("seated", "1 when this operator has a seat for the next height"),
         }
     }
 

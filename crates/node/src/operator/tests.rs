@@ -73,6 +73,7 @@ impl Net {
             network: self.network.clone(),
             me: self.keys[index].public_key(),
             key: bls_key(index),
+            registry: None,
             judge: Arc::new(Believer),
             partition: format!("operator-{index}"),
             pace: Pace::default(),
@@ -89,8 +90,9 @@ impl Net {
             )
             .await
             .unwrap();
+        let peers = running.peers.clone();
         let (archive, wires, engine) = running.into_parts();
-        let operator = prepared.run(archive, wires.try_into().unwrap());
+        let operator = prepared.run(archive, peers, wires.try_into().unwrap());
         self.running[index] = Some((engine, operator));
     }
 

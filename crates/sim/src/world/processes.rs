@@ -156,6 +156,7 @@ impl World {
             network: stage.cast.network.clone(),
             me: keys.network.public_key(),
             key: keys.bls.clone(),
+            registry: None,
             judge: stage.judge.clone(),
             partition: disk.clone(),
             pace: Pace::default(),
@@ -168,10 +169,11 @@ impl World {
         let (key, partition) = (keys.network.clone(), format!("{disk}-consensus"));
         let (application, tuning) = (prepared.application(), Tuning::default());
         let running = self.net.start(context.child("engine"), key, partition, tuning, application).await?;
+        let peers = running.peers.clone();
         let (archive, wires, engine) = running.into_parts();
         let mut wires = Wires::try_from(wires)?;
         wires.gossip = wires.gossip.tapped(stage.books.hear_operator(who));
-        let operator = prepared.run(archive, wires);
+        let operator = prepared.run(archive, peers, wires);
         self.operators[index] = Some(RunningOperator { operator, engine });
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! The window of heights that attestations are collected for.
 
+use crate::registry;
 use hum_bls::{Aggregator, Attestation, AttestationRefused, Certificate, Committee, Seat};
+use hum_consensus::PublicKey;
+use hum_ledger::SeatedRoster;
 use hum_types::{B256, Domain, Header, Height, TimeMs};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,7 +34,27 @@ pub(crate) struct Outcome {
     pub(crate) lie: Option<Attestation>,
 }
 
+/// An epoch, as far as attestations need it.
+pub(crate) struct Seats {
+    pub(crate) committee: Arc<Committee>,
+    /// By network key.
+    pub(crate) seats: BTreeMap<PublicKey, Seat>,
+}
+
+impl Seats {
+    pub(crate) fn new(seated: &SeatedRoster) -> Self {
+        let mut seats = BTreeMap::new();
+        for (seat, entry) in (0..).map(Seat).zip(&seated.roster().entries) {
+            if let Some(key) = registry::network_key(entry.network_key) {
+                seats.entry(key).or_insert(seat);
+            }
+        }
+        Self { committee: seated.committee().clone(), seats }
+    }
+}
+
 struct Entry {
+    epoch: Arc<Seats>,
     aggregator: Aggregator,
     header_hash: B256,
     own: Option<Attestation>,
@@ -42,19 +65,18 @@ struct Entry {
 }
 
 pub(crate) struct Window {
-    committee: Arc<Committee>,
     domain: Domain,
     entries: BTreeMap<Height, Entry>,
-    early: BTreeMap<(Height, Seat), Attestation>,
+    /// By the operator that sent them: whether it has that seat is known with the header.
+    early: BTreeMap<(Height, PublicKey), Attestation>,
     newest: Height,
     certified: Height,
     liars: BTreeSet<(Height, Seat)>,
 }
 
 impl Window {
-    pub(crate) const fn new(committee: Arc<Committee>, domain: Domain) -> Self {
+    pub(crate) const fn new(domain: Domain) -> Self {
         Self {
-            committee,
             domain,
             entries: BTreeMap::new(),
             early: BTreeMap::new(),
@@ -64,41 +86,54 @@ impl Window {
         }
     }
 
-    /// Collect for a finalised header. Attestations that came before it are looked at now.
+    /// Collect for a finalised header of this epoch. Attestations that came before it are looked at now. May be told
+    /// again, when our own attestation comes late.
     pub(crate) fn finalised(
         &mut self,
         header: &Header,
+        epoch: &Arc<Seats>,
         own: Option<Attestation>,
         now: TimeMs,
     ) -> Vec<Outcome> {
         let (height, header_hash) = (header.height, header.hash());
         self.newest = self.newest.max(height);
-        self.entries.entry(height).or_insert_with(|| Entry {
-            aggregator: Aggregator::new(self.committee.clone(), self.domain, height, header_hash),
+        let entry = self.entries.entry(height).or_insert_with(|| Entry {
+            epoch: epoch.clone(),
+            aggregator: Aggregator::new(epoch.committee.clone(), self.domain, height, header_hash),
             header_hash,
-            own,
+            own: None,
             repeat_at: TimeMs(now.0 + REPEAT_MS),
             grow_at: None,
             best: None,
         });
+        entry.own = own.or(entry.own);
         while self.entries.len() > WINDOW {
             self.entries.pop_first();
         }
-        let early = self.early.split_off(&(Height(height.0 + 1), Seat(0)));
-        let due = std::mem::replace(&mut self.early, early);
-        own.into_iter().chain(due.into_values()).map(|attestation| self.add(&attestation, now)).collect()
+        let due: Vec<_> = self.early.extract_if(.., |(early, _), _| *early <= height).collect();
+        let mut outcomes: Vec<Outcome> = own.iter().map(|own| self.collect(own, now)).collect();
+        outcomes.extend(due.into_iter().map(|((_, from), attestation)| self.add(&from, &attestation, now)));
+        outcomes
     }
 
-    /// Collect an attestation.
-    pub(crate) fn add(&mut self, attestation: &Attestation, now: TimeMs) -> Outcome {
+    /// Collect an attestation from an operator. Everyone speaks for itself, so that nobody can fill another's place with
+    /// rubbish.
+    pub(crate) fn add(&mut self, from: &PublicKey, attestation: &Attestation, now: TimeMs) -> Outcome {
         let height = attestation.height;
-        let Some(entry) = self.entries.get_mut(&height) else {
-            if height > self.newest && height.0 <= self.newest.0.saturating_add(EARLY) {
-                self.early.entry((height, attestation.seat)).or_insert(*attestation);
-                return Outcome::default();
+        match self.entries.get(&height) {
+            Some(entry) if entry.epoch.seats.get(from) != Some(&attestation.seat) => Outcome::default(),
+            Some(_) => self.collect(attestation, now),
+            None if height > self.newest && height.0 <= self.newest.0.saturating_add(EARLY) => {
+                self.early.entry((height, from.clone())).or_insert(*attestation);
+                Outcome::default()
             }
-            return Outcome { lacks: self.covering(height), ..Outcome::default() };
-        };
+            None => Outcome { lacks: self.covering(height), ..Outcome::default() },
+        }
+    }
+
+    fn collect(&mut self, attestation: &Attestation, now: TimeMs) -> Outcome {
+        let height = attestation.height;
+        let Some(entry) = self.entries.get_mut(&height) else { return Outcome::default() };
         match entry.aggregator.add(attestation) {
             Ok(true) => self.aggregate(height),
             Ok(false) => {
@@ -119,7 +154,8 @@ impl Window {
         if self.liars.contains(&(attestation.height, attestation.seat)) {
             return Outcome::default();
         }
-        if attestation.verify(&self.committee, self.domain).is_err() {
+        let committee = self.entries.get(&attestation.height).map(|entry| &entry.epoch.committee);
+        if committee.is_none_or(|committee| attestation.verify(committee, self.domain).is_err()) {
             return Outcome { bad: 1, ..Outcome::default() };
         }
         self.liars.insert((attestation.height, attestation.seat));
@@ -148,7 +184,7 @@ impl Window {
         if entry.header_hash != certificate.header_hash || !grows(entry.best.as_ref(), &certificate) {
             return None;
         }
-        let verified = certificate.verify(self.committee.table(), self.domain).ok()?;
+        let verified = certificate.verify(entry.epoch.committee.table(), self.domain).ok()?;
         let certificate = verified.certificate().clone();
         entry.best = Some(certificate.clone());
         self.certified = self.certified.max(certificate.height);

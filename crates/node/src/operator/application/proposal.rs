@@ -5,7 +5,7 @@ use crate::runtime::{Runtime, moment};
 use commonware_macros::select;
 use hum_consensus::{Ordered, Slot};
 use hum_ledger::State;
-use hum_types::{Body, ChainId, Checkpoint, Encode as _, TimeMs};
+use hum_types::{Body, ChainId, Change, Checkpoint, Encode as _, L1Origin, TimeMs};
 use std::collections::BTreeSet;
 use tracing::{debug, error};
 
@@ -33,6 +33,15 @@ impl<E: Runtime> Inner<E> {
         let earliest =
             TimeMs(parent_ms.0 + self.pace.interval_ms).min(TimeMs(started.0 + self.pace.interval_ms));
         self.sleep_until(earliest).await;
+        let (origin, roster) = self.restaking.proposal(&state);
+        if origin != state.header().l1_origin {
+            self.restaking.tried(slot.height, slot.view);
+        }
+        if let Some(roster) = roster {
+            let body = Body { changes: vec![Change::NextCommittee { roster }], advances: Vec::new() };
+            let time_ms = self.now().max(TimeMs(parent_ms.0 + 1));
+            return Some(self.seal(&slot, &state, body, time_ms, origin).into());
+        }
         let heartbeat = TimeMs(started.0 + self.pace.heartbeat_ms);
         let board = self.reporter.handle().board();
         let (body, time_ms) = loop {
@@ -51,11 +60,10 @@ impl<E: Runtime> Inner<E> {
             }
         };
         board.waits_for("the operators to finalise our proposal", self.now());
-        Some(self.seal(&slot, &state, body, time_ms).into())
+        Some(self.seal(&slot, &state, body, time_ms, origin).into())
     }
 
-    fn seal(&self, slot: &Slot, state: &State, body: Body, time_ms: TimeMs) -> Vec<u8> {
-        let origin = state.header().l1_origin;
+    fn seal(&self, slot: &Slot, state: &State, body: Body, time_ms: TimeMs, origin: L1Origin) -> Vec<u8> {
         let chains: BTreeSet<ChainId> = body.advances.iter().map(|advance| advance.chain_id).collect();
         let checkpoint = match state.seal(&body, time_ms, origin) {
             Ok((header, _)) => Checkpoint { header, body },
@@ -64,7 +72,7 @@ impl<E: Runtime> Inner<E> {
                 error!(%refusal, "own proposal is refused by the ledger");
                 self.reporter.alarm(format!("own proposal is refused: {refusal}"), self.now());
                 let body = Body::default();
-                match state.seal(&body, time_ms, origin) {
+                match state.seal(&body, time_ms, state.header().l1_origin) {
                     Ok((header, _)) => Checkpoint { header, body },
                     Err(_) => return Vec::new(),
                 }

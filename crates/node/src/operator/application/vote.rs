@@ -9,7 +9,7 @@ use crate::{
 use commonware_macros::select;
 use futures::{
     FutureExt as _, StreamExt as _,
-    future::{BoxFuture, join_all},
+    future::{BoxFuture, join, join_all},
     stream::FuturesUnordered,
 };
 use hum_consensus::{Ordered, PublicKey, Recipients};
@@ -50,13 +50,19 @@ impl<E: Runtime> Inner<E> {
             return reject(&"its height is not the block's");
         }
         self.states.insert(digest, after);
+        if checkpoint.header.l1_origin != before.header().l1_origin {
+            self.restaking.tried(height, view);
+        }
         self.sleep_until(TimeMs(checkpoint.header.time_ms.0.saturating_sub(self.pace.drift_ms))).await;
         let Some(parts) = self.parts(&before, &checkpoint, &proposer) else {
             return reject(&"its changes do not follow one by one");
         };
-        match self.all_hold(parts, view, &proposer).await {
-            Ok(()) => true,
-            Err(chain_id) => reject(&format!("our verdict on chain {chain_id} is another")),
+        let next = checkpoint.body.next_committee();
+        let committee = self.restaking.agrees(&before, &checkpoint.header, next);
+        match join(self.all_hold(parts, view, &proposer), committee).await {
+            (Err(chain_id), _) => reject(&format!("our verdict on chain {chain_id} is another")),
+            (Ok(()), false) => reject(&"our L1 node says otherwise of the next committee"),
+            (Ok(()), true) => true,
         }
     }
 
@@ -119,7 +125,8 @@ impl<E: Runtime> Inner<E> {
         let (time_ms, origin) = (checkpoint.header.time_ms, checkpoint.header.l1_origin);
         let mut applied = Body::default();
         let mut middle = before.clone();
-        for change in &checkpoint.body.changes {
+        let changes = checkpoint.body.changes.iter();
+        for change in changes.filter(|change| !matches!(change, Change::NextCommittee { .. })) {
             if let Change::Quarantine { evidence: Evidence::InvalidBlock { claim, reason } } = change {
                 let rollup = middle.rollup(claim.claim.chain_id)?.clone();
                 parts.push((claim.claim.chain_id, self.invalid(rollup, claim, *reason, proposer)?));

@@ -1,12 +1,15 @@
 //! One task for all questions; long answers are put together beside it.
 
 use super::{
-    Want,
+    handover::Handover,
+    ingress::Message,
     state::{Ask, Searches},
 };
 use crate::{
     config::Network,
-    operator::{allowance::Allowances, blocks, blocks::Arrived, handle::Reporter},
+    operator::{
+        aggregator, allowance::Allowances, blocks, blocks::Arrived, handle::Reporter, restaking::Roll,
+    },
     runtime::{Runtime, moment, now},
     wire::{Answer, BlockId, CHECKPOINTS_BYTES_MAX, CHECKPOINTS_MAX, FetchMessage, Question, Submission},
 };
@@ -29,33 +32,38 @@ pub(crate) struct Actor<E> {
     pub(crate) context: E,
     pub(crate) network: Arc<Network>,
     pub(crate) me: PublicKey,
-    pub(crate) mailbox: mpsc::Receiver<Want>,
+    pub(crate) mailbox: mpsc::Receiver<Message>,
+    pub(crate) roll: Roll,
     pub(crate) blocks: blocks::Mailbox,
+    pub(crate) aggregator: aggregator::Mailbox,
     pub(crate) reporter: Reporter,
 }
 
 impl<E: Runtime> Actor<E> {
     pub(crate) fn start(self, wire: Wire, archive: Archive) -> Handle<()> {
-        let Self { context, network, me, mut mailbox, blocks, reporter } = self;
+        let Self { context, network, me, mut mailbox, roll, blocks, aggregator, reporter } = self;
         context.spawn(move |context| async move {
             let Wire { sender, mut receiver } = wire;
-            let others =
-                network.operators.iter().map(|seat| seat.key.clone()).filter(|key| *key != me).collect();
             let (read, mut done) = mpsc::channel::<Read>(READS_MAX);
             let mut desk = Desk {
                 context,
                 network,
+                me,
+                roll,
                 blocks,
+                aggregator,
                 reporter,
                 sender,
                 archive,
                 read,
                 reading: 0,
-                searches: Searches::new(others),
+                searches: Searches::new(),
+                handover: Handover::default(),
                 allowances: Allowances::new(BYTES_PER_SECOND, QUESTIONS_PER_SECOND),
             };
             loop {
-                let until = desk.searches.next_due().map_or_else(|| desk.context.current() + IDLE, moment);
+                let due = [desk.searches.next_due(), desk.handover.next_due()].into_iter().flatten().min();
+                let until = due.map_or_else(|| desk.context.current() + IDLE, moment);
                 let sleep = desk.context.sleep_until(until);
                 select! {
                     message = receiver.recv() => {
@@ -64,8 +72,7 @@ impl<E: Runtime> Actor<E> {
                     },
                     want = mailbox.recv() => {
                         let Some(want) = want else { return };
-                        let ask = desk.searches.want(want, now(&desk.context));
-                        desk.send(ask);
+                        desk.want(want);
                     },
                     read = done.recv() => {
                         let Some(Read { peer, id, answer }) = read else { return };
@@ -75,6 +82,7 @@ impl<E: Runtime> Actor<E> {
                     _ = sleep => {
                         let asks = desk.searches.tick(now(&desk.context));
                         desk.send(asks);
+                        desk.ask_for_handover();
                     },
                 }
             }
@@ -92,17 +100,45 @@ struct Read {
 struct Desk<E> {
     context: E,
     network: Arc<Network>,
+    me: PublicKey,
+    roll: Roll,
     blocks: blocks::Mailbox,
+    aggregator: aggregator::Mailbox,
     reporter: Reporter,
     sender: WireSender,
     archive: Archive,
     read: mpsc::Sender<Read>,
     reading: usize,
     searches: Searches,
+    handover: Handover,
     allowances: Allowances,
 }
 
 impl<E: Runtime> Desk<E> {
+    fn others(&self) -> Vec<PublicKey> {
+        self.roll.keys().into_iter().filter(|key| *key != self.me).collect()
+    }
+
+    fn want(&mut self, message: Message) {
+        let now = now(&self.context);
+        match message {
+            Message::Block(want) => {
+                let ask = self.searches.want(want, self.others(), now);
+                self.send(ask);
+            }
+            Message::Certificate(height) => self.handover.want(height, now),
+        }
+    }
+
+    fn ask_for_handover(&mut self) {
+        let (others, now, handle) = (self.others(), now(&self.context), self.reporter.handle());
+        let asked = self.handover.tick(&others, |height| handle.is_certified(height), now);
+        if let Some((peer, id, at_or_above)) = asked {
+            let question = Question::Certificate { at_or_above };
+            self.sender.send(Recipients::One(peer), FetchMessage::Ask { id, question }.encode().into(), true);
+        }
+    }
+
     fn send(&self, asks: impl IntoIterator<Item = Ask>) {
         for Ask { id, peer, chain_id, block } in asks {
             let question = Question::Block { chain_id, block: BlockId::Hash(block.hash) };
@@ -122,6 +158,14 @@ impl<E: Runtime> Desk<E> {
     }
 
     async fn told(&mut self, peer: PublicKey, id: u64, answer: Answer) {
+        if let Some(height) = self.handover.answered(id, &peer) {
+            if let Answer::Certificate(Some(certificate)) = answer
+                && certificate.height == height
+            {
+                self.aggregator.fetched(*certificate).await;
+            }
+            return;
+        }
         let Some((chain_id, block)) = self.searches.answered(id, &peer) else { return };
         let arrived = match answer {
             Answer::Block(Some(submission)) => self.check(chain_id, submission),

@@ -37,13 +37,13 @@ pub(crate) struct Searches {
 }
 
 impl Searches {
-    /// `others` are the other operators.
-    pub(crate) fn new(others: Vec<PublicKey>) -> Self {
-        Self { others, searches: BTreeMap::new(), asked: BTreeMap::new(), next_id: 0 }
+    pub(crate) const fn new() -> Self {
+        Self { others: Vec::new(), searches: BTreeMap::new(), asked: BTreeMap::new(), next_id: 0 }
     }
 
-    /// Start to look for a block, or look at one more place.
-    pub(crate) fn want(&mut self, want: Want, now: TimeMs) -> Option<Ask> {
+    /// Start to look for a block, or look at one more place. `others` are the other operators.
+    pub(crate) fn want(&mut self, want: Want, others: Vec<PublicKey>, now: TimeMs) -> Option<Ask> {
+        self.others = others;
         let Want { chain_id, block, from } = want;
         let from = from.filter(|peer| self.others.contains(peer));
         let place = (chain_id, block.hash);

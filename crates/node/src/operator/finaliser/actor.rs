@@ -5,16 +5,21 @@ use crate::{
     operator::{
         aggregator,
         application::States,
-        blocks,
+        blocks, fetch,
         handle::{Event, Reporter},
         metrics::Metrics,
+        restaking::{Restaking, Roll},
     },
     runtime::{Runtime, now},
 };
+use commonware_macros::select;
 use commonware_runtime::Handle;
 use commonware_utils::channel::mpsc;
+use futures::{FutureExt as _, future::BoxFuture};
+use hum_bls::Attestation;
 use hum_consensus::{Archive, Ordered};
-use hum_types::{Checkpoint, Decode as _};
+use hum_ledger::State;
+use hum_types::{Checkpoint, Decode as _, Header, Height};
 use std::{sync::Arc, time::Duration};
 use tracing::{error, info};
 
@@ -30,12 +35,16 @@ pub(crate) struct Actor<E: Runtime> {
     pub(crate) states: Arc<States>,
     pub(crate) blocks: blocks::Mailbox,
     pub(crate) aggregator: aggregator::Mailbox,
+    pub(crate) restaking: Arc<Restaking<E>>,
+    pub(crate) roll: Roll,
+    pub(crate) fetch: fetch::Mailbox,
     pub(crate) reporter: Reporter,
 }
 
 impl<E: Runtime> Actor<E> {
     pub(crate) fn start(self, archive: Archive) -> Handle<()> {
-        let Self { context, mailbox, signer, states, blocks, aggregator, reporter } = self;
+        let Self { context, mailbox, signer, states, blocks, aggregator, restaking, roll, fetch, reporter } =
+            self;
         context.spawn(move |context| {
             Running {
                 context,
@@ -43,9 +52,13 @@ impl<E: Runtime> Actor<E> {
                 states,
                 blocks,
                 aggregator,
+                restaking,
+                roll,
+                fetch,
                 reporter,
                 archive,
                 applied: 0,
+                owed: None,
             }
             .run(mailbox)
         })
@@ -70,9 +83,15 @@ struct Running<E: Runtime> {
     states: Arc<States>,
     blocks: blocks::Mailbox,
     aggregator: aggregator::Mailbox,
+    restaking: Arc<Restaking<E>>,
+    roll: Roll,
+    fetch: fetch::Mailbox,
     reporter: Reporter,
     archive: Archive,
     applied: u64,
+    /// A handover that we have not attested because our L1 node has not told what we need. Nothing follows before it is
+    /// certified, so nothing later can stand in for it.
+    owed: Option<BoxFuture<'static, Header>>,
 }
 
 impl<E: Runtime> Running<E> {
@@ -95,7 +114,18 @@ impl<E: Runtime> Running<E> {
         if self.applied > 0 {
             info!(height = self.applied, "replayed the finalised chain from disk");
         }
-        while let Some(Message { block, done }) = mailbox.recv().await {
+        loop {
+            let message = select! {
+                message = mailbox.recv() => message,
+                header = due(&mut self.owed) => {
+                    self.owed = None;
+                    if let Some(own) = self.attest(&header).await {
+                        self.aggregator.finalised(header, Some(own)).await;
+                    }
+                    continue;
+                },
+            };
+            let Some(Message { block, done }) = message else { return Err(Halt::Stopping) };
             while self.applied + 1 < block.height {
                 match self.archive.block(self.applied + 1).await {
                     Some(below) => self.apply(below, false).await?,
@@ -107,27 +137,36 @@ impl<E: Runtime> Running<E> {
             }
             let _ = done.send(());
         }
-        Err(Halt::Stopping)
     }
 
     async fn apply(&mut self, block: Ordered, live: bool) -> Result<(), Halt> {
         let height = block.height;
         let checkpoint = Checkpoint::decode(&block.payload).map_err(|error| Halt::Payload(height, error))?;
         let checkpoint = Arc::new(checkpoint);
-        let (messages, state) = self
+        let (before, messages, state) = self
             .reporter
             .handle()
             .archive_mut(|archive| {
-                archive.apply(&checkpoint).map(|messages| (messages, archive.newest().clone()))
+                let before = archive.newest().clone();
+                archive.apply(&checkpoint).map(|messages| (before, messages, archive.newest().clone()))
             })
             .map_err(|error| Halt::Refused(height, error))?;
         self.applied = height;
         self.states.finalised(block.digest, state.clone());
+        self.seated(&state);
         let judged = self.blocks.settle(state, checkpoint.clone()).await.ok_or(Halt::Stopping)?;
-        let own = if live && judged && self.archive.tip().saturating_sub(height) <= WORTH_ATTESTING {
-            self.attest(&checkpoint).await
+        self.owed = None;
+        let own = if checkpoint.body.next_committee().is_some() {
+            self.hand_over(before, &checkpoint).await
         } else {
-            None
+            let late = self.archive.tip().saturating_sub(height) > WORTH_ATTESTING;
+            // What we could not find out about L1 is covered by the next height.
+            let agrees = || self.restaking.agrees(&before, &checkpoint.header, None).now_or_never();
+            if live && judged && !late && agrees() == Some(true) {
+                self.attest(&checkpoint.header).await
+            } else {
+                None
+            }
         };
         self.aggregator.finalised(checkpoint.header, own).await;
         let at = now(&self.context);
@@ -135,9 +174,66 @@ impl<E: Runtime> Running<E> {
         Ok(())
     }
 
-    async fn attest(&mut self, checkpoint: &Checkpoint) -> Option<hum_bls::Attestation> {
+    /// Keep the transport and the metrics up to date with who sits.
+    fn seated(&self, state: &State) {
+        let own = self.signer.as_ref().map(Signer::public_key);
+        let seat = own.and_then(|key| state.committee().seat_of(&key));
+        let metrics = self.reporter.metrics();
+        Metrics::set(&metrics.seated, u64::from(seat.is_some()));
+        Metrics::set(&metrics.epoch, state.epoch().0);
+        if state.epoch() != state.header().epoch || state.header().height == Height(1) {
+            let (epoch, seats) = (state.epoch(), state.seated().roster().entries.len());
+            info!(%epoch, seats, seat = ?seat.map(|seat| seat.0), "an epoch begins");
+            if let Err(error) = self.roll.seat(state.seated()) {
+                let what = format!("not connected with every operator: {error}");
+                self.reporter.alarm(what, now(&self.context));
+            }
+        }
+    }
+
+    /// Attest the end of an epoch, now or when our L1 node has told what we need for it; and get its certificate.
+    async fn hand_over(&mut self, before: State, checkpoint: &Arc<Checkpoint>) -> Option<Attestation> {
+        let header = checkpoint.header;
+        if self.reporter.handle().is_certified(header.height) {
+            return None;
+        }
+        self.fetch.certificate(header.height);
+        if self.signer.as_ref().is_some_and(|signer| signer.has_signed(&header)) {
+            return self.attest(&header).await;
+        }
+        let (restaking, checkpoint) = (self.restaking.clone(), checkpoint.clone());
+        let mut owed = async move {
+            let next = checkpoint.body.next_committee();
+            if !restaking.agrees(&before, &checkpoint.header, next).await {
+                // Two thirds of the votes were for what our own L1 contradicts.
+                restaking.contradicted(&checkpoint.header);
+                std::future::pending::<()>().await;
+            }
+            checkpoint.header
+        }
+        .boxed();
+        match (&mut owed).now_or_never() {
+            Some(header) => self.attest(&header).await,
+            None => {
+                self.owed = Some(owed);
+                None
+            }
+        }
+    }
+
+    /// Sign a header that we have judged, if its epoch gives us a seat.
+    async fn attest(&mut self, header: &Header) -> Option<Attestation> {
         let mut signer = self.signer.take()?;
-        match signer.attest(&checkpoint.header).await {
+        let key = signer.public_key();
+        let seat = self
+            .reporter
+            .handle()
+            .archive(|archive| archive.epoch(header.epoch)?.seated.committee().seat_of(&key));
+        let Some(seat) = seat else {
+            self.signer = Some(signer);
+            return None;
+        };
+        match signer.attest(header, seat).await {
             Ok(own) => {
                 if let Some(highest) = signer.highest() {
                     Metrics::set(&self.reporter.metrics().attested, highest.0);
@@ -152,5 +248,13 @@ impl<E: Runtime> Running<E> {
                 None
             }
         }
+    }
+}
+
+/// Resolves with what is owed; never, when nothing is.
+async fn due(owed: &mut Option<BoxFuture<'static, Header>>) -> Header {
+    match owed {
+        Some(owed) => owed.await,
+        None => std::future::pending().await,
     }
 }

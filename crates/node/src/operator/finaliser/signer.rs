@@ -2,7 +2,7 @@
 
 use crate::operator::records::{Records, RecordsError};
 use crate::runtime::Runtime;
-use hum_bls::{Attestation, Seat, SecretKey};
+use hum_bls::{Attestation, PublicKey, Seat, SecretKey};
 use hum_types::{B256, Decode, DecodeError, Encode, Header, Height, Reader};
 
 /// Heights whose records stay on disk: more than any operator looks back.
@@ -46,7 +46,6 @@ pub enum SignerError {
 /// Signs finalised headers, at most one for a height.
 pub(crate) struct Signer<E: Runtime> {
     key: SecretKey,
-    seat: Seat,
     records: Records<E>,
     last: Option<Signed>,
     written: u64,
@@ -54,12 +53,7 @@ pub(crate) struct Signer<E: Runtime> {
 
 impl<E: Runtime> Signer<E> {
     /// Open the record of what was signed.
-    pub(crate) async fn open(
-        context: E,
-        partition: String,
-        key: SecretKey,
-        seat: Seat,
-    ) -> Result<Self, SignerError> {
+    pub(crate) async fn open(context: E, partition: String, key: SecretKey) -> Result<Self, SignerError> {
         let (records, read) = Records::open(context, partition).await?;
         let mut last: Option<Signed> = None;
         for record in read {
@@ -68,7 +62,7 @@ impl<E: Runtime> Signer<E> {
                 last = Some(signed);
             }
         }
-        Ok(Self { key, seat, records, last, written: 0 })
+        Ok(Self { key, records, last, written: 0 })
     }
 
     /// The highest height that was signed.
@@ -76,9 +70,23 @@ impl<E: Runtime> Signer<E> {
         self.last.map(|last| last.height)
     }
 
-    /// Sign a finalised header. `None` when the height, or a higher one, was signed before: with another header it
+    /// The key that it signs with.
+    pub(crate) fn public_key(&self) -> PublicKey {
+        self.key.public_key()
+    }
+
+    /// Whether this very header was the last that was signed: nothing is left to judge about it.
+    pub(crate) fn has_signed(&self, header: &Header) -> bool {
+        self.last == Some(Signed { height: header.height, header_hash: header.hash() })
+    }
+
+    /// Sign a finalised header in the seat that its epoch's committee gives us. `None` when the height, or a higher one, was signed before: with another header it
     /// would be a lie, and with the same one nobody needs it.
-    pub(crate) async fn attest(&mut self, header: &Header) -> Result<Option<Attestation>, RecordsError> {
+    pub(crate) async fn attest(
+        &mut self,
+        header: &Header,
+        seat: Seat,
+    ) -> Result<Option<Attestation>, RecordsError> {
         let signed = Signed { height: header.height, header_hash: header.hash() };
         match self.last {
             Some(last) if last == signed => {}
@@ -91,7 +99,7 @@ impl<E: Runtime> Signer<E> {
             }
         }
         let Header { domain, epoch, height, .. } = *header;
-        Ok(Some(self.key.attest(domain, epoch, height, signed.header_hash, self.seat)))
+        Ok(Some(self.key.attest(domain, epoch, height, signed.header_hash, seat)))
     }
 
     async fn forget(&mut self, height: Height) -> Result<(), RecordsError> {

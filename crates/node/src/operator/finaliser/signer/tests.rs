@@ -29,7 +29,7 @@ fn header(height: u64, fork: u8) -> Header {
 
 async fn open(context: &Context) -> Result<Signer<Context>, SignerError> {
     let key = SecretKey::from_seed(&[7]);
-    Signer::open(context.child("signer"), "attestations".to_owned(), key, Seat(0)).await
+    Signer::open(context.child("signer"), "attestations".to_owned(), key).await
 }
 
 /// One life of an operator; it ends in a power cut.
@@ -55,16 +55,21 @@ fn faults(write: u64, kept: u64, sync: u64) -> FaultConfig {
 fn what_was_signed_is_remembered_across_a_power_cut() {
     let ((), checkpoint) = live(None, 1, |context| async move {
         let mut signer = open(&context).await.unwrap();
-        assert!(signer.attest(&header(5, 1)).await.unwrap().is_some());
+        assert!(signer.attest(&header(5, 1), Seat(0)).await.unwrap().is_some());
     });
     let ((), _) = live(Some(checkpoint), 1, |context| async move {
         let mut signer = open(&context).await.unwrap();
         assert_eq!(signer.highest(), Some(Height(5)));
-        assert_eq!(signer.attest(&header(5, 2)).await.unwrap(), None, "another header of that height");
-        assert_eq!(signer.attest(&header(4, 1)).await.unwrap(), None, "a height below");
-        let again = signer.attest(&header(5, 1)).await.unwrap().expect("what it signed, it may say again");
+        assert_eq!(
+            signer.attest(&header(5, 2), Seat(0)).await.unwrap(),
+            None,
+            "another header of that height"
+        );
+        assert_eq!(signer.attest(&header(4, 1), Seat(0)).await.unwrap(), None, "a height below");
+        let again =
+            signer.attest(&header(5, 1), Seat(0)).await.unwrap().expect("what it signed, it may say again");
         assert_eq!(again.header_hash, header(5, 1).hash());
-        assert!(signer.attest(&header(6, 2)).await.unwrap().is_some());
+        assert!(signer.attest(&header(6, 2), Seat(0)).await.unwrap().is_some());
     });
 }
 
@@ -73,20 +78,21 @@ fn nothing_is_signed_that_the_disk_does_not_take() {
     for (write, kept, sync) in [(100, 0, 0), (100, 50, 0), (100, 100, 0), (0, 100, 100), (0, 0, 100)] {
         let ((), checkpoint) = live(None, 2, |context| async move {
             let mut signer = open(&context).await.unwrap();
-            assert!(signer.attest(&header(1, 1)).await.unwrap().is_some());
+            assert!(signer.attest(&header(1, 1), Seat(0)).await.unwrap().is_some());
             *context.storage_fault_config().write() = faults(write, kept, sync);
-            assert!(signer.attest(&header(2, 1)).await.is_err());
+            assert!(signer.attest(&header(2, 1), Seat(0)).await.is_err());
             *context.storage_fault_config().write() = FaultConfig::default();
             // The disk may hold half a record: nothing more is signed before it was read anew.
             assert!(
-                signer.attest(&header(2, 2)).await.is_err() && signer.attest(&header(3, 1)).await.is_err()
+                signer.attest(&header(2, 2), Seat(0)).await.is_err()
+                    && signer.attest(&header(3, 1), Seat(0)).await.is_err()
             );
         });
         let ((), _) = live(Some(checkpoint), 2, |context| async move {
             let mut signer = open(&context).await.unwrap();
             assert!(signer.highest() >= Some(Height(1)));
-            assert_eq!(signer.attest(&header(1, 2)).await.unwrap(), None);
-            assert!(signer.attest(&header(3, 2)).await.unwrap().is_some());
+            assert_eq!(signer.attest(&header(1, 2), Seat(0)).await.unwrap(), None);
+            assert!(signer.attest(&header(3, 2), Seat(0)).await.unwrap().is_some());
         });
     }
 }
@@ -109,7 +115,7 @@ fn no_life_contradicts_another() {
                 let first = signer.highest().map_or(1, |height| height.0.saturating_sub(2));
                 for height in first..first + 5 {
                     // Each life sees another chain: what consensus would never do, and a signer must survive.
-                    if let Ok(Some(signed)) = signer.attest(&header(height, life)).await {
+                    if let Ok(Some(signed)) = signer.attest(&header(height, life), Seat(0)).await {
                         seen.lock().unwrap().entry(signed.height).or_default().insert(signed.header_hash);
                     }
                 }
