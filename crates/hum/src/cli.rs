@@ -1,6 +1,6 @@
 //! Commands and their options.
 
-use crate::{block, certificate, checkpoint, message, output::Logging, role, send, status};
+use crate::{block, certificate, checkpoint, doctor, message, operator, output::Logging, role, send, status, watch};
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -33,6 +33,8 @@ enum Command {
     Certificate(certificate::CertificateCommand),
     /// What every process last did and what it waits for; fails without a quorum of operators.
     Status(status::StatusArguments),
+    /// What is wrong with a role's directory, its machine, its L1 node and its registration; fails when something is.
+    Doctor(doctor::DoctorArguments),
     /// Judge blocks.
     #[command(subcommand)]
     Block(Block),
@@ -40,12 +42,14 @@ enum Command {
     #[cfg(feature = "devnet")]
     #[command(subcommand)]
     Bench(crate::bench::BenchCommand),
-    /// Run an operator: judge blocks, order checkpoints, attest.
-    Operator(role::RoleArguments),
+    /// Run an operator (judge blocks, order checkpoints, attest), or get one in, look after it, and out.
+    Operator(operator::OperatorArguments),
     /// Run a rollup's publisher: sign claims, send blocks with witnesses to the operators.
     Publisher(role::RoleArguments),
     /// Run a relayer: deliver certified messages.
     Relayer(role::RoleArguments),
+    /// Run a watcher (find signed lies, keep them, take them to L1), or see what it found.
+    Watch(watch::WatchArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,8 +66,12 @@ enum Block {
 
 impl Cli {
     pub(crate) const fn logging(&self) -> Logging {
-        match self.command {
-            Command::Operator(_) | Command::Publisher(_) | Command::Relayer(_) => Logging::Role,
+        match &self.command {
+            Command::Operator(arguments) if !arguments.is_role() => Logging::Quiet,
+            Command::Watch(arguments) if !arguments.is_role() => Logging::Quiet,
+            Command::Operator(_) | Command::Publisher(_) | Command::Relayer(_) | Command::Watch(_) => {
+                Logging::Role
+            }
             _ => Logging::Quiet,
         }
     }
@@ -79,12 +87,14 @@ impl Cli {
             Command::Checkpoint(command) => checkpoint::run(&command),
             Command::Certificate(command) => certificate::run(&command),
             Command::Status(arguments) => status::run(&arguments),
+            Command::Doctor(arguments) => doctor::run(&arguments),
             Command::Block(Block::Verify { file, json }) => block::verify(&file, json),
             #[cfg(feature = "devnet")]
             Command::Bench(command) => crate::bench::run(&command),
-            Command::Operator(arguments) => role::operator(&arguments),
+            Command::Operator(arguments) => arguments.run(),
             Command::Publisher(arguments) => role::publisher(&arguments),
             Command::Relayer(arguments) => role::relayer(&arguments),
+            Command::Watch(arguments) => arguments.run(),
         }
     }
 }

@@ -13,14 +13,18 @@ mod checkpoint;
 mod cli;
 #[cfg(feature = "devnet")]
 mod demo;
+mod doctor;
 mod message;
 mod network;
+mod operator;
 mod output;
+mod password;
 mod role;
 mod send;
 mod status;
 #[cfg(feature = "devnet")]
 mod up;
+mod watch;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -211,6 +211,15 @@ impl Reader {
     }
 }
 
+/// The domain that a service manager computed for itself.
+pub async fn domain_of(
+    chain: &dyn Chain,
+    service_manager: Address,
+    at: At,
+) -> Result<Domain, RestakingError> {
+    Ok(Domain(ask(chain, service_manager, IServiceManager::DOMAINCall {}, at).await?))
+}
+
 /// Call a view function and read what it returns.
 pub(super) async fn ask<C: SolCall>(
     chain: &dyn Chain,

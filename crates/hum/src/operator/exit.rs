@@ -1,0 +1,22 @@
+//! `hum operator exit`: out of the set, and everything back.
+
+use super::{
+    plan::to_exit,
+    proceed::{HowArguments, proceed},
+    site::SiteArgument,
+};
+use crate::network::block_on;
+use std::process::ExitCode;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ExitArguments {
+    #[command(flatten)]
+    site: SiteArgument,
+    #[command(flatten)]
+    how: HowArguments,
+}
+
+pub(super) fn run(arguments: &ExitArguments) -> eyre::Result<ExitCode> {
+    let site = arguments.site.open()?;
+    block_on(proceed(&site, &arguments.how, |view| to_exit(view, &site.contracts)))
+}

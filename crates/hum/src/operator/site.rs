@@ -1,0 +1,150 @@
+//! What every command about an operator works on: its directory, its network, its L1 node.
+
+use crate::password::PasswordArgument;
+use eyre::{WrapErr as _, ensure, eyre};
+use hum_bls::{OperatorId, SecretKey};
+use hum_chain::{
+    Chain, ReadError,
+    restaking::{Contracts, OperatorView, RestakingError},
+    rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
+};
+use hum_consensus::Signer as _;
+use hum_node::config::{KeyName, NetworkFile, OperatorConfig, RestakingEntry, RoleDirectory};
+use hum_types::{Address, B256, Confidence, Domain, SequencerKey};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+/// Which operator; every command about one takes this.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct SiteArgument {
+    /// The operator's directory.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) password: PasswordArgument,
+}
+
+/// An operator's identity: what it registers.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// Its account on L1.
+    pub(crate) operator: Address,
+    /// Its BLS key.
+    pub(crate) key: SecretKey,
+    /// Its ed25519 key.
+    pub(crate) network_key: B256,
+    /// Where peers reach it.
+    pub(crate) endpoint: SocketAddr,
+}
+
+impl Identity {
+    pub(crate) fn id(&self) -> OperatorId {
+        OperatorId::of(self.key.public_key().g1())
+    }
+}
+
+/// Everything open.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) config: OperatorConfig,
+    pub(crate) network: NetworkFile,
+    pub(crate) contracts: Contracts,
+    pub(crate) chain: RpcChain,
+    pub(crate) identity: Identity,
+    account: B256,
+}
+
+impl SiteArgument {
+    pub(crate) fn open(&self) -> eyre::Result<Site> {
+        let directory = self.password.unlock(RoleDirectory::new(&self.dir))?;
+        let config = OperatorConfig::load(&directory)?;
+        let network = read_network(&config)?;
+        let restaking = network.restaking.as_ref().ok_or_else(|| {
+            eyre!(
+                "{} names no restaking contracts: this network's committee is fixed, nobody can register",
+                config.network.display()
+            )
+        })?;
+        let contracts = contracts(&network, restaking);
+        let account = directory.read_key(KeyName::Account).wrap_err(
+            "the operator's account on L1 is needed; `hum operator keys import account FILE` brings one",
+        )?;
+        let identity = identity(&directory, &config, account)?;
+        let chain = l1(&config, &network)?;
+        Ok(Site { config, network, contracts, chain, identity, account })
+    }
+}
+
+/// The network file, checked.
+pub(crate) fn read_network(config: &OperatorConfig) -> eyre::Result<NetworkFile> {
+    let text = std::fs::read_to_string(&config.network)
+        .wrap_err_with(|| format!("cannot read the network file {}", config.network.display()))?;
+    NetworkFile::load(&config.network)?;
+    serde_json::from_str(&text).wrap_err_with(|| config.network.display().to_string())
+}
+
+/// Where everything stands on L1.
+pub(crate) fn contracts(network: &NetworkFile, entry: &RestakingEntry) -> Contracts {
+    Contracts {
+        service_manager: network.deployment.service_manager,
+        allocation_manager: entry.allocation_manager,
+        delegation_manager: entry.delegation_manager,
+        strategy_manager: entry.strategy_manager,
+        strategies: entry.strategies.clone(),
+    }
+}
+
+/// The operator's L1 node.
+pub(crate) fn l1(config: &OperatorConfig, network: &NetworkFile) -> Result<RpcChain, ReadError> {
+    let endpoint = config.l1_rpc.as_ref().unwrap_or(&network.l1.rpc);
+    RpcChain::new(endpoint, network.l1.chain_id, RpcLimits::default())
+}
+
+/// What the directory's secrets amount to.
+pub(crate) fn identity(
+    directory: &RoleDirectory,
+    config: &OperatorConfig,
+    account: B256,
+) -> eyre::Result<Identity> {
+    let operator = SequencerKey::from_secret(account)
+        .ok_or_else(|| eyre!("the account's secret is no secp256k1 key"))?
+        .address();
+    let key = SecretKey::from_secret(directory.read_key(KeyName::Bls)?).wrap_err("the BLS secret")?;
+    let network_key = directory.network_key()?.public_key();
+    let endpoint = config.endpoint();
+    Ok(Identity { operator, key, network_key: B256::from_slice(network_key.as_ref()), endpoint })
+}
+
+impl Site {
+    pub(crate) fn domain(&self) -> Domain {
+        self.network.domain
+    }
+
+    /// L1's view of the operator, at the node's newest block.
+    pub(crate) async fn view(&self) -> Result<OperatorView, RestakingError> {
+        let block = self.chain.head(Confidence::Latest).await?;
+        let who = (self.identity.operator, self.identity.id());
+        OperatorView::read(Arc::new(self.chain.clone()), &self.contracts, self.domain(), who, block).await
+    }
+
+    /// Sends the operator's transactions.
+    pub(crate) fn submit(&self) -> eyre::Result<RpcSubmit> {
+        let policy =
+            SubmitPolicy { fees: FeePolicy::default(), poll_interval_ms: 200, ..SubmitPolicy::default() };
+        RpcSubmit::new(self.chain.clone(), self.account, policy)
+            .ok_or_else(|| eyre!("the account's secret is no secp256k1 key"))
+    }
+
+    /// Refuse to go on where the contracts are not what the network file says.
+    pub(crate) async fn check(&self) -> eyre::Result<()> {
+        let at = hum_chain::At::LATEST;
+        let domain = hum_chain::restaking::domain_of(&self.chain, self.contracts.service_manager, at).await?;
+        ensure!(
+            domain == self.domain(),
+            "the service manager at {} has domain {}, the network file says {}: one of them is of another network",
+            self.contracts.service_manager,
+            domain.0,
+            self.domain().0
+        );
+        Ok(())
+    }
+}
