@@ -30,24 +30,24 @@ contract RestakingGasTest is Restaking, RealCore {
         allocate(address(manager), operatorAt(4), strategy, 1e18);
         bond(operatorAt(4));
         register(operatorAt(4), 5);
-        spent("register: set, key, possession, endpoint", 900_000);
+        spent("register: set, key, possession, endpoint", 700_000);
     }
 
     function test_four() public {
         joinEqual(4, 1000);
-        snapshotOf("first snapshot of 4", 600_000);
+        snapshotOf("first snapshot of 4", 450_000);
         later(config.snapshotIntervalBlocks);
-        snapshotOf("snapshot of 4", 600_000);
+        snapshotOf("snapshot of 4", 450_000);
         vm.prank(JUDGE);
         manager.slash(operatorAt(0), 1, "offence", REPORTER);
-        spent("slash", 500_000);
+        spent("slash", 410_000);
     }
 
     function test_hundred() public {
         joinEqual(100, 1000);
-        snapshotOf("first snapshot of 100", TRANSACTION_MAX);
+        snapshotOf("first snapshot of 100", 4_300_000);
         later(config.snapshotIntervalBlocks);
-        snapshotOf("snapshot of 100", TRANSACTION_MAX);
+        snapshotOf("snapshot of 100", 4_300_000);
     }
 
     /// @notice As many members as there may be, of different stakes, for 100 seats.
