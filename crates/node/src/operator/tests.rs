@@ -52,8 +52,11 @@ impl Net {
         let network = Arc::new(file.check().unwrap());
         let committee = consensus_committee(&network).unwrap();
         let others = network.peers.iter().map(|(_, key)| key.clone()).collect();
-        let world =
-            World::new(&context, Layout::fixed(committee, others, QUOTAS.to_vec(), link)).await.unwrap();
+        let layout = Layout {
+            term_heights: network.genesis.terms.heights(),
+            ..Layout::fixed(committee, others, QUOTAS.to_vec(), link)
+        };
+        let world = World::new(&context, layout).await.unwrap();
         let wires = world.join(&publisher_key().public_key()).await.unwrap();
         let Wires { submit, .. } = wires.try_into().unwrap();
         let keys = (0..operators).map(network_key).collect();

@@ -42,7 +42,10 @@ impl World {
         let (cast, config) = (&stage.cast, &stage.config);
         let committee = consensus_committee(&cast.network)
             .map_err(|error| WorldError::Operator { index: 0, source: Box::new(error.into()) })?;
-        let layout = simulated::Layout::fixed(committee, cast.others(), QUOTAS.to_vec(), config.link);
+        let layout = simulated::Layout {
+            term_heights: cast.network.genesis.terms.heights(),
+            ..simulated::Layout::fixed(committee, cast.others(), QUOTAS.to_vec(), config.link)
+        };
         let net = simulated::World::new(&context, layout).await?;
         let mut world = Self {
             operators: (0..config.operators).map(|_| None).collect(),
