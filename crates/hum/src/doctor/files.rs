@@ -43,12 +43,17 @@ impl Files {
     pub(super) fn read(directory: &RoleDirectory, findings: &mut Vec<Finding>) -> Self {
         let role = match role_file(directory) {
             Ok(role) => {
-                findings.push(Finding::good("role file", format!("{} is a {}'s", directory.file().display(), role.role)));
+                findings.push(Finding::good(
+                    "role file",
+                    format!("{} is a {}'s", directory.file().display(), role.role),
+                ));
                 role
             }
             Err(error) => {
                 let next = match &error {
-                    DirectoryError::Version { .. } => "use the binary that wrote it, or write it anew with `hum operator init`",
+                    DirectoryError::Version { .. } => {
+                        "use the binary that wrote it, or write it anew with `hum operator init`"
+                    }
                     DirectoryError::Io { .. } => {
                         "name the role's directory with --dir, or make one with `hum operator init`"
                     }
@@ -94,22 +99,34 @@ impl Files {
                 return;
             }
             Err(error) => {
-                findings.push(Finding::fault(CHECK, "key-twice", error.to_string(), "keep the one that counts"));
+                findings.push(Finding::fault(
+                    CHECK,
+                    "key-twice",
+                    error.to_string(),
+                    "keep the one that counts",
+                ));
                 return;
             }
         }
         let unusable = match directory.read_key(name) {
             Ok(secret) if name.public_of(secret).is_some() => None,
-            Ok(_) => Some(("key-unreadable", format!("{} is no secret of its kind", name.stem()), String::new())),
+            Ok(_) => {
+                Some(("key-unreadable", format!("{} is no secret of its kind", name.stem()), String::new()))
+            }
             Err(error) => Some(unreadable(&error)),
         };
         match unusable {
             None => findings.push(Finding::good(CHECK, format!("{} is there and private", name.stem()))),
             Some(("locked", what, _)) => {
-                findings.push(Finding::note(CHECK, what, "pass --password-file to have the password checked too"));
+                findings.push(Finding::note(
+                    CHECK,
+                    what,
+                    "pass --password-file to have the password checked too",
+                ));
             }
             Some((fault, what, next)) => {
-                let next = if next.is_empty() { "bring the right one back from your copy".to_owned() } else { next };
+                let next =
+                    if next.is_empty() { "bring the right one back from your copy".to_owned() } else { next };
                 findings.push(Finding::fault(CHECK, fault, what, next));
             }
         }
@@ -123,9 +140,10 @@ impl Files {
 
     /// The account need not be on the machine that runs the role.
     fn operators_account(&mut self, directory: &RoleDirectory, findings: &mut Vec<Finding>) {
-        let listed = self.network.as_ref().and_then(|network| {
-            network.operators.iter().find(|operator| Some(operator.id) == self.id)
-        });
+        let listed = self
+            .network
+            .as_ref()
+            .and_then(|network| network.operators.iter().find(|operator| Some(operator.id) == self.id));
         let listed = listed.map(|operator| operator.operator);
         match directory.form_of(KeyName::Account) {
             Ok(None) => {
@@ -148,8 +166,12 @@ impl Files {
 fn unreadable(error: &DirectoryError) -> (&'static str, String, String) {
     let what = error.to_string();
     match error {
-        DirectoryError::Exposed { path, .. } => ("key-exposed", what, format!("chmod 600 {}", path.display())),
-        DirectoryError::Locked { path } => ("locked", format!("{} is encrypted", path.display()), String::new()),
+        DirectoryError::Exposed { path, .. } => {
+            ("key-exposed", what, format!("chmod 600 {}", path.display()))
+        }
+        DirectoryError::Locked { path } => {
+            ("locked", format!("{} is encrypted", path.display()), String::new())
+        }
         DirectoryError::Keystore { source: KeystoreError::Password, .. } => {
             ("key-password", what, "give the password that it was made with".to_owned())
         }

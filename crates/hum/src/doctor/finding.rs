@@ -43,13 +43,7 @@ impl Finding {
         what: impl Into<String>,
         next: impl Into<String>,
     ) -> Self {
-        Self {
-            check,
-            health: Health::Fault,
-            fault: Some(fault),
-            what: what.into(),
-            next: Some(next.into()),
-        }
+        Self { check, health: Health::Fault, fault: Some(fault), what: what.into(), next: Some(next.into()) }
     }
 
     pub(super) fn print(&self) {

@@ -60,7 +60,11 @@ pub(super) async fn check(files: &Files, network: &NetworkFile, findings: &mut V
     }
     let (Some(operator), Some(id)) = (files.account, files.id) else {
         let next = "mend the secrets first; `hum operator keys list` shows what is there";
-        return findings.push(Finding::note("registration", "not looked at: whose it would be is not known", next));
+        return findings.push(Finding::note(
+            "registration",
+            "not looked at: whose it would be is not known",
+            next,
+        ));
     };
     let view = read(chain, network, &contracts, (operator, id)).await;
     match view {
@@ -178,7 +182,11 @@ pub(super) fn registration(view: &OperatorView, own: &Own, findings: &mut Vec<Fi
     }
     let before = findings.len();
     if !view.is_operator {
-        findings.push(fault("not-an-operator", format!("EigenLayer does not know {operator} as an operator"), REGISTER));
+        findings.push(fault(
+            "not-an-operator",
+            format!("EigenLayer does not know {operator} as an operator"),
+            REGISTER,
+        ));
     }
     for strategy in &view.strategies {
         stake(view, strategy, findings);
@@ -194,12 +202,18 @@ pub(super) fn registration(view: &OperatorView, own: &Own, findings: &mut Vec<Fi
             format!("the directory's BLS key is registered to {holder}"),
             "use that operator's account, or make a key of your own",
         )),
-        (None, None) => findings.push(fault("key-not-registered", "the BLS key is not registered".to_owned(), REGISTER)),
+        (None, None) => {
+            findings.push(fault("key-not-registered", "the BLS key is not registered".to_owned(), REGISTER))
+        }
         (Some(_), _) => {}
     }
     if view.bond_wei < view.bond_needed_wei && !view.is_member {
         let [has, needs] = [view.bond_wei, view.bond_needed_wei].map(format_ether);
-        findings.push(fault("bond-missing", format!("a bond of {has} ether is posted, {needs} are needed"), REGISTER));
+        findings.push(fault(
+            "bond-missing",
+            format!("a bond of {has} ether is posted, {needs} are needed"),
+            REGISTER,
+        ));
     }
     if !view.is_member {
         findings.push(fault("not-in-set", format!("{operator} is not in the operator set"), REGISTER));
@@ -228,7 +242,10 @@ fn stake(view: &OperatorView, strategy: &StrategyView, findings: &mut Vec<Findin
         findings.push(Finding::fault(
             CHECK,
             "allocation-pending",
-            format!("the allocation of strategy {name} becomes {next} % at L1 block {}", allocation.effect_block),
+            format!(
+                "the allocation of strategy {name} becomes {next} % at L1 block {}",
+                allocation.effect_block
+            ),
             format!(
                 "wait {} blocks; until then only the smaller of old and new counts",
                 u64::from(allocation.effect_block).saturating_sub(view.block.number)
@@ -253,7 +270,10 @@ fn peers(view: &OperatorView, own: &Own, findings: &mut Vec<Finding>) {
         findings.push(Finding::fault(
             CHECK,
             "network-key-differs",
-            format!("L1 has network key {}, the directory another one: peers refuse it", registered.network_key),
+            format!(
+                "L1 has network key {}, the directory another one: peers refuse it",
+                registered.network_key
+            ),
             REGISTER,
         ));
     }

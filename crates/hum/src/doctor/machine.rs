@@ -106,7 +106,10 @@ pub(super) async fn process(directory: &RoleDirectory, role: &RoleFile, findings
                 findings.push(Finding::fault(
                     CHECK,
                     "directory-held",
-                    format!("{holder} holds this directory, and no {} answers at http://{}", role.role, role.api),
+                    format!(
+                        "{holder} holds this directory, and no {} answers at http://{}",
+                        role.role, role.api
+                    ),
                     "see what that process is; end it, or wait for it, before you start the role",
                 ));
             }
@@ -142,7 +145,10 @@ fn port_is_free(what: &str, address: SocketAddr) -> Finding {
             CHECK,
             "port-taken",
             format!("another process has {address}, which is for {what}"),
-            format!("see which one with `ss -ltnp 'sport = :{}'`; end it, or choose another port in role.json", address.port()),
+            format!(
+                "see which one with `ss -ltnp 'sport = :{}'`; end it, or choose another port in role.json",
+                address.port()
+            ),
         ),
         Err(error) => Finding::fault(
             CHECK,
