@@ -231,6 +231,11 @@ contract RollupRegistry is IRollupRegistry {
     }
 
     /// @inheritdoc IRollupRegistry
+    function isReexecuted(bytes32 registration) external view returns (bool) {
+        return rollups[registration].sequencer != address(0);
+    }
+
+    /// @inheritdoc IRollupRegistry
     function registrationId(uint64 chainId, address sequencer, bytes32 anchorHash, bytes32 specHash)
         public
         pure

@@ -9,7 +9,11 @@ import {IEvidence} from "./IEvidence.sol";
 ///
 /// Two things can be proven. {slashSlot}: the leaf's count or rolling hash is not what the façade's slot holds under the attested
 /// state root. Operators count from a rollup's anchor, so this says something only of lanes that were empty there: {proveAnchor}
-/// comes first, once for each lane. {slashRoot}: the messages whose hashes roll up to the leaf's rolling hash do not make its message
+/// comes first, once for each lane. It also shows that nothing but the façade's own code ever ran at its address: whoever makes a
+/// chain can put anything at any address of its first block, and code that sends events without counting them in the slot would
+/// make every honest operator look like a liar. The right code is what L1 itself holds at the façade's address, which the address
+/// commits to (CREATE2, same everywhere); anyone can deploy it there. An address without code at the anchor needs no such proof.
+/// {slashRoot}: the messages whose hashes roll up to the leaf's rolling hash do not make its message
 /// tree, in a lane of generation 0 with at most `MESSAGES_MAX` messages. In a later generation a message may have kept an
 /// earlier one (docs/protocol.md), which neither leaf nor state shows, so its tree cannot be judged from them.
 interface ILaneJudge is IEvidence {
@@ -21,6 +25,8 @@ interface ILaneJudge is IEvidence {
     error RegistrationUnknown(bytes32 registration);
     /// @notice The header is not the anchor's.
     error AnchorHashWrong(bytes32 computed, bytes32 anchorHash);
+    /// @notice The code at the façade's address is not the façade's. `onL1` is zero when nobody deployed it on L1.
+    error FacadeCodeWrong(bytes32 found, bytes32 onL1);
     /// @notice The lane had messages at the anchor: its slot says nothing of what operators count.
     error LaneNotEmptyAtAnchor(uint256 slot);
     /// @notice {proveAnchor} first.
@@ -35,8 +41,9 @@ interface ILaneJudge is IEvidence {
     /// @notice The messages make the tree that the leaf says: no fault.
     error RootAgrees(bytes32 root);
 
-    /// @notice Proves that a lane's slot was zero, or its façade not there, in the state of the registration's anchor block.
-    /// @dev Callable by anyone, once. Emits {AnchorProven}. Reverts {RegistrationUnknown}, {AnchorHashWrong},
+    /// @notice Proves that a lane's slot was zero, and nothing but the façade at its address, in the state of the registration's
+    /// anchor block.
+    /// @dev Callable by anyone. Emits {AnchorProven}. Reverts {RegistrationUnknown}, {AnchorHashWrong}, {FacadeCodeWrong},
     /// {LaneNotEmptyAtAnchor}, and as {slashSlot} on proofs.
     /// @param header RLP of the anchor block's header
     function proveAnchor(

@@ -141,6 +141,10 @@ interface IRollupRegistry {
     function sequencerOf(bytes32 registration) external view returns (address);
     /// @notice The block that the registration starts at; zero when unknown.
     function anchorOf(bytes32 registration) external view returns (bytes32);
+    /// @notice Whether operators re-execute its blocks, as Ethereum's rules or the OP Stack's say. All that {register} takes are such:
+    /// operators follow no other as `Reexecuted`, and no such as `OwnNode`. Registrations of other stacks come with a function of
+    /// their own. Judges ask here, because a leaf's class is written by whoever is accused.
+    function isReexecuted(bytes32 registration) external view returns (bool);
     /// @notice The chain's standing registration, zero when it has none.
     function registrationOf(uint64 chainId) external view returns (bytes32);
     /// @notice The id that these four give.

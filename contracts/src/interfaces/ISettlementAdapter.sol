@@ -9,6 +9,8 @@ pragma solidity 0.8.37;
 /// - Count only what is final by its own rules: settlement that is proven, or past its challenge.
 /// - A head is judged by what L1 held at the statement's origin, not by what came later. When that cannot be told, it is no
 ///   contradiction.
+/// - Judge registrations that it names, not whatever the statement says: `OwnNode` rollups are exempt until they can be judged, so no
+///   adapter is listed for them. The class in a leaf decides nothing: whoever is accused wrote it.
 /// - Answer false, or revert, when in doubt. An honest signer must never be contradicted.
 interface ISettlementAdapter {
     enum Kind {

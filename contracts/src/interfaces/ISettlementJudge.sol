@@ -7,7 +7,7 @@ import {ISettlementAdapter} from "./ISettlementAdapter.sol";
 /// @title Fault 2: an attested `Safe` or `Finalized` head, or next table, that contradicts L1 as it stood at the header's L1 origin
 /// @notice What L1 says is told by adapters. The owner announces them; they count after `ADAPTER_DELAY_S`, so that operators who do not
 /// believe in one can leave first. Whatever an adapter says, this judge itself holds operators only to heads that were advanced at
-/// the header's own height, and to no `OwnNode` head.
+/// the header's own height.
 interface ISettlementJudge is IEvidence {
     event AdapterAnnounced(address indexed adapter, uint64 activeAt);
     event AdapterRemoved(address indexed adapter);
@@ -17,8 +17,6 @@ interface ISettlementJudge is IEvidence {
     error AdapterNotActive(address adapter);
     /// @notice The adapter sees no contradiction: no fault.
     error NotContradicted();
-    /// @notice `OwnNode` heads are exempt until they can be judged.
-    error NotReexecuted(uint8 class);
     /// @notice Only `Safe` (1) and `Finalized` (2) heads can be settled.
     error UnknownConfidence(uint8 found);
 
@@ -28,7 +26,7 @@ interface ISettlementJudge is IEvidence {
     function slashHeader(bytes calldata evidence, ISettlementAdapter adapter, bytes calldata proof, bytes calldata seats) external;
 
     /// @notice Slashes for a `Safe` or `Finalized` head.
-    /// @dev As {slashHeader}, and {HeadInherited}, {NotReexecuted}, {UnknownConfidence}.
+    /// @dev As {slashHeader}, and {HeadInherited}, {UnknownConfidence}.
     /// @param confidence which of the leaf's heads the statement's head part is
     function slashHead(
         bytes calldata evidence,

@@ -5,11 +5,11 @@ import {IEvidence} from "./IEvidence.sol";
 
 /// @title Fault 6: an attested head whose number or state root is not its own block's
 /// @notice A block hash commits to number and state root. Without this, whoever attests could put a false state root beside a hash that
-/// the sequencer did sign, and every lane proof would be measured against it. `Reexecuted` rollups only: their block hash is that of
-/// an Ethereum header.
+/// the sequencer did sign, and every lane proof would be measured against it. Re-executed rollups only: their block hash is that of
+/// an Ethereum header. Which those are the registry says, not the leaf: its class was written by whoever is accused.
 interface IStateRootJudge is IEvidence {
-    /// @notice Rollups of that class hash their blocks in their own way.
-    error NotReexecuted(uint8 class);
+    /// @notice The registry does not know it as a rollup whose blocks operators re-execute.
+    error NotReexecuted(bytes32 registration);
     /// @notice The header is another block's.
     error BlockHashWrong(bytes32 computed, bytes32 attested);
     /// @notice Number and state root are the block's: no fault.

@@ -61,7 +61,12 @@ contract LaneJudge is ILaneJudge, RollupEvidence {
         bytes32 computed = keccak256(header);
         if (computed != anchorHash) revert AnchorHashWrong(computed, anchorHash);
         bytes32 stateRoot = RLP.decodeList(header)[STATE_ROOT].readBytes32();
-        uint256 word = StateProof.wordAt(stateRoot, facade, _slotOf(destination), accountProof, storageProof);
+        (bytes32 storageRoot, bytes32 codeHash) = StateProof.accountAt(stateRoot, facade, accountProof);
+        // Without code there, only the façade's own can come: its address commits to it. What is there must be that code.
+        if (codeHash != StateProof.EMPTY_CODE && codeHash != facade.codehash) {
+            revert FacadeCodeWrong(codeHash, facade.codehash);
+        }
+        uint256 word = StateProof.wordAt(storageRoot, _slotOf(destination), storageProof);
         if (word != 0) revert LaneNotEmptyAtAnchor(word);
         emptyAtAnchor[_key(registration, facade, destination)] = true;
         emit AnchorProven(registration, facade, destination);
@@ -82,7 +87,8 @@ contract LaneJudge is ILaneJudge, RollupEvidence {
         if (!emptyAtAnchor[_key(r.registration, l.facade, l.destination)]) {
             revert AnchorNotProven(r.registration, l.facade, l.destination);
         }
-        uint256 word = StateProof.wordAt(head.stateRoot, l.facade, _slotOf(l.destination), accountProof, storageProof);
+        (bytes32 storageRoot,) = StateProof.accountAt(head.stateRoot, l.facade, accountProof);
+        uint256 word = StateProof.wordAt(storageRoot, _slotOf(l.destination), storageProof);
         if (word == (uint256(l.count) << 192) | uint192(l.rolling)) revert SlotAgrees(word);
         _slash(FAULT, h.height, keccak256(lane[:LEAF_BYTES]), _offenders(evidence, seats));
     }

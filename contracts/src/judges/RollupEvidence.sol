@@ -16,7 +16,6 @@ abstract contract RollupEvidence is Evidence {
         uint64 chainId;
         bytes32 registration;
         uint32 generation;
-        uint8 class;
     }
 
     struct Head {
@@ -46,7 +45,7 @@ abstract contract RollupEvidence is Evidence {
         bytes32 attested = bytes32(leaf[46 + 32 * uint256(confidence):][:32]);
         computed = keccak256(part);
         if (computed != attested) revert HeadPartWrong(computed, attested);
-        r = Rollup(uint64(bytes8(leaf[0:8])), bytes32(leaf[8:40]), uint32(bytes4(leaf[40:44])), uint8(leaf[45]));
+        r = Rollup(uint64(bytes8(leaf[0:8])), bytes32(leaf[8:40]), uint32(bytes4(leaf[40:44])));
         head = Head(
             uint64(bytes8(part[0:8])),
             bytes32(part[8:40]),

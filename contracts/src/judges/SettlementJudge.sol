@@ -13,7 +13,6 @@ contract SettlementJudge is ISettlementJudge, RollupEvidence {
     uint8 private constant FAULT = 2;
     uint8 private constant SAFE = 1;
     uint8 private constant FINALIZED = 2;
-    uint8 private constant REEXECUTED = 0;
 
     address public immutable OWNER;
     uint64 public immutable ADAPTER_DELAY_S;
@@ -93,7 +92,6 @@ contract SettlementJudge is ISettlementJudge, RollupEvidence {
         returns (ISettlementAdapter.Statement memory s)
     {
         (Rollup memory r, Head memory head) = _advanced(statement, h, confidence);
-        if (r.class != REEXECUTED) revert NotReexecuted(r.class);
         s.kind = confidence == SAFE ? ISettlementAdapter.Kind.SafeHead : ISettlementAdapter.Kind.FinalizedHead;
         (s.originNumber, s.originHash) = (h.originNumber, h.originHash);
         (s.chainId, s.registration, s.generation) = (r.chainId, r.registration, r.generation);

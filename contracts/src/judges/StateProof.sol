@@ -5,7 +5,7 @@ import {Memory} from "@openzeppelin/contracts/utils/Memory.sol";
 import {RLP} from "@openzeppelin/contracts/utils/RLP.sol";
 import {TrieProof} from "@openzeppelin/contracts/utils/cryptography/TrieProof.sol";
 
-/// @title One storage slot under a state root, present or proven absent
+/// @title Accounts and storage slots under a state root, present or proven absent
 /// @notice Presence is OpenZeppelin's {TrieProof}. It cannot tell "absent" from "badly proven", so absence has a walk of its own: down
 /// the same hash-linked nodes until an empty child, or a path that leaves the key's.
 library StateProof {
@@ -14,21 +14,28 @@ library StateProof {
 
     /// @dev Root of a trie without entries: `H(0x80)`.
     bytes32 internal constant EMPTY_ROOT = 0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421;
+    /// @dev Code hash of an account without code: `H("")`.
+    bytes32 internal constant EMPTY_CODE = 0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470;
     uint256 private constant NIBBLES = 64;
     /// @dev RLP of the empty string: a branch's child that is not there.
     bytes1 private constant EMPTY_CHILD = 0x80;
 
-    /// @notice The word in `slot` of `account`; zero when slot or account are proven absent. Reverts on a proof that proves neither.
-    function wordAt(
-        bytes32 stateRoot,
-        address account,
-        bytes32 slot,
-        bytes[] calldata accountProof,
-        bytes[] calldata storageProof
-    ) internal pure returns (uint256) {
-        (bool found, bytes memory value) = _get(stateRoot, keccak256(abi.encodePacked(account)), accountProof);
-        bytes32 storageRoot = found ? value.decodeList()[2].readBytes32() : EMPTY_ROOT;
-        (found, value) = _get(storageRoot, keccak256(abi.encode(slot)), storageProof);
+    /// @notice An account's storage root and code hash; those of nothing when it is proven absent. Reverts on a proof that proves
+    /// neither.
+    function accountAt(bytes32 stateRoot, address account, bytes[] calldata proof)
+        internal
+        pure
+        returns (bytes32 storageRoot, bytes32 codeHash)
+    {
+        (bool found, bytes memory value) = _get(stateRoot, keccak256(abi.encodePacked(account)), proof);
+        if (!found) return (EMPTY_ROOT, EMPTY_CODE);
+        Memory.Slice[] memory fields = value.decodeList();
+        return (fields[2].readBytes32(), fields[3].readBytes32());
+    }
+
+    /// @notice The word in a slot; zero when it is proven absent. Reverts on a proof that proves neither.
+    function wordAt(bytes32 storageRoot, bytes32 slot, bytes[] calldata proof) internal pure returns (uint256) {
+        (bool found, bytes memory value) = _get(storageRoot, keccak256(abi.encode(slot)), proof);
         return found ? value.decodeUint256() : 0;
     }
 

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Memory} from "@openzeppelin/contracts/utils/Memory.sol";
 import {RLP} from "@openzeppelin/contracts/utils/RLP.sol";
+import {IRollupRegistry} from "../interfaces/IRollupRegistry.sol";
 import {IServiceManager} from "../interfaces/IServiceManager.sol";
 import {IStateRootJudge} from "../interfaces/IStateRootJudge.sol";
 import {ITableStore} from "../interfaces/ITableStore.sol";
@@ -15,14 +16,20 @@ contract StateRootJudge is IStateRootJudge, RollupEvidence {
 
     uint8 private constant FAULT = 6;
     uint8 private constant FINALIZED = 2;
-    uint8 private constant REEXECUTED = 0;
     /// @dev Places in an Ethereum block header.
     uint256 private constant STATE_ROOT = 3;
     uint256 private constant NUMBER = 8;
 
+    IRollupRegistry public immutable REGISTRY;
+
     /// @param serviceManager that knows keys and slashes
     /// @param tables where committee tables lie
-    constructor(IServiceManager serviceManager, ITableStore tables) Evidence(serviceManager, tables) {}
+    /// @param registry that knows which rollups are re-executed
+    constructor(IServiceManager serviceManager, ITableStore tables, IRollupRegistry registry)
+        Evidence(serviceManager, tables)
+    {
+        REGISTRY = registry;
+    }
 
     /// @inheritdoc IStateRootJudge
     function slash(
@@ -36,7 +43,7 @@ contract StateRootJudge is IStateRootJudge, RollupEvidence {
         Header memory h = _header(evidence);
         _check(evidence, h);
         (Rollup memory r, Head memory head) = _advanced(statement, h, confidence);
-        if (r.class != REEXECUTED) revert NotReexecuted(r.class);
+        if (!REGISTRY.isReexecuted(r.registration)) revert NotReexecuted(r.registration);
         bytes32 computed = keccak256(blockHeader);
         if (computed != head.blockHash) revert BlockHashWrong(computed, head.blockHash);
         Memory.Slice[] memory fields = RLP.decodeList(blockHeader);

@@ -50,7 +50,7 @@ contract Town is RollupWorld {
         setUp();
         attestations = IAttestationJudge(judge("AttestationJudge", abi.encode(manager, tables)));
         claims = IClaimJudge(judge("ClaimJudge", abi.encode(manager, tables, registry, BOND, ANSWER)));
-        stateRoots = IStateRootJudge(judge("StateRootJudge", abi.encode(manager, tables)));
+        stateRoots = IStateRootJudge(judge("StateRootJudge", abi.encode(manager, tables, registry)));
         byTables = ISettlementAdapter(deploy("TableAdapter", abi.encode(manager)));
         settlement = ISettlementJudge(judge("SettlementJudge", abi.encode(manager, tables, OWNER, uint64(1 days), byTables)));
         enrol();

@@ -38,18 +38,22 @@ contract LaneJudgeTest is Tries {
     // ---- The rollup's state
 
     function anchorState() internal override returns (bytes32 root) {
-        root = state(0, "");
+        root = state(0);
     }
 
     /// @notice A state in which the façade's storage has that root; no façade when it is zero. Its proof is kept.
-    function state(bytes32 storageRoot, bytes memory) private returns (bytes32 root) {
+    function state(bytes32 storageRoot) private returns (bytes32 root) {
+        return state(storageRoot, keccak256("code"));
+    }
+
+    function state(bytes32 storageRoot, bytes32 codeHash) private returns (bytes32 root) {
         uint256 others = 6;
         bytes32[] memory keys = new bytes32[](storageRoot == 0 ? others : others + 1);
         bytes[] memory values = new bytes[](keys.length);
         for (uint256 i; i < keys.length; ++i) {
             keys[i] = keccak256(abi.encodePacked(i == others ? FACADE : address(uint160(0xacc0 + i))));
             bytes32 storage_ = i == others ? storageRoot : EMPTY;
-            values[i] = rlpList(abi.encodePacked(rlpNumber(i), rlpNumber(1 ether), rlpWord(storage_), rlpWord(keccak256("code"))));
+            values[i] = rlpList(abi.encodePacked(rlpNumber(i), rlpNumber(1 ether), rlpWord(storage_), rlpWord(codeHash)));
         }
         (root, accountProof) = trie(keys, values, keccak256(abi.encodePacked(FACADE)));
     }
@@ -69,7 +73,7 @@ contract LaneJudgeTest is Tries {
 
     /// @notice The head's state: the lane's slot holds this.
     function stand(uint64 count, bytes24 rolling) private {
-        says.stateRoot = state(slots((uint256(count) << 192) | uint192(rolling)), "");
+        says.stateRoot = state(slots((uint256(count) << 192) | uint192(rolling)));
     }
 
     function truth() private view returns (bytes24 rolling, bytes32 root) {
@@ -87,7 +91,7 @@ contract LaneJudgeTest is Tries {
     function proveAnchor() private {
         bytes[] memory account = accountProof;
         bytes[] memory slot = storageProof;
-        state(0, "");
+        state(0);
         bytes[] memory none;
         court.proveAnchor(registration, FACADE, DESTINATION, anchorHeader, accountProof, none);
         (accountProof, storageProof) = (account, slot);
@@ -144,10 +148,10 @@ contract LaneJudgeTest is Tries {
         lane.rolling = rolling;
         stand(0, 0);
         slashed("no such slot", slot_(attested(1)));
-        says.stateRoot = state(EMPTY, "");
+        says.stateRoot = state(EMPTY);
         delete storageProof;
         slashed("no storage", slot_(attested(1)));
-        says.stateRoot = state(0, "");
+        says.stateRoot = state(0);
         slashed("no such account", slot_(attested(1)));
         // An empty lane that is not there is the truth.
         (lane.count, lane.rolling) = (0, 0);
@@ -208,14 +212,57 @@ contract LaneJudgeTest is Tries {
         call_ = abi.encodeCall(ILaneJudge.proveAnchor, (registration, FACADE, DESTINATION, anchorHeader, accountProof, storageProof));
         bytes memory invalidRoot = err(TrieProof.TrieProofTraversalError.selector, uint256(TrieProof.ProofError.INVALID_ROOT));
         framed("another state", invalidRoot, address(court), call_);
-        // A rollup that was anchored after its first messages.
+        yes("proven", court.isEmptyAtAnchor(registration, FACADE, DESTINATION));
+        yes("not proven", !court.isEmptyAtAnchor("other", FACADE, DESTINATION));
+    }
+
+    function anchored(bytes memory header_) private returns (bytes32) {
         vm.prank(OWNER);
         registry.authorise(CHAIN + 1, address(this));
-        bytes32 late = registry.register{value: 1 ether}(CHAIN + 1, address(1), keccak256(another), 0);
-        call_ = abi.encodeCall(ILaneJudge.proveAnchor, (late, FACADE, DESTINATION, another, accountProof, storageProof));
-        framed("not empty", err(ILaneJudge.LaneNotEmptyAtAnchor.selector, (uint256(5) << 192) | uint192(lane.rolling)), address(court), call_);
-        yes("proven", court.isEmptyAtAnchor(registration, FACADE, DESTINATION));
-        yes("not proven", !court.isEmptyAtAnchor(late, FACADE, DESTINATION));
+        return registry.register{value: 1 ether}(CHAIN + 1, address(1), keccak256(header_), 0);
+    }
+
+    function anchoring(bytes32 late, bytes memory header_) private view returns (bytes memory) {
+        return abi.encodeCall(ILaneJudge.proveAnchor, (late, FACADE, DESTINATION, header_, accountProof, storageProof));
+    }
+
+    /// @notice A rollup that was anchored after its first messages: operators count from there, the slot does not.
+    function test_anchoredLate() public {
+        uint256 word = (uint256(5) << 192) | uint192(lane.rolling);
+        vm.etch(FACADE, "the facade's code");
+        bytes memory header_ = blockHeader(4, state(slots(word), FACADE.codehash));
+        bytes32 late = anchored(header_);
+        framed("not empty", err(ILaneJudge.LaneNotEmptyAtAnchor.selector, word), address(court), anchoring(late, header_));
+    }
+
+    /// @notice With the façade at its address already, and no message.
+    function test_anchoredAfterTheFacade() public {
+        bytes memory header_ = blockHeader(4, state(slots(0), keccak256("the facade's code")));
+        bytes32 late = anchored(header_);
+        bytes memory expected = err(ILaneJudge.FacadeCodeWrong.selector, keccak256("the facade's code"), bytes32(0));
+        framed("nobody deployed it on L1", expected, address(court), anchoring(late, header_));
+        vm.etch(FACADE, "the facade's code");
+        (bool ok,) = address(court).call(anchoring(late, header_));
+        yes("proven", ok && court.isEmptyAtAnchor(late, FACADE, DESTINATION));
+    }
+
+    /// @notice A chain whose first block holds other code at the façade's address, code that may send events and count nothing:
+    /// operators that follow its events cannot be framed.
+    function test_anotherCodeAtTheFacade() public {
+        vm.etch(FACADE, "the facade's code");
+        bytes memory header_ = blockHeader(4, state(slots(0), keccak256("an impostor's code")));
+        bytes32 late = anchored(header_);
+        bytes memory expected = err(ILaneJudge.FacadeCodeWrong.selector, keccak256("an impostor's code"), FACADE.codehash);
+        framed("impostor", expected, address(court), anchoring(late, header_));
+    }
+
+    /// @notice An account that was only paid has no code: the façade can still come.
+    function test_anchoredBeforeTheFacade() public {
+        bytes memory header_ = blockHeader(4, state(EMPTY, keccak256("")));
+        bytes32 late = anchored(header_);
+        delete storageProof;
+        (bool ok,) = address(court).call(anchoring(late, header_));
+        yes("proven", ok && court.isEmptyAtAnchor(late, FACADE, DESTINATION));
     }
 
     function test_proofsOfOtherStates() public {
@@ -226,7 +273,7 @@ contract LaneJudgeTest is Tries {
         slots(7);
         framed("storage", root, address(court), slot_(evidence));
         storageProof = slot;
-        state(keccak256("x"), "");
+        state(keccak256("x"));
         framed("account", root, address(court), slot_(evidence));
         accountProof = account;
         delete storageProof;

@@ -163,9 +163,7 @@ contract SettlementJudgeTest is RollupWorld {
     function test_headsRefused() public {
         list();
         says.stateRoot = keccak256("a lie");
-        says.class = 1;
-        framed("OwnNode", err(ISettlementJudge.NotReexecuted.selector, uint256(1)), address(court), head(1));
-        (says.class, says.advancedAt) = (0, base.height - 1);
+        says.advancedAt = base.height - 1;
         framed("inherited", err(IEvidence.HeadInherited.selector, base.height - 1, base.height), address(court), head(1));
         (says.advancedAt, says.confidence) = (base.height, 0);
         framed("Latest", err(ISettlementJudge.UnknownConfidence.selector, uint256(0)), address(court), head(1));

@@ -11,7 +11,7 @@ contract StateRootJudgeTest is RollupWorld {
 
     function setUp() public override {
         super.setUp();
-        court = IStateRootJudge(judge("StateRootJudge", abi.encode(manager, tables)));
+        court = IStateRootJudge(judge("StateRootJudge", abi.encode(manager, tables, registry)));
         block_ = blockHeader(55, keccak256("state"));
         says.blockHash = keccak256(block_);
     }
@@ -41,6 +41,12 @@ contract StateRootJudgeTest is RollupWorld {
         for (says.confidence = 0; says.confidence < 3; ++says.confidence) slashes("slashed", says.confidence);
     }
 
+    /// @notice The leaf's class was written by whoever lied: it saves nobody.
+    function test_classSavesNobody() public {
+        (says.stateRoot, says.class) = (keccak256("a lie"), 1);
+        slashes("slashed", 1);
+    }
+
     function test_certificate() public {
         says.stateRoot = keccak256("a lie");
         court.slash(certified(header(), hex"00"), statement(), 0, block_, hex"010203");
@@ -53,9 +59,9 @@ contract StateRootJudgeTest is RollupWorld {
         says.stateRoot = keccak256("a lie");
         bytes memory other = blockHeader(55, keccak256("another state"));
         framed("another block", err(IStateRootJudge.BlockHashWrong.selector, keccak256(other), keccak256(block_)), address(court), slashing(single(1, header()), other));
-        says.class = 1;
-        framed("OwnNode", err(IStateRootJudge.NotReexecuted.selector, uint256(1)), address(court), slashing(single(1, header()), block_));
-        (says.class, says.advancedAt) = (0, base.height - 1);
+        says.registration = keccak256("a rollup of another stack");
+        framed("not re-executed", err(IStateRootJudge.NotReexecuted.selector, says.registration), address(court), slashing(single(1, header()), block_));
+        (says.registration, says.advancedAt) = (registration, base.height - 1);
         framed("inherited", err(IEvidence.HeadInherited.selector, base.height - 1, base.height), address(court), slashing(single(1, header()), block_));
         says.advancedAt = base.height;
         bytes memory call_ = abi.encodeCall(IStateRootJudge.slash, (single(1, header()), statement(), 3, block_, ""));

@@ -228,7 +228,7 @@ impl Judges {
         };
         let settlement =
             deploy(draft, owner, "the judge of settlement", &SettlementJudge::BYTECODE, &arguments)?;
-        let arguments = StateRootJudge::constructorCall { serviceManager: manager, tables };
+        let arguments = StateRootJudge::constructorCall { serviceManager: manager, tables, registry };
         let state_root =
             deploy(draft, owner, "the judge of state roots", &StateRootJudge::BYTECODE, &arguments)?;
         for judge in [attestation, claim, lane, settlement, state_root] {
