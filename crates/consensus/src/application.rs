@@ -79,9 +79,11 @@ pub trait Application: Send + Sync + 'static {
     /// need not come again after a restart: whatever must survive has to be on disk by then.
     fn finalized(&self, block: Ordered) -> BoxFuture<'static, ()>;
 
-    /// Resolves when the committee of that term is known and its engine may start: at once for term 0, otherwise not
-    /// before the closing height of the term before was finalised here. Until it resolves the chain waits. A term that
-    /// has begun must get the same answer for ever; after a restart only terms that are still needed are asked for.
+    /// Resolves when the committee of that term is known and its engine may start: at once for term 0 (the genesis'
+    /// seats), otherwise not before the closing height of the term before was finalised here. Until it resolves the chain
+    /// waits, and the engine of the term before goes on serving peers. A term that has begun must get the same answer for
+    /// ever. Asked for in order, once each; after a restart from the term of the last height that
+    /// [`Application::finalized`] finished, which must then resolve without any height being delivered first.
     fn term(&self, term: u64) -> BoxFuture<'static, Committee>;
 
     /// Verified evidence that an operator contradicted itself. The engine cuts such a peer off after the first piece,

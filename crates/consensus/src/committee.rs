@@ -62,6 +62,11 @@ impl Committee {
         self.genesis_block().digest()
     }
 
+    /// Keeps networks apart.
+    pub(crate) fn domain(&self) -> &[u8; 32] {
+        &self.domain
+    }
+
     pub(crate) fn set(&self) -> &Set<PublicKey> {
         &self.operators
     }

@@ -15,7 +15,7 @@ use commonware_consensus::{
     simplex::{self, scheme::ed25519::Scheme},
     types::{FixedEpocher, ViewDelta},
 };
-use commonware_cryptography::{Digested, Digestible as _, certificate::Verifier as _};
+use commonware_cryptography::{Digested, certificate::Verifier as _};
 use commonware_p2p::{
     Blocker, Receiver, Sender,
     utils::mux::{self, Builder as _, Muxer},
@@ -23,21 +23,20 @@ use commonware_p2p::{
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
 use commonware_storage::{archive::prunable, translator::EightCap};
-use commonware_utils::{NZU16, NZU64, NZUsize, NonZeroDuration};
+use commonware_utils::{NZU16, NZU32, NZU64, NZUsize, NonZeroDuration};
 use rand_core::CryptoRng;
 use std::{
-    num::NonZeroU64,
+    num::{NonZeroU32, NonZeroU64},
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 use thiserror::Error;
 
-/// Channels of the engine, in the order of [`Channels`]' fields.
-pub(crate) const CHANNELS: [u64; 5] = [0, 1, 2, 3, 4];
-
-/// Messages per second and peer on each of them. Mailboxes are allocated for a burst from every peer at once, so this
-/// is a few times what a view needs, not more.
-pub(crate) const ENGINE_QUOTA: u32 = 256;
+/// Channels of the engine, in the order of [`Channels`]' fields, with the messages per second and peer on each. Mailboxes
+/// are allocated for a burst from every peer at once, so these are a few times what a view or a node that catches up
+/// needs, not more.
+pub(crate) const CHANNELS: [(u64, NonZeroU32); 5] =
+    [(0, NZU32!(128)), (1, NZU32!(128)), (2, NZU32!(128)), (3, NZU32!(256)), (4, NZU32!(64))];
 
 /// Heights in one file of the archive: about five hours at three blocks a second. Files stay open, so not fewer.
 pub(crate) const ARCHIVE_SECTION: NonZeroU64 = NZU64!(65_536);
@@ -224,8 +223,7 @@ where
     .await
     .map_err(|source| storage_error("blocks", &partition, source))?;
 
-    let genesis = genesis.genesis_block();
-    let genesis_digest = genesis.digest();
+    let (genesis_block, genesis_digest) = (genesis.genesis_block(), genesis.genesis());
     let epocher = FixedEpocher::new(
         NonZeroU64::new(term_heights.max(TERM_HEIGHTS_MIN)).expect("the minimum is positive"),
     );
@@ -237,7 +235,7 @@ where
         marshal::Config {
             provider: schemes.clone(),
             epocher: epocher.clone(),
-            start: marshal::Start::Genesis(Digested::precomputed(genesis, genesis_digest)),
+            start: marshal::Start::Genesis(Digested::precomputed(genesis_block, genesis_digest)),
             partition_prefix: partition.clone(),
             mailbox_size: NZUsize!(MAILBOX),
             // What it reaches back into earlier terms it counts in whole terms, each with files of its own.
@@ -278,7 +276,7 @@ where
             context,
             blocker,
             key,
-            genesis: genesis_digest,
+            genesis,
             term_heights,
             partition,
             tuning,

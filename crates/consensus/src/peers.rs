@@ -68,7 +68,8 @@ impl Peers {
     }
 
     /// Replaces the operators by everybody who is registered now. Seats of the running term that are missing in the
-    /// list stay connected until their term is over. An operator that is listed twice has its last address. Nothing
+    /// list stay connected until their term is over, at the address that was last given for them; after a restart none
+    /// was, so a node lists the present roster as well. An operator that is listed twice has its last address. Nothing
     /// happens when nothing changes.
     pub fn set_operators(&self, operators: Vec<Peer>) -> Result<(), PeersError> {
         let given = operators.into_iter().map(|peer| (peer.key, peer.address)).collect();
@@ -79,6 +80,11 @@ impl Peers {
     pub(crate) fn seat(&self, committee: &Committee) {
         // Only drops peers: whoever is known is connected already.
         let _ = self.0.change(|state| state.seated = committee.set().clone());
+    }
+
+    /// Most operators that there can ever be at once.
+    pub(crate) fn max(&self) -> usize {
+        self.0.max
     }
 
     pub(crate) fn seats(&self) -> &Seats {

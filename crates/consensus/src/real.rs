@@ -4,7 +4,7 @@ pub use crate::peers::Peer;
 use crate::{
     Application, Committee, Peers, PeersError, PrivateKey, PublicKey, Running, Signer as _, StorageError,
     TERM_HEIGHTS_MIN, Tuning, Wire,
-    engine::{self, CHANNELS, Channels, ENGINE_QUOTA, Setup, max_message},
+    engine::{self, CHANNELS, Channels, Setup, max_message},
     wire::numbered,
 };
 use commonware_cryptography::ChaCha20Poly1305;
@@ -28,8 +28,8 @@ use std::{
 };
 use thiserror::Error;
 
-/// Peer sets that the network remembers: the present and the one before.
-const TRACKED_SETS: NonZeroUsize = NZUsize!(2);
+/// Peer sets that the network remembers: the present one. Mailboxes are allocated for all of them.
+const TRACKED_SETS: NonZeroUsize = NZUsize!(1);
 
 /// The network as one process sees it. Everything but `key`, `listen`, `operators` and `private_addresses` must be the
 /// same in every process.
@@ -144,7 +144,7 @@ pub async fn start(
             Err(error) => return drop(started.send(Err(error))),
         };
         let [votes, certificates, resolver, backfill, broadcast] =
-            CHANNELS.map(|channel| transport.register(channel, Quota::per_second(NZU32!(ENGINE_QUOTA))));
+            CHANNELS.map(|(channel, per_second)| transport.register(channel, Quota::per_second(per_second)));
         let transport = transport.start();
         let setup = Setup {
             genesis: network.genesis,

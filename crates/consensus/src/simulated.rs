@@ -3,7 +3,7 @@
 use crate::{
     Application, Committee, Peer, Peers, PeersError, PrivateKey, PublicKey, Running, Signer as _,
     StorageError, TERM_HEIGHTS_MIN, Tuning, Wire,
-    engine::{self, CHANNELS, Channels, ENGINE_QUOTA, Setup, max_message},
+    engine::{self, CHANNELS, Channels, Setup, max_message},
     wire::numbered,
 };
 use commonware_p2p::{
@@ -11,7 +11,7 @@ use commonware_p2p::{
     simulated::{self, Error, Oracle, Receiver, Sender},
 };
 use commonware_runtime::{Quota, Spawner as _, Supervisor as _, deterministic::Context};
-use commonware_utils::{NZU32, NZUsize, Probability, channel::oneshot, ordered::Set, sync::Mutex};
+use commonware_utils::{NZUsize, Probability, channel::oneshot, ordered::Set, sync::Mutex};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
@@ -126,7 +126,7 @@ impl World {
                 // The network remembers every operator that ever was.
                 max_peers_per_set: NZUsize!(64).saturating_add(layout.operators_max + layout.others.len()),
                 disconnect_on_block: true,
-                tracked_peer_sets: NZUsize!(2),
+                tracked_peer_sets: NZUsize!(1),
             },
         );
         network.start();
@@ -238,8 +238,8 @@ impl World {
     ) -> Result<Running, SimulationError> {
         let me = key.public_key();
         let mut engine_channels = Vec::with_capacity(CHANNELS.len());
-        for channel in CHANNELS {
-            engine_channels.push(self.register(&me, channel, NZU32!(ENGINE_QUOTA)).await?);
+        for (channel, per_second) in CHANNELS {
+            engine_channels.push(self.register(&me, channel, per_second).await?);
         }
         let [votes, certificates, resolver, backfill, broadcast] =
             engine_channels.try_into().map_err(|_| SimulationError::Stopped)?;
@@ -284,7 +284,8 @@ impl World {
         &self,
         key: &PublicKey,
     ) -> (Sender<PublicKey, Context>, Receiver<PublicKey>) {
-        self.register(key, CHANNELS[0], NZU32!(ENGINE_QUOTA)).await.expect("the network runs")
+        let (channel, per_second) = CHANNELS[0];
+        self.register(key, channel, per_second).await.expect("the network runs")
     }
 
     async fn register(

@@ -13,7 +13,7 @@
 //! empty disk, walks term by term and never believes a committee that the one before did not finalise.
 
 use crate::{
-    Application, Digest, PrivateKey, PublicKey, Tuning,
+    Application, Committee, Digest, PrivateKey, PublicKey, Tuning,
     block::Block,
     delivery::Evidence,
     engine::{MAILBOX, milliseconds, positive},
@@ -39,7 +39,7 @@ use commonware_p2p::{
     utils::mux::{self, MuxHandle},
 };
 use commonware_parallel::Sequential;
-use commonware_runtime::{Clock, Error, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
+use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
 use commonware_utils::{NZUsize, channel::mpsc, vec::NonEmptyVec};
 use futures::{FutureExt as _, pin_mut, select_biased};
 use rand_core::CryptoRng;
@@ -51,6 +51,7 @@ use std::{
     },
     time::Duration,
 };
+use thiserror::Error;
 use tracing::{debug, error, info, warn};
 
 /// How often to look for a closing block that the application spoke of before marshal had it.
@@ -64,7 +65,7 @@ where
     pub(crate) context: E,
     pub(crate) blocker: B,
     pub(crate) key: PrivateKey,
-    pub(crate) genesis: Digest,
+    pub(crate) genesis: Committee,
     pub(crate) term_heights: u64,
     /// Prefix of the journals' partitions.
     pub(crate) partition: String,
@@ -88,6 +89,17 @@ where
 struct Lobbies<S: Sender> {
     votes: Lobby<S>,
     certificates: Lobby<S>,
+}
+
+/// Why a committee cannot order here.
+#[derive(Debug, Error)]
+enum Misfit {
+    #[error("it belongs to another domain")]
+    Domain,
+    #[error("the seats of term 0 are not the genesis'")]
+    Genesis,
+    #[error("{seats} seats exceed the maximum of {max} operators")]
+    Seats { seats: usize, max: usize },
 }
 
 /// Peers that speak in later terms than ours, with the latest that each spoke in.
@@ -127,6 +139,10 @@ where
         let mut lobbies = self.lobbies(term).await?;
         let mut committee = self.application.term(term).await;
         loop {
+            if let Err(error) = self.check(term, &committee) {
+                error!(term, %error, "the application names an impossible committee");
+                return Ok(());
+            }
             self.peers.seat(&committee);
             let scheme = self.schemes.insert(term, committee.scheme(&self.key));
             let floor = self.floor(term).await;
@@ -176,6 +192,22 @@ where
         }
     }
 
+    /// What the application says must fit what the process was started with: otherwise this operator would silently
+    /// speak with nobody, or send what no peer takes.
+    fn check(&self, term: u64, committee: &Committee) -> Result<(), Misfit> {
+        let (seats, max) = (committee.operators().len(), self.peers.max());
+        if committee.domain() != self.genesis.domain() {
+            return Err(Misfit::Domain);
+        }
+        if term == 0 && committee.set() != self.genesis.set() {
+            return Err(Misfit::Genesis);
+        }
+        if seats > max {
+            return Err(Misfit::Seats { seats, max });
+        }
+        Ok(())
+    }
+
     fn closing(&self, term: u64) -> u64 {
         // Saturating: no chain gets there.
         term.saturating_add(1).saturating_mul(self.term_heights) - 1
@@ -195,7 +227,7 @@ where
     /// The block that a term builds on: the one that closed the term before.
     async fn floor(&self, term: u64) -> Digest {
         if term == 0 {
-            return self.genesis;
+            return self.genesis.genesis();
         }
         let closing = Height::new(self.closing(term - 1));
         loop {
@@ -283,7 +315,7 @@ where
         let needed = processed.height().get() / self.term_heights;
         while oldest < needed {
             match self.context.remove(&journal(&self.partition, oldest), None).await {
-                Ok(()) | Err(Error::PartitionMissing(_)) => oldest += 1,
+                Ok(()) | Err(commonware_runtime::Error::PartitionMissing(_)) => oldest += 1,
                 Err(error) => {
                     warn!(term = oldest, %error, "cannot remove a journal that nobody needs; tried again later");
                     return oldest;

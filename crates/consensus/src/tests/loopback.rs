@@ -14,38 +14,58 @@ use std::{
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
-/// The test runs through several terms.
+/// The tests run through several terms.
 const TERM_HEIGHTS: u64 = 11;
 
+/// The term in which a newcomer gets its seat.
+const JOINS: u64 = 3;
+
+fn peer((key, address): &(PrivateKey, SocketAddr)) -> Peer {
+    Peer { key: key.public_key(), address: *address }
+}
+
 struct Loopback {
+    /// Four, or five of which the last is not registered at the start.
     operators: Vec<(PrivateKey, SocketAddr)>,
     publisher: (PrivateKey, SocketAddr),
 }
 
 impl Loopback {
     fn new() -> Self {
+        Self::of(4)
+    }
+
+    fn with_newcomer() -> Self {
+        Self::of(5)
+    }
+
+    fn of(operators: u64) -> Self {
         // All held at once, so that all differ.
         let listeners: Vec<_> =
-            (0..5).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+            (0..=operators).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
         let mut addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
         let publisher = (PrivateKey::from_seed(900), addresses.pop().unwrap());
-        Self { operators: keys(100, 4).into_iter().zip(addresses).collect(), publisher }
+        Self { operators: keys(100, operators).into_iter().zip(addresses).collect(), publisher }
     }
 
     fn committee(&self) -> Committee {
-        Committee::new([5; 32], self.operators.iter().map(|(key, _)| key.public_key())).unwrap()
+        self.seats(0)
+    }
+
+    fn seats(&self, term: u64) -> Committee {
+        let first = usize::from(self.operators.len() > 4 && term >= JOINS);
+        let seated = &self.operators[first..first + 4];
+        Committee::new([5; 32], seated.iter().map(|(key, _)| key.public_key())).unwrap()
     }
 
     fn network(&self, (key, listen): &(PrivateKey, SocketAddr)) -> Network {
-        let peer =
-            |(key, address): &(PrivateKey, SocketAddr)| Peer { key: key.public_key(), address: *address };
         Network {
             key: key.clone(),
             listen: *listen,
             genesis: self.committee(),
             term_heights: TERM_HEIGHTS,
-            operators_max: 4,
-            operators: self.operators.iter().map(peer).collect(),
+            operators_max: 5,
+            operators: self.operators[..4].iter().map(peer).collect(),
             others: vec![peer(&self.publisher)],
             wires: vec![NonZeroU32::new(64).unwrap(); 2],
             private_addresses: true,
@@ -58,7 +78,10 @@ impl Loopback {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let clock = context.child("application");
-            let schedule = Arc::new(Schedule::fixed(self.committee(), TERM_HEIGHTS));
+            let committees = [0, JOINS].map(|term| self.seats(term));
+            let schedule =
+                Schedule::rotating(TERM_HEIGHTS, move |term| committees[usize::from(term >= JOINS)].clone());
+            let schedule = Arc::new(schedule);
             let (record, conduct) = (record.clone(), Conduct::Honest);
             let recorder = Recorder { clock, interval, conduct, record, index, schedule };
             let network = self.network(&self.operators[index]);
@@ -165,6 +188,50 @@ fn operators_order_a_publisher_submits_and_a_restart_resumes() {
         let at = |per_cent: usize| latencies[latencies.len() * per_cent / 100] as f64 / 1_000.0;
         println!("proposed to finalised at one operator: p50 {:.1} ms, p95 {:.1} ms", at(50), at(95));
     });
+    let _ = std::fs::remove_dir_all(directory);
+}
+
+/// A fifth operator registers while the network runs, gets a seat, and one of the first loses its own.
+#[test]
+fn an_operator_that_registers_later_gets_a_seat_over_sockets() {
+    let directory = std::env::temp_dir().join(format!("hum-consensus-joins-{}", std::process::id()));
+    real::runner(&directory, 2).start(|context| async move {
+        let loopback = Loopback::with_newcomer();
+        let records: Vec<Arc<Mutex<Record>>> = (0..5).map(|_| Arc::default()).collect();
+        let mut running = Vec::new();
+        for (index, record) in records.iter().enumerate().take(4) {
+            running.push(loopback.start(&context, index, 0, record).await);
+        }
+        reach(&context, 5, &records[..4]).await;
+        running.push(loopback.start(&context, 4, 0, &records[4]).await);
+        let all: Vec<Peer> = loopback.operators.iter().map(peer).collect();
+        for running in &running {
+            running.peers.set_operators(all.clone()).unwrap();
+        }
+        let begun = Instant::now();
+        let goal = 6 * TERM_HEIGHTS;
+        reach(&context, goal, &records).await;
+        println!("height {goal} after {} ms", begun.elapsed().as_millis());
+        let record = records[1].lock().unwrap();
+        let led = |index: usize, heights: std::ops::Range<u64>| {
+            let key = loopback.operators[index].0.public_key();
+            record.chain.range(heights).any(|(_, block)| block.proposer == key)
+        };
+        let switch = JOINS * TERM_HEIGHTS;
+        assert!(!led(4, 0..switch) && led(4, switch..goal), "the fifth leads once it has a seat");
+        assert!(led(0, 0..switch) && !led(0, switch..goal), "the first follows without one");
+    });
+    // Bounded disk: files of a term do not outlive it by more than two.
+    let mut terms = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.starts_with("operator-1-simplex-") || name.starts_with("operator-1-cache-") {
+            terms.insert(name);
+        }
+    }
+    println!("files of terms: {terms:?}");
+    assert!(terms.iter().filter(|name| name.contains("simplex")).count() <= 3, "{terms:?}");
+    assert!(terms.len() <= 3 + 3 * 10 + 1, "{terms:?}");
     let _ = std::fs::remove_dir_all(directory);
 }
 

@@ -6,3 +6,4 @@ mod faults;
 mod loopback;
 mod recorder;
 mod terms;
+mod turmoil;

@@ -23,7 +23,7 @@ fn peer(key: &PublicKey) -> Peer {
 }
 
 /// Five seats of nine operators; each term the first leaves and the next joins.
-fn rotation(keys: &[PrivateKey]) -> impl Fn(u64) -> Committee + Send + Sync + use<> {
+pub(super) fn rotation(keys: &[PrivateKey]) -> impl Fn(u64) -> Committee + Send + Sync + use<> {
     let keys = keys.to_vec();
     move |term| {
         let first = usize::try_from(term).unwrap();
@@ -32,7 +32,7 @@ fn rotation(keys: &[PrivateKey]) -> impl Fn(u64) -> Committee + Send + Sync + us
     }
 }
 
-async fn rotating(context: Context, link: Link, term_heights: u64) -> Net {
+pub(super) async fn rotating(context: Context, link: Link, term_heights: u64) -> Net {
     let keys = keys(100, 9);
     let schedule = Schedule::rotating(term_heights, rotation(&keys));
     Net::with(context, link, vec![], keys, schedule).await
