@@ -5,7 +5,7 @@ use alloy_primitives::hex;
 use hum_bls::OperatorId;
 use hum_node::config::{
     DirectoryError, KeyForm, KeyName, KeystoreError, NETWORK_VERSION, NetworkError, NetworkFile,
-    OperatorConfig, PublisherConfig, RelayerConfig, RoleDirectory,
+    OperatorConfig, PublisherConfig, RelayerConfig, RoleDirectory, WatcherConfig,
 };
 use hum_types::{Address, B256, keccak256};
 use std::{
@@ -203,6 +203,10 @@ fn role_file(directory: &RoleDirectory) -> Result<RoleFile, DirectoryError> {
     if let Ok(RelayerConfig { network, listen, api, .. }) = RelayerConfig::load(directory) {
         let needs = vec![KeyName::Network, KeyName::Account];
         return Ok(RoleFile { role: "relayer", network, listen, api, operator: None, needs });
+    }
+    if let Ok(WatcherConfig { network, listen, api, .. }) = WatcherConfig::load(directory) {
+        let needs = vec![KeyName::Network, KeyName::Account];
+        return Ok(RoleFile { role: "watcher", network, listen, api, operator: None, needs });
     }
     Err(error)
 }

@@ -19,7 +19,7 @@ pub(super) struct InitArguments {
     #[arg(long)]
     endpoint: Option<SocketAddr>,
     /// Where the HTTP API and the metrics are served; keep it private.
-    #[arg(long, default_value = "127.0.0.1:8545")]
+    #[arg(long, default_value = "127.0.0.1:9100")]
     api: SocketAddr,
     /// JSON-RPC of your own L1 node; the network file's when absent, which is nothing to trust a seat to.
     #[arg(long, value_name = "URL")]
