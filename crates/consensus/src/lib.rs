@@ -7,23 +7,32 @@
 //!
 //! ```text
 //!             ┌──────────── Application (trait object, crates/node) ───────────┐
-//!             │ propose / verify / known               finalized / fault       │
-//!             ▼                                                      ▲         │
-//!   adapter: ancestors, bounds                         delivery: in order, one at a time
+//!             │ propose / verify / known      term         finalized / fault   │
+//!             ▼                                 │                    ▲         │
+//!   adapter: ancestors, bounds                  │        delivery: in order, one at a time
+//!             │                                 ▼                    │
+//!   terms: one Simplex engine a term ────────── marshal (archives, backfill, catch-up)
+//!     (ed25519, round robin)          schemes: the seats of each term
 //!             │                                                      │
-//!   Simplex (ed25519, round robin) ──── marshal (archives, backfill, catch-up)
+//!   muxes: votes, certificates and questions of each term            │
 //!             │                                                      │
-//!   seats: the five engine channels reach operators only             │
+//!   seats: the five engine channels reach operators only ◀── peers: who is one now
 //!             │                                                      │
 //!   authenticated network (`real`) or simulated links (`simulated`) ─┘
 //!             └── wires: the node's own channels, operators and publishers alike
 //! ```
 //!
+//! Heights are cut into terms of fixed length; who holds a seat can change between two of them only. Simplex's engine
+//! lives for one term, everything else as long as the process. An operator without a seat follows the engine's messages
+//! and never votes.
+//!
 //! Invariants
-//! - One finalised payload per height, the same on every honest operator while fewer than a third misbehave.
+//! - One finalised payload per height, the same on every honest operator while fewer than a third misbehave in each term.
 //! - [`Application::finalized`] sees heights in order, without gaps, each at least once; after a restart the first one
 //!   it sees is at most the one after the last that it finished.
-//! - Peers outside the committee can neither put a byte into an engine channel nor receive one from it.
+//! - A term's engine starts when the application names its committee, builds on the closing block of the term before,
+//!   and never votes twice in a view: its journal stays until no restart can lead back to that term.
+//! - Peers that are no operators can neither put a byte into an engine channel nor receive one from it.
 //! - Under [`simulated`] the same seed gives the same run.
 #![deny(missing_docs)]
 

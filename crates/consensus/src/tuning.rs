@@ -14,10 +14,10 @@ use std::time::Duration;
 ///                                              empty block due      leader is dead      data never came
 /// ```
 ///
-/// A leader that dies costs `leader_timeout_ms` and one exchange of votes, once. Its next turn comes after
-/// `leader_timeout_ms` and the other operators' turns, of which the first proposes at once. With three others that is
-/// 500 + 2 · 200 ms after it was last heard, longer than `skip_after_ms`, and from then on its turns are given up as
-/// soon as they begin (as long as a quorum is heard from).
+/// A leader that dies costs `leader_timeout_ms` and one exchange of votes, once a term: each term's engine finds out for
+/// itself. Its next turn comes after `leader_timeout_ms` and the other operators' turns, of which the first proposes at
+/// once. With three others that is 500 + 2 · 200 ms after it was last heard, longer than `skip_after_ms`, and from then
+/// on its turns are given up as soon as they begin (as long as a quorum is heard from).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
     /// Longest that a leader's application may keep a proposal back.

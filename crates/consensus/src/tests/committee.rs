@@ -1,10 +1,11 @@
 //! Formats and limits.
 
-use super::recorder::keys;
+use super::{deterministic::seats, recorder::keys, terms::peer};
 use crate::{
-    Committee, CommitteeError, Digest, MAX_PAYLOAD, Signer as _, Tuning,
+    Committee, CommitteeError, Digest, MAX_PAYLOAD, Peer, Peers, PeersError, PrivateKey, Signer as _, Tuning,
     block::{Block, BlockContext},
     engine::max_message,
+    schemes::Schemes,
 };
 use bytes::Bytes;
 use commonware_codec::{DecodeExt as _, Encode as _};
@@ -12,7 +13,11 @@ use commonware_consensus::{
     BoundedBlock as _,
     types::{Epoch, Height, Round, View},
 };
-use commonware_cryptography::Digestible as _;
+use commonware_cryptography::{
+    Digestible as _,
+    certificate::{Provider as _, Scheme as _},
+};
+use std::sync::{Arc, Mutex};
 
 fn block(payload: usize) -> Block {
     Block {
@@ -98,4 +103,55 @@ fn a_dead_leader_is_waited_for_once_and_not_for_long() {
     assert!(tuning.leader_timeout_ms < tuning.certification_timeout_ms);
     assert!(tuning.certification_timeout_ms.max(tuning.retry_ms) < tuning.skip_after_ms);
     assert!(tuning.skip_after_ms < tuning.leader_timeout_ms + 2 * interval_ms);
+}
+
+#[test]
+fn equal_seats_share_their_keys_and_a_term_to_come_has_none() {
+    let (all, schemes) = (keys(100, 5), Schemes::default());
+    let scheme = |seated: &[PrivateKey]| seats(seated).scheme(&all[0]);
+    assert!(schemes.scoped(Epoch::new(7)).is_none());
+    let first = schemes.insert(7, scheme(&all[..4]));
+    let same = schemes.insert(8, scheme(&all[..4]));
+    assert!(Arc::ptr_eq(&first, &same));
+    let other = schemes.insert(9, scheme(&all[1..]));
+    assert!(other.me().is_none() && first.me().is_some(), "without a seat it only verifies");
+    for (term, expected) in [(6, None), (7, Some(4)), (8, Some(4)), (9, Some(4)), (10, None)] {
+        let found = schemes.scheme(Epoch::new(term));
+        assert_eq!(found.map(|scheme| scheme.participants().len()), expected, "term {term}");
+    }
+    assert!(Arc::ptr_eq(&first, &schemes.scheme(Epoch::new(8)).unwrap()));
+    for term in 10..1_000 {
+        schemes.insert(term, scheme(&all[usize::from(term % 2 == 0)..]));
+    }
+    assert!(schemes.scheme(Epoch::new(7)).is_none(), "what nobody needs is forgotten");
+    assert!(schemes.scheme(Epoch::new(995)).is_some());
+}
+
+#[test]
+fn the_transport_hears_of_changes_only_and_of_seats_to_their_end() {
+    let all: Vec<Peer> = keys(100, 6).iter().map(|key| peer(&key.public_key())).collect();
+    let committee =
+        |peers: &[Peer]| Committee::new([3; 32], peers.iter().map(|peer| peer.key.clone())).unwrap();
+    let told: Arc<Mutex<Vec<(u64, Vec<Peer>)>>> = Arc::default();
+    let heard = told.clone();
+    let track = Box::new(move |index, peers: &[Peer]| heard.lock().unwrap().push((index, peers.to_vec())));
+    let peers = Peers::new(&all[..4], 5, &committee(&all[..4]), track).unwrap();
+    peers.set_operators(all[..4].to_vec()).unwrap();
+    // The first leaves the registry and keeps its seat; the fifth comes.
+    peers.set_operators(all[1..5].to_vec()).unwrap();
+    let refused = peers.set_operators(all[1..].to_vec());
+    assert_eq!(refused, Err(PeersError::TooMany { given: 6, max: 5 }));
+    // Its term is over.
+    peers.seat(&committee(&all[1..5]));
+    peers.set_operators(all[1..].to_vec()).unwrap();
+    // It moves.
+    let mut moved = all[1..].to_vec();
+    moved[0].address.set_port(2);
+    peers.set_operators(moved.clone()).unwrap();
+    let told = told.lock().unwrap();
+    let expected = [&all[..4], &all[..5], &all[1..5], &all[1..], &moved];
+    assert_eq!(told.len(), expected.len());
+    for ((index, peers), (place, expected)) in told.iter().zip((0..).zip(expected)) {
+        assert_eq!((*index, peers.as_slice()), (place, expected));
+    }
 }

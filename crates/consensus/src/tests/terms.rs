@@ -18,7 +18,7 @@ use std::{
 const LINK: Link = Link { latency_ms: 25, jitter_ms: 2, lost_per_mille: 0 };
 
 /// Addresses mean nothing in a simulation.
-fn peer(key: &PublicKey) -> Peer {
+pub(super) fn peer(key: &PublicKey) -> Peer {
     Peer { key: key.clone(), address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)) }
 }
 

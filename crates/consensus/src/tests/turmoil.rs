@@ -5,13 +5,17 @@ use super::{
     recorder::{Conduct, Schedule, keys},
     terms::{rotating, rotation},
 };
-use crate::{Recipients, Signer as _, simulated::Link};
+use crate::{Committee, Recipients, Signer as _, simulated::Link};
 use commonware_p2p::utils::mux::GlobalSender;
 use commonware_runtime::{
     Clock as _, Runner as _,
     deterministic::{Context, Runner},
 };
-use std::time::Duration;
+use futures::FutureExt as _;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 const LINK: Link = Link { latency_ms: 25, jitter_ms: 8, lost_per_mille: 10 };
 
@@ -34,7 +38,7 @@ async fn trouble(context: Context, seed: u64, link: Link) {
     let mut schedule = Schedule::rotating(6, rotation(&keys));
     let late = dice.below(5) + 2;
     schedule.delay = Box::new(move |index, term| {
-        let slow = (index as u64 * 7 + term * 3) % late == 0;
+        let slow = (index as u64 * 7 + term * 3).is_multiple_of(late);
         Duration::from_millis(if slow { 150 * (term % 11) } else { 0 })
     });
     let mut net = Net::with(context, link, vec![], keys, schedule).await;
@@ -120,4 +124,35 @@ fn one_seed_gives_one_run_through_rotating_seats() {
         })
     };
     assert_eq!(run(1), run(1));
+}
+
+#[test]
+fn an_operator_stops_when_its_application_names_an_impossible_committee() {
+    let all = keys(100, 5);
+    let (four, five) = (seats(&all[..4]), seats(&all));
+    let foreign = Committee::new([4; 32], four.operators().to_vec()).unwrap();
+    let other = seats(&all[1..]);
+    // From which term on, and what: other seats than the genesis', too many, another domain, and nothing wrong.
+    for (from, committee, stops) in
+        [(0, other.clone(), true), (1, five, true), (1, foreign, true), (1, four.clone(), false)]
+    {
+        let (keys, genesis) = (all[..4].to_vec(), four.clone());
+        Runner::seeded(191).start(|context| async move {
+            // The world is laid out with the genesis, before the processes ask.
+            let asked = AtomicBool::new(false);
+            let schedule = Schedule::rotating(8, move |term| {
+                let first = !asked.swap(true, Ordering::Relaxed);
+                if first || term < from { genesis.clone() } else { committee.clone() }
+            });
+            let mut net = Net::with(context, LINK, vec![], keys, schedule).await;
+            for index in 0..4 {
+                net.start(index, Conduct::Honest).await;
+            }
+            net.context.sleep(Duration::from_secs(20)).await;
+            let running = net.running[1].take().unwrap();
+            let ended = running.into_parts().2.now_or_never().is_some();
+            assert_eq!(ended, stops, "height {}", net.height(1));
+            assert!(net.height(1) < 8 || !stops);
+        });
+    }
 }
