@@ -189,6 +189,16 @@ contract AttestationJudgeTest is JudgeWorld {
         framed("nobody is left", err(IEvidence.NothingToSlash.selector), address(court), signers(one, two, hex"000102"));
     }
 
+    /// @notice Whoever is out for another offence does not stop the others' slash.
+    function test_certificatesWithOneThatIsOut() public {
+        court.slashSingles(operator(1), 77, attest(1, base), attest(1, other));
+        (base.height, other.height) = (78, 78);
+        court.slashSigners(tableHash, certificateOf(base, ""), tableHash, certificateOf(other, hex"03"), pairs(hex"0102"));
+        expectSlashed("the other", 2, 1);
+        eq("two", manager.slashes(), 2);
+        yes("one offence", !manager.isPunished(court.offenceOf(operator(1), 78)));
+    }
+
     function test_certificatesRefused() public {
         bytes memory one = certificateOf(base, hex"00");
         bytes memory two = certificateOf(other, hex"03");
@@ -211,6 +221,18 @@ contract AttestationJudgeTest is JudgeWorld {
         bytes memory expected =
             err(IAttestationJudge.OtherKey.selector, keccak256(abi.encode(keyG1(secrets[1]))), keccak256(abi.encode(keyG1(secrets[2]))));
         framed("other key", expected, address(court), abi.encodeCall(IAttestationJudge.slashSigners, (tableHash, one, tableHash, two, two_)));
+    }
+
+    /// @notice Any bit of two certificates, their tables and seats flipped: refused, or it was padding and means the same.
+    /// forge-config: default.fuzz.runs = 150
+    function testFuzz_spoiledCertificates(uint256 where, uint8 bit) public {
+        bytes memory data = signers(certificateOf(base, hex"00"), certificateOf(other, hex"03"), hex"01");
+        where = 4 + where % (data.length - 4);
+        bytes1 before = data[where];
+        data[where] = bytes1(uint8(before) ^ uint8(1 << (bit % 8)));
+        (bool ok,) = address(court).call(data);
+        eq("only the guilty", manager.slashes(), ok ? 1 : 0);
+        yes("padding", !ok || (before == 0 && manager.isJailed(operator(1))));
     }
 
     /// @notice A third of the stake cannot make a certificate; it must be shown by its single attestations.

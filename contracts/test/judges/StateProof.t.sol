@@ -29,6 +29,7 @@ contract StateProofTest is Tries {
     }
 
     /// @notice Every key is present and not absent, everything else absent and not present.
+    /// forge-config: default.fuzz.runs = 200
     function testFuzz_presentOrAbsent(bytes32 seed, uint256 count, uint256 shared, bytes32 other) public {
         (bytes32[] memory keys, bytes[] memory values) = keysNear(seed, 1 + count % 9, shared % 62);
         uint256 one = count % keys.length;
@@ -49,6 +50,7 @@ contract StateProofTest is Tries {
     }
 
     /// @notice No proof made for one key, whole, cut or spoiled, shows that a present key is absent.
+    /// forge-config: default.fuzz.runs = 200
     function testFuzz_nothingShowsAPresentKeyAbsent(bytes32 seed, uint256 count, uint256 shared, uint256 where, uint8 bit) public {
         (bytes32[] memory keys, bytes[] memory values) = keysNear(seed, 2 + count % 7, shared % 62);
         (bytes32 root, bytes[] memory proof) = trie(keys, values, keys[where % keys.length]);
