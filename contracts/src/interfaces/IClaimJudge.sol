@@ -51,7 +51,7 @@ interface IClaimJudge is IEvidence {
     error ChallengeNotOpen(bytes32 challenge, State state);
     error ChallengeNotUnanswered(bytes32 challenge, State state);
     error AnswerTooLate(uint64 deadline);
-    error AnswerTooEarlyToMiss(uint64 deadline);
+    error AnswerTimeNotOver(uint64 deadline);
     error AnswerInvalid(bytes32 digest);
     error SubjectWrong(bytes32 found, bytes32 expected);
     error PaymentRefused(address account);
@@ -79,7 +79,7 @@ interface IClaimJudge is IEvidence {
     function answer(bytes32 id, Subject calldata subject, bool retraction, bytes calldata signature) external;
 
     /// @notice Ends a challenge whose time is over: bond back to the challenger.
-    /// @dev Callable by anyone. Emits {Unanswered}. Reverts {ChallengeNotOpen}, {AnswerTooEarlyToMiss}, {ClaimKnown} (then any
+    /// @dev Callable by anyone. Emits {Unanswered}. Reverts {ChallengeNotOpen}, {AnswerTimeNotOver}, {ClaimKnown} (then any
     /// answer given to another challenge answers this one: {answerAgain}).
     function conclude(bytes32 id) external;
 

@@ -92,7 +92,7 @@ contract ClaimJudge is IClaimJudge, RollupEvidence {
     /// @inheritdoc IClaimJudge
     function conclude(bytes32 id) external {
         Challenge storage c = _open(id);
-        if (block.timestamp <= c.deadline) revert AnswerTooEarlyToMiss(c.deadline);
+        if (block.timestamp <= c.deadline) revert AnswerTimeNotOver(c.deadline);
         if (isShown[c.subject]) revert ClaimKnown(c.subject);
         c.state = State.Unanswered;
         emit Unanswered(id, c.subject);

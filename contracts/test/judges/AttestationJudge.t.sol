@@ -11,7 +11,7 @@ import {JudgeWorld} from "./JudgeWorld.sol";
 
 contract AttestationJudgeTest is JudgeWorld {
     IAttestationJudge private court;
-    Head_ private other;
+    WholeHeader private other;
 
     function setUp() public override {
         super.setUp();
@@ -20,7 +20,7 @@ contract AttestationJudgeTest is JudgeWorld {
         other.rollupsRoot = keccak256("a lie");
     }
 
-    function attest(uint256 seat, Head_ memory h) private view returns (IAttestationJudge.Attestation memory) {
+    function attest(uint256 seat, WholeHeader memory h) private view returns (IAttestationJudge.Attestation memory) {
         return IAttestationJudge.Attestation(h.epoch, hashOf(h), sign(secrets[seat], attestationDigest(h)));
     }
 
@@ -60,7 +60,7 @@ contract AttestationJudgeTest is JudgeWorld {
     /// @notice A third header is the same offence.
     function test_punishedOnce() public {
         court.slashSingles(operator(1), 77, attest(1, base), attest(1, other));
-        Head_ memory third = other;
+        WholeHeader memory third = other;
         third.bodyHash = keccak256("another lie");
         framed("again", err(IEvidence.NothingToSlash.selector), address(court), singles(1, 77, attest(1, base), attest(1, other)));
         framed("third", err(IEvidence.NothingToSlash.selector), address(court), singles(1, 77, attest(1, third), attest(1, other)));
@@ -116,7 +116,7 @@ contract AttestationJudgeTest is JudgeWorld {
         IAttestationJudge.Attestation memory a = attest(1, base);
         IAttestationJudge.Attestation memory b = attest(1, base);
         b.headerHash = hashOf(other);
-        Head_ memory later = other;
+        WholeHeader memory later = other;
         later.height = 78;
         b.signature = attest(1, later).signature;
         invalid("the next height's", 1, 77, a, b);
@@ -209,7 +209,7 @@ contract AttestationJudgeTest is JudgeWorld {
         framed("no seat", err(IEvidence.SeatDidNotSign.selector, uint256(4)), address(court), signers(one, two, hex"04"));
         framed("no seats", err(IEvidence.SeatsWrong.selector, uint256(0)), address(court), signers(one, two, ""));
         framed("same header", err(IAttestationJudge.SameHeader.selector, hashOf(base)), address(court), signers(one, certificateOf(base, hex"03"), hex"01"));
-        Head_ memory later = other;
+        WholeHeader memory later = other;
         later.height = 78;
         framed("heights", err(IAttestationJudge.OtherHeight.selector, 77, 78), address(court), signers(one, certificateOf(later, hex"03"), hex"01"));
         framed("short", err(ILightClient.CertificateLength.selector, one.length - 1, one.length), address(court), signers(cut(one, one.length - 1), two, hex"01"));
@@ -272,7 +272,7 @@ contract AttestationJudgeTest is JudgeWorld {
         framed("not stored", err(ITableStore.TableUnknown.selector, hash), address(tables), abi.encodeCall(ITableStore.store, (blob)));
         bytes[2] memory forged;
         for (uint256 i; i < 2; ++i) {
-            Head_ memory h = i == 0 ? base : other;
+            WholeHeader memory h = i == 0 ? base : other;
             Bn254.G1 memory s = sign(mine, attestationDigest(h));
             forged[i] = pack(h, "", abi.encodePacked(s.x, s.y), "");
         }

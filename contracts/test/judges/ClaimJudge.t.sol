@@ -64,7 +64,7 @@ contract ClaimJudgeTest is RollupWorld {
         framed("too early", err(IClaimJudge.ChallengeNotUnanswered.selector, id, bytes32(uint256(1))), address(court), slashing(evidence, ""));
         uint256 deadline = block.timestamp + ANSWER;
         vm.warp(deadline);
-        framed("until the end", err(IClaimJudge.AnswerTooEarlyToMiss.selector, deadline), address(court), abi.encodeCall(IClaimJudge.conclude, (id)));
+        framed("until the end", err(IClaimJudge.AnswerTimeNotOver.selector, deadline), address(court), abi.encodeCall(IClaimJudge.conclude, (id)));
         vm.warp(deadline + 1);
         framed("too late", err(IClaimJudge.AnswerTooLate.selector, deadline), address(court), answering(id, false, sequencerSigns("hum/claim/1", SEQUENCER_KEY, says)));
         uint256 before = EVE.balance;

@@ -22,7 +22,7 @@ contract Town is RollupWorld {
     struct Signed {
         uint8 seat;
         bool claimed;
-        Head_ header;
+        WholeHeader header;
         bytes evidence;
         bytes statement;
         bytes blockHeader;
@@ -76,7 +76,7 @@ contract Town is RollupWorld {
         _say(salt, keccak256(abi.encode("state", salt)));
         if (kind % 4 == 1) says.blockHash = keccak256(abi.encode("no claim", salt));
         if (kind % 4 == 2) says.stateRoot = keccak256(abi.encode("no state", salt));
-        Head_ memory h = header();
+        WholeHeader memory h = header();
         if (kind % 4 == 3) h.nextTableHash = keccak256(abi.encode("no table", salt));
         h.bodyHash = keccak256(abi.encode("a lie", salt));
         _sign(seat, h, kind % 4 != 1);
@@ -92,7 +92,7 @@ contract Town is RollupWorld {
         base.height = height;
     }
 
-    function _sign(uint8 seat, Head_ memory h, bool claimed) private {
+    function _sign(uint8 seat, WholeHeader memory h, bool claimed) private {
         bytes memory block_ = blockHeader(says.number, keccak256(abi.encode("state", says.number)));
         pool.push(Signed(seat, claimed, h, single(seat, h), statement(), block_, says));
     }

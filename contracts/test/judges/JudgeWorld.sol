@@ -23,7 +23,7 @@ abstract contract JudgeWorld is Committees {
     uint256 internal constant N = 4;
 
     /// @notice A whole header.
-    struct Head_ {
+    struct WholeHeader {
         uint64 epoch;
         uint64 height;
         uint64 timeMs;
@@ -39,7 +39,7 @@ abstract contract JudgeWorld is Committees {
     ITableStore internal tables;
     bytes32 internal tableHash;
     uint256[N] internal secrets;
-    Head_ internal base;
+    WholeHeader internal base;
 
     function setUp() public virtual {
         vm.warp(1_000_000);
@@ -56,7 +56,7 @@ abstract contract JudgeWorld is Committees {
             secrets[i] = secretSum("four", others);
             manager.register(operator(i), keyG1(secrets[i]), keyG2(secrets[i]));
         }
-        base = Head_(EPOCH, 77, 123, 900, keccak256("parent"), keccak256("origin"), keccak256("rollups"), keccak256("body"), 0);
+        base = WholeHeader(EPOCH, 77, 123, 900, keccak256("parent"), keccak256("origin"), keccak256("rollups"), keccak256("body"), 0);
     }
 
     function judge(string memory name, bytes memory arguments) internal returns (address deployed) {
@@ -78,12 +78,12 @@ abstract contract JudgeWorld is Committees {
 
     // ---- What operators sign
 
-    function bytesOf(Head_ memory h) internal pure returns (bytes memory) {
+    function bytesOf(WholeHeader memory h) internal pure returns (bytes memory) {
         bytes memory numbers = abi.encodePacked(h.epoch, h.height, h.timeMs, h.originNumber, h.parent, h.originHash);
         return abi.encodePacked(numbers, h.rollupsRoot, h.bodyHash, h.nextTableHash);
     }
 
-    function hashOf(Head_ memory h) internal pure returns (bytes32) {
+    function hashOf(WholeHeader memory h) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(DOMAIN, bytesOf(h)));
     }
 
@@ -91,7 +91,7 @@ abstract contract JudgeWorld is Committees {
         return keccak256(abi.encodePacked(DOMAIN, kind, epoch, height, subject));
     }
 
-    function attestationDigest(Head_ memory h) internal pure returns (bytes32) {
+    function attestationDigest(WholeHeader memory h) internal pure returns (bytes32) {
         return digest(1, h.epoch, h.height, hashOf(h));
     }
 
@@ -100,24 +100,24 @@ abstract contract JudgeWorld is Committees {
     }
 
     /// @notice Evidence of one attestation.
-    function single(uint256 seat, Head_ memory h) internal view returns (bytes memory) {
+    function single(uint256 seat, WholeHeader memory h) internal view returns (bytes memory) {
         Bn254.G1 memory s = sign(secrets[seat], attestationDigest(h));
         return abi.encodePacked(uint8(0), operator(seat), bytesOf(h), s.x, s.y);
     }
 
     /// @notice A certificate of "four"; `absent` is a set that the vectors hold.
-    function certificateOf(Head_ memory h, bytes memory absent) internal returns (bytes memory) {
+    function certificateOf(WholeHeader memory h, bytes memory absent) internal returns (bytes memory) {
         bytes32 d = attestationDigest(h);
         return pack(h, absent, signature("four", d, absent), signersKey("four", absent));
     }
 
-    function pack(Head_ memory h, bytes memory absent, bytes memory sig, bytes memory key) internal view returns (bytes memory) {
+    function pack(WholeHeader memory h, bytes memory absent, bytes memory sig, bytes memory key) internal view returns (bytes memory) {
         bytes memory front = abi.encodePacked(uint8(1), bytesOf(h), sig, hints(attestationDigest(h)));
         return abi.encodePacked(front, uint8(absent.length), absent, key);
     }
 
     /// @notice Evidence of a certificate.
-    function certified(Head_ memory h, bytes memory absent) internal returns (bytes memory) {
+    function certified(WholeHeader memory h, bytes memory absent) internal returns (bytes memory) {
         return abi.encodePacked(uint8(1), tableHash, certificateOf(h, absent));
     }
 

@@ -67,7 +67,7 @@ abstract contract RollupWorld is JudgeWorld {
     }
 
     /// @notice The header that says so.
-    function header() internal view returns (Head_ memory h) {
+    function header() internal view returns (WholeHeader memory h) {
         h = base;
         (h.rollupsRoot,) = treeProof("rollup", keccak256(rollupLeaf()));
     }

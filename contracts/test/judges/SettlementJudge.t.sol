@@ -43,7 +43,7 @@ contract SettlementJudgeTest is RollupWorld {
         says.confidence = 2;
     }
 
-    function table_(Head_ memory h, uint256 index) private view returns (bytes memory) {
+    function table_(WholeHeader memory h, uint256 index) private view returns (bytes memory) {
         return abi.encodeCall(ISettlementJudge.slashHeader, (single(1, h), byTables, abi.encode(index), ""));
     }
 
@@ -58,7 +58,7 @@ contract SettlementJudgeTest is RollupWorld {
     // ---- Tables
 
     function test_falseTable() public {
-        Head_ memory h = base;
+        WholeHeader memory h = base;
         h.nextTableHash = keccak256("nobody's table");
         slashed("nobody's", table_(h, 3));
         h.nextTableHash = tableHash;
@@ -74,7 +74,7 @@ contract SettlementJudgeTest is RollupWorld {
 
     function test_trueTables() public {
         bytes memory no = err(ISettlementJudge.NotContradicted.selector);
-        Head_ memory h = base;
+        WholeHeader memory h = base;
         framed("no next table", no, address(court), table_(h, 3));
         h.nextTableHash = newer;
         framed("newest", no, address(court), table_(h, 3));
@@ -93,7 +93,7 @@ contract SettlementJudgeTest is RollupWorld {
 
     /// @notice The index that the caller names must be the newest at the origin: no other can frame anybody.
     function testFuzz_trueTableCannotBeFramed(uint64 origin, uint256 index, uint8 small) public {
-        Head_ memory h = base;
+        WholeHeader memory h = base;
         h.originNumber = 10 + origin % 990;
         uint256 right = h.originNumber >= 800 ? 3 : h.originNumber >= 500 ? 2 : 0;
         h.nextTableHash = manager.snapshotAt(right).tableHash;
@@ -109,7 +109,7 @@ contract SettlementJudgeTest is RollupWorld {
     }
 
     function test_originInTheFuture() public {
-        Head_ memory h = base;
+        WholeHeader memory h = base;
         h.originNumber = 1001;
         slashed("future", table_(h, 0));
         h.originNumber = 1000;
@@ -120,7 +120,7 @@ contract SettlementJudgeTest is RollupWorld {
     }
 
     function test_tableProofsRefused() public {
-        Head_ memory h = base;
+        WholeHeader memory h = base;
         h.nextTableHash = newer;
         bytes memory call_ = abi.encodeCall(ISettlementJudge.slashHeader, (single(1, h), byTables, "", ""));
         framed("length", err(TableAdapter.ProofLength.selector, uint256(0)), address(court), call_);
@@ -129,7 +129,7 @@ contract SettlementJudgeTest is RollupWorld {
     }
 
     function test_certificateInParts() public {
-        Head_ memory h = base;
+        WholeHeader memory h = base;
         h.nextTableHash = keccak256("nobody's table");
         bytes memory evidence = certified(h, hex"03");
         court.slashHeader(evidence, byTables, abi.encode(3), hex"02");
