@@ -111,10 +111,12 @@ contract ClaimJudgeTest is RollupWorld {
         bytes memory evidence = certified(header(), "");
         bytes32 id = challenge(evidence);
         uint256 before = address(this).balance;
+        // The last moment.
+        vm.warp(block.timestamp + ANSWER);
         court.answer(id, subject(), false, sequencerSigns("hum/claim/1", SEQUENCER_KEY, says));
         eq("bond", address(this).balance - before, BOND);
         yes("shown", court.isShown(subjectHash()));
-        vm.warp(block.timestamp + ANSWER + 1);
+        vm.warp(block.timestamp + 1);
         framed("closed", err(IClaimJudge.ChallengeNotOpen.selector, id, bytes32(uint256(2))), address(court), abi.encodeCall(IClaimJudge.conclude, (id)));
         framed("not slashed", err(IClaimJudge.ChallengeNotUnanswered.selector, id, bytes32(uint256(2))), address(court), slashing(evidence, hex"00"));
         refusedChallenge("again", err(IClaimJudge.ClaimKnown.selector, subjectHash()), single(1, header()), statement());

@@ -92,6 +92,7 @@ contract SettlementJudgeTest is RollupWorld {
     }
 
     /// @notice The index that the caller names must be the newest at the origin: no other can frame anybody.
+    /// forge-config: default.fuzz.runs = 150
     function testFuzz_trueTableCannotBeFramed(uint64 origin, uint256 index, uint8 small) public {
         WholeHeader memory h = base;
         h.originNumber = 10 + origin % 990;
