@@ -176,7 +176,7 @@ impl World {
             return Vec::new();
         }
         if self.garbled && selector == D::isOperatorCall::SELECTOR {
-            return vec![0xff; 32];
+            return vec![0xff; 31];
         }
         let zero = U256::ZERO;
         match selector {
