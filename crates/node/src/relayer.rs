@@ -1,4 +1,5 @@
-//! The relayer: bring every certified message to its destination, once, within a budget.
+//! The relayer: bring every certified message to its destination, once, within a budget, and lead light clients from
+//! committee to committee.
 //!
 //! It holds no trust and keeps nothing on disk: checkpoints are believed only under a certificate that it checked, and
 //! what destinations hold is read from them again after every start. Anyone may run one; two do no harm.
@@ -21,7 +22,6 @@ pub use view::{DestinationView, RelayerHandle, RelayerView};
 
 use crate::config::Network;
 use commonware_runtime::{Clock, Metrics, Spawner};
-use hum_bls::CommitteeTable;
 use hum_chain::{Chain, Submit};
 use hum_consensus::{PublicKey, Wire};
 use hum_ledger::Genesis;
@@ -34,8 +34,6 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct RelayerSettings {
     /// Where the chain of checkpoints starts.
     pub genesis: Genesis,
-    /// Whose certificates count.
-    pub committee: CommitteeTable,
     /// The operators to follow.
     pub operators: Vec<PublicKey>,
     /// The light client on each chain.
@@ -56,7 +54,6 @@ impl RelayerSettings {
     pub fn new(network: &Network, policy: Policy) -> Self {
         Self {
             genesis: network.genesis.clone(),
-            committee: network.committee.table().clone(),
             operators: network.operators.iter().map(|operator| operator.key.clone()).collect(),
             light_clients: network
                 .members

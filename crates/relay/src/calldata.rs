@@ -1,17 +1,19 @@
 //! Transactions as the gateway takes them; the layouts are drawn in `contracts/src/interfaces/IGateway.sol`.
 
-use crate::{CertifiedChain, Job, Transaction};
+use crate::{CertifiedChain, Job, Step, Transaction};
 use alloy_sol_types::{SolCall, sol};
 use hum_bls::SubmissionError;
 use hum_ledger::{ArchiveError, HeadProof, LaneProof, RunProof};
 use hum_types::{
-    Address, B256, Bytes, ChainId, Encode, Header, Height, LaneIndex, Message, PAYLOAD_BYTES_MAX,
+    Address, B256, Bytes, ChainId, Encode, Epoch, Header, Height, LaneIndex, Message, PAYLOAD_BYTES_MAX,
     RegistrationId,
 };
 
 sol! {
     function deliver(bytes run) external returns (uint256 delivered, uint256 failed);
     function retry(bytes run) external;
+    function submit(bytes certificate) external returns (bool accepted);
+    function installTable(uint64 epoch, bytes table) external;
     function relay(bytes certificate, bytes lane, bytes run) external returns (uint256 delivered, uint256 failed);
 }
 
@@ -42,6 +44,9 @@ pub enum CalldataError {
         /// The largest that fits.
         most: u64,
     },
+    /// The epoch has not begun, or has not ended.
+    #[error("epoch {0} has no such step yet")]
+    Epoch(Epoch),
     /// No such member.
     #[error("chain {0} is no member")]
     Unknown(ChainId),
@@ -89,6 +94,22 @@ pub fn calldata(transaction: &Transaction, chain: &CertifiedChain) -> Result<Cal
         }
     };
     Ok(Calldata { to: key.lane.facade, data: data.into() })
+}
+
+/// Write a step for a light client: what to call it with.
+pub fn lead_data(step: Step, chain: &CertifiedChain) -> Result<Bytes, CalldataError> {
+    let unknown = CalldataError::Epoch(step.epoch());
+    Ok(match step {
+        Step::Close(epoch) => {
+            let closing = chain.closing(epoch).ok_or(unknown)?;
+            submitCall { certificate: closing.certificate.submission(&closing.header)?.into() }.abi_encode()
+        }
+        Step::Install(epoch) => {
+            let table = chain.table(epoch).ok_or(unknown)?.encode().into();
+            installTableCall { epoch: epoch.0, table }.abi_encode()
+        }
+    }
+    .into())
 }
 
 /// The certificate of the newest certified height, as `LightClient.submit` and `Gateway.relay` take it.

@@ -1,10 +1,11 @@
 //! The part of the operators' chain that is certified, replayed.
 
-use crate::{Certified, LaneKey, LaneView, MessageView, Outbox};
+use crate::{Certified, CommitteeView, LaneKey, LaneView, MessageView, Outbox};
 use hum_bls::{Certificate, CertificateError, CommitteeTable, VerifiedCertificate};
 use hum_ledger::{Archive, ArchiveError, Genesis, State};
 use hum_types::{
-    B256, ChainId, Change, Checkpoint, Confidence, Domain, Encode, Generation, Header, Height, LaneIndex,
+    B256, ChainId, Change, Checkpoint, Confidence, Domain, Encode, Epoch, Generation, Header, Height,
+    LaneIndex,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +69,16 @@ pub enum OfferError {
         /// What we hold.
         ours: B256,
     },
+    /// Two thirds of the stake of a committee signed after its epoch had ended.
+    #[error("certificate for height {height} is of epoch {epoch}, which ended at height {closed}")]
+    AfterClosing {
+        /// The certificate's height.
+        height: Height,
+        /// Its epoch.
+        epoch: Epoch,
+        /// The last height of that epoch, which the certificate's own chain holds.
+        closed: Height,
+    },
     /// Two thirds of the stake signed what the ledger refuses. Nothing above it will be taken.
     #[error("certified checkpoint {height} refused: {source}")]
     Refused {
@@ -82,7 +93,7 @@ impl OfferError {
     /// Whether it shows that the committee lied, and not merely a peer.
     #[must_use]
     pub const fn is_committees(&self) -> bool {
-        matches!(self, Self::Fork { .. } | Self::Refused { .. })
+        matches!(self, Self::Fork { .. } | Self::AfterClosing { .. } | Self::Refused { .. })
     }
 }
 
@@ -97,6 +108,15 @@ pub enum Offered {
     Advanced,
 }
 
+/// The end of an epoch: what light clients ask for before they believe the next committee.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    /// The epoch's last header; it names the next table.
+    pub header: Header,
+    /// Its own certificate. There is one: the next epoch does not begin before.
+    pub certificate: VerifiedCertificate,
+}
+
 #[derive(Debug)]
 struct Held {
     checkpoint: Checkpoint,
@@ -108,12 +128,13 @@ struct Held {
 pub struct CertifiedChain {
     archive: Archive,
     domain: Domain,
-    committee: CommitteeTable,
     /// Lanes to other chains are replayed, but their messages are not kept.
     destinations: BTreeSet<ChainId>,
     held: BTreeMap<Height, BTreeMap<B256, Held>>,
     targets: BTreeMap<Height, VerifiedCertificate>,
     certificate: Option<VerifiedCertificate>,
+    /// For each epoch that has ended.
+    closings: BTreeMap<Epoch, Closing>,
     /// For each lane and generation, how many messages its retraction left untouched.
     cuts: BTreeMap<LaneKey, BTreeMap<Generation, u64>>,
     refused: Option<Height>,
@@ -122,15 +143,15 @@ pub struct CertifiedChain {
 impl CertifiedChain {
     /// Nothing but the genesis. Messages to `destinations` are kept until they are forgotten.
     #[must_use]
-    pub fn new(genesis: &Genesis, committee: CommitteeTable, destinations: BTreeSet<ChainId>) -> Self {
+    pub fn new(genesis: &Genesis, destinations: BTreeSet<ChainId>) -> Self {
         Self {
             archive: Archive::new(State::genesis(genesis)),
             domain: genesis.domain,
-            committee,
             destinations,
             held: BTreeMap::new(),
             targets: BTreeMap::new(),
             certificate: None,
+            closings: BTreeMap::new(),
             cuts: BTreeMap::new(),
             refused: None,
         }
@@ -152,6 +173,18 @@ impl CertifiedChain {
     #[must_use]
     pub const fn certificate(&self) -> Option<&VerifiedCertificate> {
         self.certificate.as_ref()
+    }
+
+    /// How an epoch ended; `None` while it lasts.
+    #[must_use]
+    pub fn closing(&self, epoch: Epoch) -> Option<&Closing> {
+        self.closings.get(&epoch)
+    }
+
+    /// The table of an epoch that has begun.
+    #[must_use]
+    pub fn table(&self, epoch: Epoch) -> Option<&CommitteeTable> {
+        self.archive.epoch(epoch).map(|record| record.seated.committee().table())
     }
 
     /// Heights of the checkpoints that are missing below the lowest certificate held, first and last.
@@ -201,14 +234,24 @@ impl CertifiedChain {
     pub fn certify(&mut self, certificate: Certificate) -> Result<Offered, OfferError> {
         let height = certificate.height;
         let newest = self.header().height;
-        let stake = self.committee.signed_stake(&certificate.signers);
-        let held = if height == newest { self.certificate.as_ref() } else { self.targets.get(&height) };
-        let fuller = held.is_none_or(|held| stake > held.signed_stake());
-        if height < newest || !fuller || self.refused.is_some() {
+        if height < newest || self.refused.is_some() {
+            return Ok(Offered::Ignored);
+        }
+        let (epoch, held) = if height == newest {
+            (self.header().epoch, self.certificate.as_ref())
+        } else {
+            (self.archive.newest().epoch(), self.targets.get(&height))
+        };
+        // Whoever signs in a later epoch is known once this one's closing checkpoint is replayed.
+        let Some(table) = self.table(epoch).filter(|_| certificate.epoch <= epoch) else {
+            return Ok(Offered::Ignored);
+        };
+        let stake = table.signed_stake(&certificate.signers);
+        if held.is_some_and(|held| stake <= held.signed_stake()) {
             return Ok(Offered::Ignored);
         }
         let verified = certificate
-            .verify(&self.committee, self.domain)
+            .verify(table, self.domain)
             .map_err(|source| OfferError::Certificate { height, source: Box::new(source) })?;
         if height == newest {
             let (found, ours) = (verified.certificate().header_hash, self.header().hash());
@@ -216,6 +259,7 @@ impl CertifiedChain {
                 return Err(OfferError::Fork { height, at: height, found, ours });
             }
             self.certificate = Some(verified);
+            self.close();
             return Ok(Offered::Ignored);
         }
         self.targets.insert(height, verified);
@@ -254,6 +298,12 @@ impl CertifiedChain {
             let mut path = Vec::new();
             while height > newest {
                 let Some(held) = self.held.get(&height).and_then(|held| held.get(&hash)) else { break };
+                let header = &held.checkpoint.header;
+                if height < target && header.next_table_hash != B256::ZERO {
+                    let epoch = header.epoch;
+                    self.targets.remove(&target);
+                    return Err(OfferError::AfterClosing { height: target, epoch, closed: height });
+                }
                 path.push((height, hash));
                 hash = held.checkpoint.header.parent;
                 height = Height(height.0.saturating_sub(1));
@@ -275,9 +325,23 @@ impl CertifiedChain {
             let above = Height(target.0 + 1);
             self.held = self.held.split_off(&above);
             self.targets = self.targets.split_off(&above);
+            self.close();
             return Ok(Offered::Advanced);
         }
         Ok(Offered::Held)
+    }
+
+    /// Keep what light clients ask for when the newest header ends its epoch.
+    fn close(&mut self) {
+        let header = *self.header();
+        let Some(certificate) = self.certificate.clone() else { return };
+        if header.next_table_hash == B256::ZERO {
+            return;
+        }
+        self.closings.insert(header.epoch, Closing { header, certificate });
+        // Certificates of that epoch for later heights are lies.
+        let epoch = self.archive.newest().epoch();
+        self.targets.retain(|_, target| target.certificate().epoch == epoch);
     }
 
     fn replay(&mut self, checkpoint: &Checkpoint) -> Result<(), OfferError> {
@@ -334,7 +398,17 @@ impl CertifiedChain {
 impl Outbox for CertifiedChain {
     fn certified(&self) -> Option<Certified> {
         self.certificate.as_ref()?;
-        Some(Certified { height: self.header().height, time_ms: self.header().time_ms })
+        let Header { height, time_ms, epoch, .. } = *self.header();
+        Some(Certified { height, time_ms, epoch })
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.archive.newest().epoch()
+    }
+
+    fn committee(&self, epoch: Epoch) -> Option<CommitteeView> {
+        let table = self.table(epoch)?;
+        Some(CommitteeView { operators: table.operators(), valid_until: table.valid_until() })
     }
 
     fn lanes(&self) -> Vec<LaneView> {

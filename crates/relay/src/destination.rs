@@ -1,7 +1,9 @@
 //! What the planner knows of one destination.
 
-use crate::{LaneKey, LaneRecord, Policy, Transaction, TransactionId, spend::SpendBook, wei};
-use hum_types::Height;
+use crate::{
+    ClientSeen, LaneKey, LaneRecord, Lead, Policy, Step, Transaction, TransactionId, spend::SpendBook, wei,
+};
+use hum_types::{Epoch, Height, TimeS};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -18,6 +20,8 @@ pub struct Counts {
     pub left: u64,
     /// Transactions asked for.
     pub transactions: u64,
+    /// Steps of ours that led its light client towards the newest committee.
+    pub led: u64,
     /// Transactions that reverted or would have.
     pub reverted: u64,
     /// Fees of all time, in wei.
@@ -38,6 +42,18 @@ pub(crate) struct InFlight {
     pub(crate) transaction: Transaction,
     /// The record that it leaves behind.
     pub(crate) proven: Option<LaneRecord>,
+    /// The epoch that its certificate ends.
+    pub(crate) closes: Option<Epoch>,
+    /// The spending period that it was reserved in.
+    pub(crate) period: u64,
+}
+
+/// A step of the light client that has not come to an end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leading {
+    pub(crate) lead: Lead,
+    /// Until when the table of its epoch is good.
+    pub(crate) valid_until: TimeS,
     /// The spending period that it was reserved in.
     pub(crate) period: u64,
 }
@@ -51,6 +67,19 @@ pub(crate) struct Destination {
     /// The newest checkpoint that its light client is known to hold.
     pub(crate) known: Option<Height>,
     pub(crate) known_changed: u64,
+    /// How far its light client is; `None` while that has to be looked up.
+    pub(crate) client: Option<ClientSeen>,
+    pub(crate) client_changed: u64,
+    /// The step under way.
+    pub(crate) leading: Option<Leading>,
+    /// The step that comes next, and when it is our turn.
+    pub(crate) next_step: Option<(Step, u64)>,
+    /// Steps in a row that reverted.
+    pub(crate) stumbles: u32,
+    /// No step before.
+    pub(crate) lead_from_ms: u64,
+    /// Whether the end of its light client was reported.
+    pub(crate) expired: bool,
     /// Gas price and balance; `None` before the first observation.
     pub(crate) prices: Option<Prices>,
     /// Its newest block that was looked at.
@@ -93,6 +122,13 @@ impl Destination {
             counts: Counts::default(),
             known: None,
             known_changed: 0,
+            client: None,
+            client_changed: 0,
+            leading: None,
+            next_step: None,
+            stumbles: 0,
+            lead_from_ms: 0,
+            expired: false,
             prices: None,
             block: 0,
             asked: None,
@@ -116,8 +152,14 @@ impl Destination {
 
     /// What may still be promised from the balance.
     pub(crate) fn unreserved_wei(&self, prices: Prices) -> u128 {
-        let reserved =
-            self.in_flight.values().map(|sent| sent.transaction.reserved_wei).fold(0, u128::saturating_add);
+        let led = self.leading.map(|leading| leading.lead.reserved_wei);
+        let sent = self.in_flight.values().map(|sent| sent.transaction.reserved_wei);
+        let reserved = sent.chain(led).fold(0, u128::saturating_add);
         prices.balance_wei.saturating_sub(reserved)
+    }
+
+    /// Transactions under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.in_flight.len() + usize::from(self.leading.is_some())
     }
 }

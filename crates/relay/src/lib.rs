@@ -6,12 +6,13 @@
 //! ```text
 //! finalised checkpoints + certificate ─▶ Outbox ─┐
 //! destination: records, statuses ─▶ Observed ────┼─▶ Planner ─▶ Submit(Transaction) ─▶ calldata
-//! transaction: included, reverted, lost ─────────┘          └─▶ Observe, Forget, Alarm
+//! transaction: included, reverted, lost ─────────┘          ├─▶ Lead: closing certificates and tables to light clients
+//!                                                           └─▶ Observe, Forget, Alarm
 //! ```
 //!
 //! Invariants: a planner that starts anew learns all it needs from chains, so nothing is lost or doubled by a crash;
 //! what is reserved and spent in a period never exceeds the cap; a message that fails never holds up another one; a
-//! lane's memory is bounded by its window.
+//! lane's memory is bounded by its window; a light client is led through every epoch in order, by whoever comes first.
 
 mod calldata;
 mod certified;
@@ -26,13 +27,15 @@ mod spend;
 pub mod storage;
 mod wei;
 
-pub use calldata::{Calldata, CalldataError, calldata, certificate, lane_proof, rollup_proof, run};
-pub use certified::{CertifiedChain, OfferError, Offered};
+pub use calldata::{
+    Calldata, CalldataError, calldata, certificate, lane_proof, lead_data, rollup_proof, run,
+};
+pub use certified::{CertifiedChain, Closing, OfferError, Offered};
 pub use destination::Counts;
-pub use outbox::{Certified, LaneKey, LaneView, MessageView, Outbox};
+pub use outbox::{Certified, CommitteeView, LaneKey, LaneView, MessageView, Outbox};
 pub use plan::{
-    Action, Alarm, Input, Job, LaneQuery, LaneRecord, LaneSeen, MessageStatus, Observation, Outcome, Query,
-    Run, Transaction, TransactionId,
+    Action, Alarm, ClientSeen, Input, Job, LaneQuery, LaneRecord, LaneSeen, Lead, MessageStatus, Observation,
+    Outcome, Query, Run, Step, Transaction, TransactionId,
 };
 pub use planner::Planner;
 pub use policy::{GasCosts, Policy};

@@ -1,6 +1,8 @@
 //! What there is to deliver, as the newest certified checkpoint says it.
 
-use hum_types::{ChainId, Confidence, Generation, Height, LaneId, LaneIndex, RollupStatus, TimeMs};
+use hum_types::{
+    ChainId, Confidence, Epoch, Generation, Height, LaneId, LaneIndex, RollupStatus, TimeMs, TimeS,
+};
 use serde::{Deserialize, Serialize};
 
 /// A lane with the chain that it starts on.
@@ -19,6 +21,17 @@ pub struct Certified {
     pub height: Height,
     /// Its time.
     pub time_ms: TimeMs,
+    /// The epoch that it was signed in.
+    pub epoch: Epoch,
+}
+
+/// A committee, as far as leading light clients to it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitteeView {
+    /// Seats in its table.
+    pub operators: u16,
+    /// When chains stop believing it.
+    pub valid_until: TimeS,
 }
 
 /// A lane under the newest certified checkpoint.
@@ -51,6 +64,12 @@ pub struct MessageView {
 pub trait Outbox {
     /// The newest certified checkpoint; `None` before the first.
     fn certified(&self) -> Option<Certified>;
+
+    /// The newest epoch that a certified checkpoint opened: that of the height which follows. All before it are closed.
+    fn epoch(&self) -> Epoch;
+
+    /// Who signs in an epoch; `None` for one that has not begun, or that lies before the genesis.
+    fn committee(&self, epoch: Epoch) -> Option<CommitteeView>;
 
     /// Every lane with a message in it, in order of [`LaneKey`].
     fn lanes(&self) -> Vec<LaneView>;

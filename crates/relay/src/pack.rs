@@ -111,6 +111,9 @@ impl Packer<'_> {
         let record = record.filter(|record| self.usable(lane, record, *start));
         let prove = record.is_none();
         let certificate = prove && !self.holds();
+        if certificate && !self.taken() {
+            return Filling::Empty;
+        }
         let alone = costs.transaction + costs.certificate + costs.lane + costs.run + self.message_gas(first);
         let too_large =
             MESSAGE_BYTES + FRAME_BYTES + first.view.payload_bytes > self.policy.transaction_bytes_max;
@@ -178,6 +181,9 @@ impl Packer<'_> {
             return Filling::Empty;
         }
         let certificate = !self.holds();
+        if certificate && !self.taken() {
+            return Filling::Empty;
+        }
         let gas = self.frame_gas(true, certificate);
         if gas > self.gas_max {
             return Filling::Short;
@@ -197,6 +203,12 @@ impl Packer<'_> {
     /// included in any order, and one that is there already costs little.
     fn holds(&self) -> bool {
         self.destination.known == Some(self.certified.height)
+    }
+
+    /// Whether the light client would take the checkpoint's certificate.
+    fn taken(&self) -> bool {
+        let client = self.destination.client;
+        client.is_some_and(|client| client.takes(self.certified.epoch, self.now_ms))
     }
 
     fn proven(&self, lane: &Lane, prove: bool) -> Option<LaneRecord> {

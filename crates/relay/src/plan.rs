@@ -1,7 +1,7 @@
 //! What the planner is told, and what it asks for.
 
 use crate::{LaneKey, wei};
-use hum_types::{ChainId, Generation, Height, LaneIndex, TimeMs};
+use hum_types::{ChainId, Epoch, Generation, Height, LaneIndex, TimeMs, TimeS};
 use serde::Serialize;
 
 /// A transaction of this planner, numbered from 1 and never twice.
@@ -70,6 +70,52 @@ impl Transaction {
         };
         (start..start.saturating_add(length)).map(LaneIndex)
     }
+}
+
+/// What brings a light client one step nearer to the newest committee. Anyone can take it; who comes second changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Submit the certificate that ends this epoch and names the next table.
+    Close(Epoch),
+    /// Install the table of this epoch, which was named.
+    Install(Epoch),
+}
+
+impl Step {
+    /// The epoch that it ends or begins.
+    #[must_use]
+    pub const fn epoch(self) -> Epoch {
+        match self {
+            Self::Close(epoch) | Self::Install(epoch) => epoch,
+        }
+    }
+}
+
+/// One transaction to a light client. It is always tried on the node first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lead {
+    /// Its number, among those of all transactions.
+    pub id: TransactionId,
+    /// Where the light client is.
+    pub destination: ChainId,
+    /// What to do.
+    pub step: Step,
+    /// The most gas that it should take.
+    pub gas_limit: u64,
+    /// The most that was set aside for it, in wei.
+    pub reserved_wei: u128,
+}
+
+/// How far a light client follows the committees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientSeen {
+    /// The newest epoch whose table was named to it.
+    pub epoch: Epoch,
+    /// Whether it has that table.
+    pub installed: bool,
+    /// Until when some table that it has is good.
+    pub usable_until: TimeS,
 }
 
 /// What a destination holds for a message.
@@ -141,6 +187,8 @@ pub struct Observation {
     pub block: u64,
     /// The checkpoint that was asked for, if the light client holds it.
     pub checkpoint: Option<Height>,
+    /// How far its light client follows the committees.
+    pub client: ClientSeen,
     /// What one gas may cost, in wei.
     pub gas_price_wei: u128,
     /// What the sending account has, in wei.
@@ -248,6 +296,24 @@ pub enum Alarm {
         /// How often.
         times: u32,
     },
+    /// No table that a destination's light client has is good, nor the next one: its owner must re-anchor it.
+    ClientExpired {
+        /// Where.
+        destination: ChainId,
+        /// The newest epoch that it knows.
+        epoch: Epoch,
+        /// When the last table ended, in seconds since 1970.
+        usable_until: TimeS,
+    },
+    /// What should lead a light client on reverts.
+    ClientStuck {
+        /// Where.
+        destination: ChainId,
+        /// What reverts.
+        step: Step,
+        /// How often in a row.
+        times: u32,
+    },
     /// A destination does not answer.
     Unreachable {
         /// Which.
@@ -287,6 +353,20 @@ impl std::fmt::Display for Alarm {
                 "message {index} from chain {} to {} reverted alone in its transaction, {times} times",
                 key.source, key.lane.destination
             ),
+            Self::ClientExpired { destination, epoch, usable_until } => write!(
+                f,
+                "the light client on chain {destination} knows committees up to epoch {epoch}, and the last one ended at \
+                 {usable_until} s: its owner must re-anchor it"
+            ),
+            Self::ClientStuck { destination, step, times } => write!(
+                f,
+                "the light client on chain {destination} refuses {} of epoch {}, {times} times",
+                match step {
+                    Step::Close(_) => "the closing certificate",
+                    Step::Install(_) => "the table",
+                },
+                step.epoch()
+            ),
             Self::Unreachable { destination, times } => {
                 write!(f, "chain {destination} did not answer {times} times in a row")
             }
@@ -299,6 +379,8 @@ impl std::fmt::Display for Alarm {
 pub enum Action {
     /// Send this; answer with [`Input::Finished`].
     Submit(Transaction),
+    /// Send this to the light client; answer with [`Input::Finished`].
+    Lead(Lead),
     /// Look at this; answer with [`Input::Observed`] or [`Input::NotObserved`].
     Observe(Query),
     /// The messages of the lane below this index will not be asked for again.

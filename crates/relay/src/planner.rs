@@ -1,13 +1,15 @@
 //! The state machine: told what is certified and what destinations hold, it says what to send next.
 
+mod lead;
+
 use crate::{
-    Action, Alarm, Counts, Input, Job, LaneKey, LaneQuery, Observation, Outbox, Outcome, Policy, Query,
+    Action, Alarm, Counts, Input, Job, LaneKey, LaneQuery, Observation, Outbox, Outcome, Policy, Query, Step,
     Transaction, TransactionId,
     destination::{Destination, InFlight, Prices},
     lane::{Change, Lane, State},
     pack::{Choice, Filling, Packed, Packer},
 };
-use hum_types::{ChainId, LaneIndex};
+use hum_types::{ChainId, Epoch, Height, LaneIndex};
 use std::collections::BTreeMap;
 
 /// Queries in a row without an answer after which a destination counts as unreachable.
@@ -44,7 +46,11 @@ impl Planner {
             Input::NotObserved { destination, sequence } => {
                 self.not_observed(now_ms, destination, sequence, &mut actions);
             }
-            Input::Finished { id, outcome } => self.finished(now_ms, id, outcome, &mut actions),
+            Input::Finished { id, outcome } => {
+                if !self.led(now_ms, id, &outcome, &mut actions) {
+                    self.finished(now_ms, id, outcome, &mut actions);
+                }
+            }
             Input::Tick => {}
         }
         for lane in self.lanes.values_mut() {
@@ -52,6 +58,7 @@ impl Planner {
         }
         let destinations: Vec<ChainId> = self.destinations.keys().copied().collect();
         for destination in destinations {
+            self.lead(now_ms, destination, outbox, &mut actions);
             while self.send(now_ms, destination, outbox, &mut actions) {}
             self.observe(now_ms, destination, outbox, &mut actions);
         }
@@ -85,6 +92,7 @@ impl Planner {
             [
                 observe,
                 Some(destination.send_from_ms),
+                destination.next_step.map(|(_, due_ms)| due_ms.max(destination.lead_from_ms)),
                 destination.capped.map(|_| destination.spend.period_end_ms()),
             ]
         });
@@ -98,7 +106,7 @@ impl Planner {
             let counts = Counts {
                 spent_wei: destination.spend.total_wei(),
                 balance_wei: destination.prices.map_or(0, |prices| prices.balance_wei),
-                in_flight: destination.in_flight.len() as u64,
+                in_flight: destination.under_way() as u64,
                 open,
                 ..destination.counts
             };
@@ -139,6 +147,9 @@ impl Planner {
         destination.prices = Some(Prices { gas_wei: seen.gas_price_wei, balance_wei: seen.balance_wei });
         if seen.sequence >= destination.known_changed {
             destination.known = seen.checkpoint;
+        }
+        if seen.sequence >= destination.client_changed {
+            destination.client = Some(seen.client);
         }
         let low = seen.balance_wei < self.policy.low_balance_wei;
         if low && !destination.low_balance {
@@ -185,7 +196,7 @@ impl Planner {
         let Some(destination) = self.destinations.values_mut().find(|d| d.in_flight.contains_key(&id)) else {
             return;
         };
-        let Some(InFlight { transaction, proven, period }) = destination.in_flight.remove(&id) else {
+        let Some(InFlight { transaction, proven, closes, period }) = destination.in_flight.remove(&id) else {
             return;
         };
         let (step, policy) = (self.step, &self.policy);
@@ -210,6 +221,12 @@ impl Planner {
             if transaction.certificate {
                 destination.known = Some(transaction.checkpoint);
                 destination.known_changed = step;
+            }
+            if let (Some(epoch), Some(client)) = (closes, &mut destination.client)
+                && client.epoch == epoch
+            {
+                client.take(Step::Close(epoch), client.usable_until);
+                destination.client_changed = step;
             }
         } else if matches!(outcome, Outcome::Included { .. } | Outcome::WouldRevert) {
             destination.counts.reverted += 1;
@@ -268,7 +285,7 @@ impl Planner {
         let Some(certified) = outbox.certified() else { return false };
         let Some(destination) = self.destinations.get_mut(&id) else { return false };
         let Some(prices) = destination.prices else { return false };
-        if now_ms < destination.send_from_ms || destination.in_flight.len() >= self.policy.in_flight_max {
+        if now_ms < destination.send_from_ms || destination.under_way() >= self.policy.in_flight_max {
             return false;
         }
         let cap_left_wei = destination.spend.left_wei(now_ms);
@@ -311,7 +328,8 @@ impl Planner {
             }
             return again;
         };
-        self.submit(now_ms, found, certified.height, prices, actions);
+        let closes = (outbox.epoch() > certified.epoch).then_some(certified.epoch);
+        self.submit(now_ms, found, (certified.height, closes), prices, actions);
         true
     }
 
@@ -319,7 +337,7 @@ impl Planner {
         &mut self,
         now_ms: u64,
         (key, choice, packed): (LaneKey, Choice, Packed),
-        checkpoint: hum_types::Height,
+        (checkpoint, closes): (Height, Option<Epoch>),
         prices: Prices,
         actions: &mut Vec<Action>,
     ) {
@@ -351,7 +369,8 @@ impl Planner {
             }
         }
         actions.push(Action::Submit(transaction.clone()));
-        destination.in_flight.insert(transaction.id, InFlight { transaction, proven, period });
+        let closes = closes.filter(|_| certificate);
+        destination.in_flight.insert(transaction.id, InFlight { transaction, proven, closes, period });
     }
 
     /// There is something to send, but not the means.
@@ -371,7 +390,8 @@ impl Planner {
     }
 
     fn observe_interval_ms(&self, id: ChainId) -> u64 {
-        let busy = self.lanes_to(id).any(|(_, lane)| !lane.open.is_empty());
+        let stepping = self.destinations.get(&id).is_some_and(|destination| destination.next_step.is_some());
+        let busy = stepping || self.lanes_to(id).any(|(_, lane)| !lane.open.is_empty());
         if busy { self.policy.observe_busy_ms } else { self.policy.observe_idle_ms }
     }
 
@@ -383,10 +403,11 @@ impl Planner {
         }
         let interval_ms = self.observe_interval_ms(id);
         let due = destination.observed_ms.is_none_or(|last| now_ms >= last.saturating_add(interval_ms));
-        let urgent = self.lanes_to(id).any(|(_, lane)| {
-            lane.record.is_none()
-                || lane.open.values().any(|slot| slot.state == State::Unknown && slot.due_ms <= now_ms)
-        });
+        let urgent = destination.client.is_none()
+            || self.lanes_to(id).any(|(_, lane)| {
+                lane.record.is_none()
+                    || lane.open.values().any(|slot| slot.state == State::Unknown && slot.due_ms <= now_ms)
+            });
         if !due && !urgent {
             return;
         }

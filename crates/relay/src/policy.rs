@@ -9,6 +9,12 @@ pub struct GasCosts {
     pub transaction: u64,
     /// Checking a certificate in the worst case, its calldata included.
     pub certificate: u64,
+    /// What a certificate that ends an epoch costs above another one.
+    pub closing: u64,
+    /// Installing a committee's table, without its operators.
+    pub table: u64,
+    /// Installing one operator of a table, calldata included.
+    pub table_operator: u64,
     /// Proving one lane's record, its calldata included.
     pub lane: u64,
     /// A run's siblings, hashing and calldata.
@@ -24,6 +30,9 @@ impl Default for GasCosts {
         Self {
             transaction: 50_000,
             certificate: 320_000,
+            closing: 100_000,
+            table: 300_000,
+            table_operator: 20_000,
             lane: 200_000,
             run: 60_000,
             message: 40_000,

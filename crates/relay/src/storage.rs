@@ -1,9 +1,11 @@
 //! What contracts store, read straight from their slots; fixed in `contracts/src/gateway/GatewayStore.sol` and
 //! `contracts/src/LightClient.sol`.
 
-use crate::{LaneRecord, MessageStatus};
+use crate::{ClientSeen, LaneRecord, MessageStatus};
 use alloy_primitives::U256;
-use hum_types::{B256, Generation, Header, Height, LaneIndex, RegistrationId, TimeMs, keccak256};
+use hum_types::{
+    B256, Epoch, Generation, Header, Height, LaneIndex, RegistrationId, TimeMs, TimeS, keccak256,
+};
 
 /// Messages whose status one word holds.
 pub const STATUSES_PER_WORD: u64 = 128;
@@ -12,6 +14,9 @@ pub const STATUSES_PER_WORD: u64 = 128;
 const RING_PLACES: u64 = 64;
 /// Slot of the first place.
 const RING_SLOT: u64 = 2;
+/// Slot of a light client's epochs, and of the newest one's number.
+const EPOCHS: u64 = 0;
+const NEWEST_EPOCH: u64 = 66;
 const SOURCES: u64 = 1;
 const PROGRESS: u64 = 2;
 const STATUSES: u64 = 4;
@@ -39,6 +44,31 @@ pub fn checkpoint_word(header: &Header) -> B256 {
     word[..8].copy_from_slice(&header.height.0.to_be_bytes());
     word[8..].copy_from_slice(&keccak256(content)[..24]);
     B256::new(word)
+}
+
+/// Slot of a light client's newest epoch and of the end of its last table.
+#[must_use]
+pub fn newest_epoch_slot() -> B256 {
+    U256::from(NEWEST_EPOCH).into()
+}
+
+/// The newest epoch whose table was named to a light client, and until when some table that it has is good.
+#[must_use]
+pub fn newest_epoch(word: B256) -> (Epoch, TimeS) {
+    (Epoch(u64::from_be_bytes(field(word, 24))), TimeS(u64::from_be_bytes(field(word, 16))))
+}
+
+/// Slot of an epoch's table in a light client.
+#[must_use]
+pub fn epoch_slot(epoch: Epoch) -> B256 {
+    mapping(U256::from(epoch.0).into(), EPOCHS)
+}
+
+/// How far a light client is, from its two words: that at [`newest_epoch_slot`] and that of the epoch named there.
+#[must_use]
+pub fn client(newest: B256, epoch: B256) -> ClientSeen {
+    let (newest, usable_until) = newest_epoch(newest);
+    ClientSeen { epoch: newest, installed: field::<20>(epoch, 12) != [0; 20], usable_until }
 }
 
 /// Slot of what a façade's deliveries read of a source.

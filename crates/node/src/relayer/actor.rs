@@ -12,8 +12,8 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use hum_chain::ReadError;
 use hum_consensus::{PublicKey, Recipients, Wire};
 use hum_relay::{
-    Action, CertifiedChain, Input, Observation, Outcome, Planner, Query, Transaction, calldata,
-    storage::checkpoint_word,
+    Action, Calldata, CertifiedChain, Input, Lead, Observation, Outcome, Planner, Query, Step, Transaction,
+    calldata, lead_data, storage::checkpoint_word,
 };
 use hum_types::{Address, ChainId, Decode, Encode, RegistrationId, TimeMs};
 use std::{
@@ -52,7 +52,7 @@ impl Actor {
             settings.genesis.rollups.iter().map(|rollup| (rollup.chain_id, rollup.registration)).collect();
         let ids = parts.destinations.keys().copied();
         Self {
-            chain: CertifiedChain::new(&settings.genesis, settings.committee, ids.clone().collect()),
+            chain: CertifiedChain::new(&settings.genesis, ids.clone().collect()),
             planner: Planner::new(settings.policy, ids),
             follower: Follower::new(
                 settings.operators,
@@ -196,10 +196,10 @@ impl Actor {
                 self.shared.trouble(destination, error.to_string());
                 self.plan(Input::NotObserved { destination, sequence });
             }
-            Done::Sent(Sent { key, input, told, error }) => {
+            Done::Sent(Sent { destination, input, told, error }) => {
                 tracing::debug!(%told, "transaction ended");
                 if let Some(error) = error {
-                    self.shared.trouble(key.lane.destination, error.to_string());
+                    self.shared.trouble(destination, error.to_string());
                 }
                 self.shared.did(TimeMs(self.now_ms), told);
                 self.plan(input);
@@ -214,6 +214,7 @@ impl Actor {
             for action in self.planner.step(self.now_ms, input, &self.chain) {
                 match action {
                     Action::Submit(transaction) => inputs.extend(self.send(transaction)),
+                    Action::Lead(lead) => inputs.extend(self.lead(lead)),
                     Action::Observe(query) => inputs.extend(self.look(query)),
                     Action::Forget { key, index } => self.chain.forget(&key, index),
                     Action::Alarm(alarm) => {
@@ -260,7 +261,31 @@ impl Actor {
             .filter_map(|index| Some((archive.message(key.source, key.lane, index)?.id, index)))
             .collect();
         let gas_limit = (!transaction.try_first).then_some(transaction.gas_limit);
-        let send = Send { id, key, calldata: calldata.clone(), gas_limit, messages };
+        let what = format!("{} messages", transaction.messages().count());
+        let send = Send { id, what, calldata: calldata.clone(), gas_limit, messages };
+        self.work.push(send.run(at).map(Done::Sent).boxed());
+        None
+    }
+
+    fn lead(&self, lead: Lead) -> Option<Input> {
+        let Lead { id, destination, step, .. } = lead;
+        let not_sent = Some(Input::Finished { id, outcome: Outcome::NotSent });
+        let Some(at) = self.destinations.get(&destination).cloned() else { return not_sent };
+        let Some(to) = self.light_clients.get(&destination).copied() else { return not_sent };
+        let data = match lead_data(step, &self.chain) {
+            Ok(data) => data,
+            Err(error) => {
+                let what = format!("step of the light client on {destination} not written: {error}");
+                self.shared.alarm(TimeMs(self.now_ms), &what);
+                return not_sent;
+            }
+        };
+        let what = match step {
+            Step::Close(epoch) => format!("the certificate that ends epoch {epoch}"),
+            Step::Install(epoch) => format!("the table of epoch {epoch}"),
+        };
+        let calldata = Calldata { to, data };
+        let send = Send { id, what, calldata, gas_limit: None, messages: BTreeMap::new() };
         self.work.push(send.run(at).map(Done::Sent).boxed());
         None
     }

@@ -4,10 +4,10 @@ use super::Destination;
 use futures::future::{join_all, try_join, try_join_all, try_join3};
 use hum_chain::{At, Call, Disposition, ReadError, SubmitError};
 use hum_relay::{
-    Calldata, Input, LaneKey, LaneQuery, LaneSeen, Observation, Outcome, Query, TransactionId,
+    Calldata, Input, LaneQuery, LaneSeen, Observation, Outcome, Query, TransactionId,
     storage::{
-        STATUSES_PER_WORD, checkpoint_slot, lane_record, progress_slot, source_slot, status, status_in_log,
-        statuses_slot,
+        STATUSES_PER_WORD, checkpoint_slot, client, epoch_slot, lane_record, newest_epoch, newest_epoch_slot,
+        progress_slot, source_slot, status, status_in_log, statuses_slot,
     },
 };
 use hum_types::{Address, B256, ChainId, Confidence, Generation, Height, LaneIndex, RegistrationId};
@@ -47,12 +47,18 @@ impl Look {
             let registration = *self.registrations.get(&lane.key.source)?;
             Some(read_lane(at, lane, registration))
         }));
-        let (checkpoint, lanes) = try_join(held, lanes).await?;
+        let followed = async {
+            let newest = at.chain.storage(self.light_client, newest_epoch_slot(), At::LATEST).await?;
+            let slot = epoch_slot(newest_epoch(newest).0);
+            Ok(client(newest, at.chain.storage(self.light_client, slot, At::LATEST).await?))
+        };
+        let (checkpoint, client, lanes) = try_join3(held, followed, lanes).await?;
         Ok(Observation {
             destination: self.query.destination,
             sequence: self.query.sequence,
             block: head.number,
             checkpoint,
+            client,
             // What a transaction may pay is twice today's price, so that it outlives a few full blocks.
             gas_price_wei: price.saturating_mul(2),
             balance_wei: narrow(balance),
@@ -93,7 +99,8 @@ async fn read_lane(
 #[derive(Debug)]
 pub(super) struct Send {
     pub(super) id: TransactionId,
-    pub(super) key: LaneKey,
+    /// What it brings, for people.
+    pub(super) what: String,
     pub(super) calldata: Calldata,
     /// `None` to try it on the node first.
     pub(super) gas_limit: Option<u64>,
@@ -104,7 +111,7 @@ pub(super) struct Send {
 /// What a person may want to know of a transaction's end.
 #[derive(Debug)]
 pub(super) struct Sent {
-    pub(super) key: LaneKey,
+    pub(super) destination: ChainId,
     pub(super) input: Input,
     pub(super) told: String,
     pub(super) error: Option<SubmitError>,
@@ -113,7 +120,8 @@ pub(super) struct Sent {
 impl Send {
     /// Send it and wait for its end.
     pub(super) async fn run(self, at: Destination) -> Sent {
-        let Self { id, key, calldata, gas_limit, messages } = self;
+        let Self { id, what, calldata, gas_limit, messages } = self;
+        let destination = at.submit.chain_id();
         let Calldata { to, data } = calldata;
         let call = Call { to, data, value: alloy_primitives::U256::ZERO, gas_limit };
         let (outcome, told, error) = match at.submit.send(call).await {
@@ -127,11 +135,8 @@ impl Send {
                     .collect();
                 let did = if outcome.success { "included" } else { "reverted" };
                 let told = format!(
-                    "transaction {} of {} messages to {} {did} in block {}",
-                    outcome.tx_hash,
-                    messages.len(),
-                    key.lane.destination,
-                    outcome.block.number
+                    "transaction {} with {what} to {destination} {did} in block {}",
+                    outcome.tx_hash, outcome.block.number
                 );
                 let fee_wei = narrow(outcome.fee);
                 let (success, block) = (outcome.success, outcome.block.number);
@@ -147,9 +152,10 @@ impl Send {
                     SubmitError::Read(read) if read.disposition() == Disposition::Refused => Outcome::NotSent,
                     SubmitError::Read(_) | SubmitError::Unknown { .. } => Outcome::Unknown,
                 };
-                (outcome, format!("transaction to {} failed: {error}", key.lane.destination), Some(error))
+                let told = format!("transaction with {what} to {destination} failed: {error}");
+                (outcome, told, Some(error))
             }
         };
-        Sent { key, input: Input::Finished { id, outcome }, told, error }
+        Sent { destination, input: Input::Finished { id, outcome }, told, error }
     }
 }

@@ -127,7 +127,16 @@ impl Follower {
             self.failed();
         }
         let newest = chain.header().height.0;
-        let above = |stride: u64| Question::Certificate { at_or_above: Height(newest + stride) };
+        // Above the end of an epoch sign those whom we do not know yet; at the end of one there always is a certificate.
+        // So every other question stays within the term, which leads on whatever the operators' chain has become.
+        let state = chain.archive().newest();
+        let terms = state.terms();
+        let closing = terms.closing_of(terms.term_of(state.next_height()));
+        let above = |stride: u64| {
+            let height = Height(newest.saturating_add(stride));
+            let within = !self.fruitless.is_multiple_of(2) && chain.missing().is_none();
+            Question::Certificate { at_or_above: if within { height.min(closing) } else { height } }
+        };
         let question = match chain.missing() {
             // Alternate, so that an operator without the certificate in between cannot stop us.
             Some((from, to)) if to.0 - from.0 > 2 * STRIDE && self.fruitless.is_multiple_of(2) => {

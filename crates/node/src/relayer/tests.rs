@@ -11,6 +11,7 @@ use hum_consensus::{
     simulated::{Layout, Link, World},
 };
 use network::{DESTINATION, LIGHT_CLIENT, OPERATORS, Script, Shared, lock, serve};
+use hum_types::Epoch;
 use rollup::{Faults, Rollup};
 use std::{
     future::Future,
@@ -71,7 +72,6 @@ impl Bed {
             let script = lock(&self.script);
             RelayerSettings {
                 genesis: script.genesis.clone(),
-                committee: script.committee.table().clone(),
                 operators: self.operators.clone(),
                 light_clients: BTreeMap::from([(DESTINATION, LIGHT_CLIENT)]),
                 policy,
@@ -144,6 +144,69 @@ fn a_relayer_that_comes_late_catches_up() {
         assert_eq!(relayer.view().certified, hum_types::Height(700));
         assert!(lock(&bed.script).asked < 60, "asked {} questions", lock(&bed.script).asked);
     });
+}
+
+#[test]
+fn deliveries_go_on_across_epochs() {
+    run(10, Link::default(), |mut bed| async move {
+        let relayer = bed.start(0, Policy::default()).await;
+        for epoch in 1..4_u16 {
+            bed.send(2);
+            bed.pass(1_500).await;
+            lock(&bed.script).rotate(2 * epoch, now_ms(&bed.context));
+            bed.send(1);
+            bed.pass(3_500).await;
+            assert_eq!(bed.rollup.epoch(), (Epoch(u64::from(epoch)), true));
+        }
+        bed.check(9);
+        let view = relayer.view();
+        let counts = view.destinations[&DESTINATION].counts;
+        assert_eq!((counts.delivered, counts.led, counts.reverted), (9, 6, 0), "{view:?}");
+        assert_eq!(view.role.alarms_total, 0, "{view:?}");
+    });
+}
+
+#[test]
+fn a_relayer_that_comes_late_leads_a_light_client_that_slept() {
+    run(11, Link::default(), |mut bed| async move {
+        for epoch in 1..6_u16 {
+            bed.send(2);
+            for _ in 0..100 {
+                lock(&bed.script).advance(0, false, now_ms(&bed.context));
+            }
+            lock(&bed.script).rotate(2 * epoch, now_ms(&bed.context));
+        }
+        bed.send(3);
+        let relayer = bed.start(0, Policy::default()).await;
+        bed.pass(20_000).await;
+        assert_eq!(bed.rollup.epoch(), (Epoch(5), true), "{:?}", relayer.view());
+        bed.check(13);
+        assert!(lock(&bed.script).asked < 150, "asked {} questions", lock(&bed.script).asked);
+        assert_eq!(relayer.view().role.alarms_total, 0);
+    });
+}
+
+#[test]
+fn killed_while_a_light_client_catches_up_nothing_is_lost_or_doubled() {
+    for kill_after_ms in [500, 1_100, 2_300, 3_050, 4_700, 5_990, 8_010] {
+        run(kill_after_ms, Link::default(), |mut bed| async move {
+            for epoch in 1..4_u16 {
+                bed.send(2);
+                lock(&bed.script).rotate(2 * epoch, now_ms(&bed.context));
+            }
+            let first = bed.start(0, Policy::default()).await;
+            bed.pass(kill_after_ms).await;
+            first.abort();
+            bed.send(1);
+            bed.pass(700).await;
+            let second = bed.start(1, Policy::default()).await;
+            bed.pass(1_000).await;
+            bed.send(1);
+            bed.pass(14_000).await;
+            assert_eq!(bed.rollup.epoch(), (Epoch(3), true), "{:?}", second.view());
+            bed.check(8);
+        });
+    }
 }
 
 #[test]
@@ -306,7 +369,6 @@ fn wrong_parts_are_refused() {
             let script = lock(&bed.script);
             RelayerSettings {
                 genesis: script.genesis.clone(),
-                committee: script.committee.table().clone(),
                 operators: bed.operators.clone(),
                 light_clients: BTreeMap::from([(DESTINATION, LIGHT_CLIENT)]),
                 policy: Policy::default(),

@@ -96,7 +96,7 @@ impl<E: Runtime> Actor<E> {
                 settings.quiet_ms,
             ),
             // Nobody's messages are kept: nothing is delivered from here.
-            chain: CertifiedChain::new(&genesis, genesis.seated.committee().table().clone(), BTreeSet::new()),
+            chain: CertifiedChain::new(&genesis, BTreeSet::new()),
             detector: Detector::new(genesis.domain, held.committees, sequencers),
             rosters: BTreeMap::new(),
             docket: Docket::default(),

@@ -8,8 +8,7 @@ const ALL: [u16; 4] = [0, 1, 2, 3];
 
 fn start() -> (Network, CertifiedChain) {
     let network = Network::new(Address::repeat_byte(7));
-    let committee = network.committee.table().clone();
-    let chain = CertifiedChain::new(&network.genesis, committee, BTreeSet::from([DESTINATION]));
+    let chain = CertifiedChain::new(&network.genesis, BTreeSet::from([DESTINATION]));
     (network, chain)
 }
 
@@ -32,7 +31,10 @@ fn a_certificate_covers_what_lies_below_it_in_any_order_of_arrival() {
         }
         let top = checkpoints[2].header;
         assert_eq!(chain.certify(network.certify(&top, &ALL)), Ok(Offered::Advanced));
-        assert_eq!(chain.certified(), Some(Certified { height: Height(3), time_ms: top.time_ms }));
+        assert_eq!(
+            chain.certified(),
+            Some(Certified { height: Height(3), time_ms: top.time_ms, epoch: Epoch(0) })
+        );
         assert_eq!(chain.lanes()[0].count, 6);
     }
 }
@@ -176,8 +178,7 @@ fn a_retraction_tells_how_much_of_a_lane_it_kept() {
 #[test]
 fn messages_to_other_destinations_are_not_kept() {
     let network = Network::new(Address::repeat_byte(7));
-    let committee = network.committee.table().clone();
-    let mut chain = CertifiedChain::new(&network.genesis, committee, BTreeSet::new());
+    let mut chain = CertifiedChain::new(&network.genesis, BTreeSet::new());
     let mut network = network;
     let sent = checkpoint(&mut network, 3);
     let certificate = network.certify(&sent.header, &ALL);
@@ -185,4 +186,117 @@ fn messages_to_other_destinations_are_not_kept() {
     chain.certify(certificate).expect("advanced");
     assert_eq!(chain.lanes()[0].count, 3);
     assert_eq!(chain.message(&network.lane(SOURCES[0]), LaneIndex(1)), None);
+}
+
+/// Take everything that a handover finalises, certified or not.
+fn hand_over(network: &mut Network, chain: &mut CertifiedChain, first: u16) -> Header {
+    let mut checkpoints = network.rotate(first, crate::tests::network::VALID_UNTIL);
+    let closing = checkpoints.pop().expect("a closing height");
+    for checkpoint in checkpoints {
+        assert_eq!(chain.offer(checkpoint), Ok(Offered::Held));
+    }
+    let header = closing.header;
+    assert_eq!(chain.offer(closing), Ok(Offered::Held));
+    assert_eq!(chain.certify(network.certify(&header, &[0, 1, 2])), Ok(Offered::Advanced));
+    header
+}
+
+#[test]
+fn certificates_count_by_the_committee_in_force_at_their_height() {
+    let (mut network, mut chain) = start();
+    for epoch in 1..4 {
+        let closing = hand_over(&mut network, &mut chain, 2 * epoch);
+        assert_eq!(closing.epoch, Epoch(u64::from(epoch) - 1));
+        let opened = Epoch(u64::from(epoch));
+        assert_eq!((chain.epoch(), chain.closing(opened)), (opened, None));
+        assert_eq!(chain.table(opened).map(CommitteeTable::hash), Some(closing.next_table_hash));
+        assert_eq!(chain.closing(closing.epoch).map(|closing| closing.header), Some(closing));
+        let first = checkpoint(&mut network, 1);
+        let certificate = network.certify(&first.header, &[0, 2, 3]);
+        assert_eq!(chain.offer(first), Ok(Offered::Held));
+        assert_eq!(chain.certify(certificate), Ok(Offered::Advanced));
+        assert_eq!(chain.certified().map(|certified| certified.epoch), Some(opened));
+    }
+    let views = (0..5).map(|epoch| chain.committee(Epoch(epoch)).is_some());
+    assert_eq!(views.collect::<Vec<_>>(), [true, true, true, true, false]);
+}
+
+#[test]
+fn a_certificate_of_a_committee_not_known_yet_is_no_lie() {
+    let (mut network, mut chain) = start();
+    let mut checkpoints = network.rotate(2, crate::tests::network::VALID_UNTIL);
+    let closing = checkpoints.last().expect("a closing height").header;
+    checkpoints.push(checkpoint(&mut network, 1));
+    let first = checkpoints.last().expect("just pushed").header;
+    let certificate = network.certify(&first, &ALL);
+    assert_eq!(chain.certify(certificate.clone()), Ok(Offered::Ignored));
+    for checkpoint in checkpoints {
+        assert_eq!(chain.offer(checkpoint), Ok(Offered::Held));
+    }
+    assert_eq!(chain.certify(certificate.clone()), Ok(Offered::Ignored));
+    assert_eq!(chain.certify(network.certify(&closing, &ALL)), Ok(Offered::Advanced));
+    assert_eq!(chain.certify(certificate), Ok(Offered::Advanced));
+    assert_eq!(chain.header(), &first);
+}
+
+#[test]
+fn a_committee_that_signs_after_its_epoch_is_refused() {
+    let (mut network, mut chain) = start();
+    hand_over(&mut network, &mut chain, 2);
+    let first = checkpoint(&mut network, 1);
+    let (header, hash) = (first.header, first.header.hash());
+    chain.offer(first).expect("held");
+    // The former committee in its own epoch, then the present one in the former's.
+    let former = network.certify_in(Epoch(0), &header, hash, &ALL);
+    assert!(matches!(chain.certify(former.clone()), Err(OfferError::Certificate { .. })));
+    let renamed = Certificate { epoch: Epoch(1), ..former };
+    assert!(matches!(chain.certify(renamed), Err(OfferError::Certificate { .. })));
+    assert_eq!(chain.certified().map(|certified| certified.height), Some(Height(header.height.0 - 1)));
+    assert_eq!(chain.certify(network.certify(&header, &ALL)), Ok(Offered::Advanced));
+}
+
+#[test]
+fn a_chain_that_passes_its_epochs_end_in_the_same_hands_is_the_committees_lie() {
+    let (mut network, mut chain) = start();
+    let mut checkpoints = network.rotate(2, crate::tests::network::VALID_UNTIL);
+    let closing = checkpoints.last().expect("a closing height").header;
+    let first = checkpoint(&mut network, 1);
+    let (header, hash) = (first.header, first.header.hash());
+    checkpoints.push(first);
+    // Before the end is known, nothing is wrong with what the committee signs for a later height.
+    assert_eq!(chain.certify(network.certify_in(Epoch(0), &header, hash, &ALL)), Ok(Offered::Held));
+    let outcomes: Vec<_> = checkpoints.into_iter().map(|checkpoint| chain.offer(checkpoint)).collect();
+    let lie = OfferError::AfterClosing { height: header.height, epoch: Epoch(0), closed: closing.height };
+    assert_eq!(outcomes.last(), Some(&Err(lie.clone())));
+    assert!(lie.is_committees());
+    // The truth goes on.
+    assert_eq!(chain.certify(network.certify(&closing, &ALL)), Ok(Offered::Advanced));
+    assert_eq!(chain.certify(network.certify(&header, &ALL)), Ok(Offered::Advanced));
+}
+
+#[test]
+fn targets_of_an_epoch_that_has_ended_are_dropped() {
+    let (mut network, mut chain) = start();
+    let checkpoints = network.rotate(2, crate::tests::network::VALID_UNTIL);
+    let closing = checkpoints.last().expect("a closing height").header;
+    let later = Header { height: Height(closing.height.0 + 3), ..closing };
+    let lie = network.certify_in(Epoch(0), &later, B256::repeat_byte(1), &ALL);
+    assert_eq!(chain.certify(lie), Ok(Offered::Held));
+    for checkpoint in checkpoints {
+        assert_eq!(chain.offer(checkpoint), Ok(Offered::Held));
+    }
+    assert_eq!(chain.certify(network.certify(&closing, &ALL)), Ok(Offered::Advanced));
+    assert_eq!(chain.missing(), None, "nobody is asked for what does not exist");
+}
+
+#[test]
+fn a_fuller_closing_certificate_is_what_light_clients_get() {
+    let (mut network, mut chain) = start();
+    let closing = hand_over(&mut network, &mut chain, 2);
+    let signers = |chain: &CertifiedChain| {
+        chain.closing(Epoch(0)).map(|closing| closing.certificate.certificate().signers.count())
+    };
+    assert_eq!(signers(&chain), Some(3));
+    assert_eq!(chain.certify(network.certify(&closing, &ALL)), Ok(Offered::Ignored));
+    assert_eq!(signers(&chain), Some(4));
 }

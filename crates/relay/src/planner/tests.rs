@@ -3,9 +3,10 @@
 use super::*;
 use crate::{MessageStatus, Run};
 use hum_types::TimeMs;
-use model::{Contracts, DESTINATION, Sources, Written, lane};
+use model::{Contracts, DESTINATION, Sources, Written, WrittenLead, lane};
 use proptest::prelude::*;
 
+mod epochs;
 mod faults;
 mod model;
 
@@ -19,6 +20,7 @@ struct World {
     now_ms: u64,
     queries: Vec<Query>,
     pool: Vec<Written>,
+    leads: Vec<WrittenLead>,
     alarms: Vec<Alarm>,
     balance_wei: u128,
 }
@@ -32,6 +34,7 @@ impl World {
             now_ms: 1_000_000,
             queries: Vec::new(),
             pool: Vec::new(),
+            leads: Vec::new(),
             alarms: Vec::new(),
             balance_wei: RICH_WEI,
         }
@@ -41,6 +44,7 @@ impl World {
         for action in self.planner.step(self.now_ms, input, &self.sources) {
             match action {
                 Action::Submit(transaction) => self.pool.push(Written::new(transaction, &self.sources)),
+                Action::Lead(lead) => self.leads.push(WrittenLead::new(lead, &self.sources)),
                 Action::Observe(query) => self.queries.push(query),
                 Action::Alarm(alarm) => self.alarms.push(alarm),
                 Action::Forget { .. } => {}
@@ -63,6 +67,12 @@ impl World {
     /// Put all that waits into one block.
     fn block(&mut self) {
         self.contracts.block += 1;
+        for written in std::mem::take(&mut self.leads) {
+            let success = self.contracts.lead(&written, self.now_ms);
+            let (fee_wei, block) = (written.lead.reserved_wei / 10, self.contracts.block);
+            let outcome = Outcome::Included { success, fee_wei, block, statuses: Vec::new() };
+            self.tell(Input::Finished { id: written.lead.id, outcome });
+        }
         for written in std::mem::take(&mut self.pool) {
             let statuses = self.contracts.run(&written, self.now_ms);
             let outcome = Outcome::Included {
@@ -86,7 +96,7 @@ impl World {
             self.answer();
             self.block();
             self.answer();
-            if self.delivered() && self.pool.is_empty() {
+            if self.delivered() && self.followed() && self.pool.is_empty() && self.leads.is_empty() {
                 return true;
             }
             self.now_ms += 700;
@@ -94,6 +104,11 @@ impl World {
             self.tell(Input::Advanced);
         }
         false
+    }
+
+    /// The light client knows the newest committee.
+    fn followed(&self) -> bool {
+        self.contracts.epoch == self.sources.closed.len() as u64 && self.contracts.installed
     }
 
     fn delivered(&self) -> bool {

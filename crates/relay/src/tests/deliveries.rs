@@ -8,29 +8,43 @@ use crate::*;
 use hum_types::*;
 use std::collections::BTreeSet;
 
-struct Relay {
-    evm: Evm,
-    chain: CertifiedChain,
-    planners: Vec<Planner>,
-    now_ms: u64,
-    queries: Vec<(usize, Query)>,
+pub(super) struct Relay {
+    pub(super) evm: Evm,
+    pub(super) chain: CertifiedChain,
+    pub(super) planners: Vec<Planner>,
+    pub(super) now_ms: u64,
+    pub(super) queries: Vec<(usize, Query)>,
     pool: Vec<(usize, Transaction, Calldata)>,
+    leads: Vec<(usize, Lead, Calldata)>,
     gas: Vec<(Transaction, u64)>,
-    reverted: u32,
+    /// Steps of the light client that were included, and what they took.
+    pub(super) led: Vec<(Lead, u64)>,
+    pub(super) reverted: u32,
+    pub(super) alarms: Vec<Alarm>,
 }
 
 impl Relay {
-    fn new(planners: usize) -> Self {
+    pub(super) fn new(planners: usize) -> Self {
         let evm = Evm::new();
         let network = &evm.network;
-        let committee = network.committee.table().clone();
-        let chain = CertifiedChain::new(&network.genesis, committee, BTreeSet::from([DESTINATION]));
+        let chain = CertifiedChain::new(&network.genesis, BTreeSet::from([DESTINATION]));
         let planners = (0..planners).map(|_| Planner::new(policy(), [DESTINATION])).collect();
-        let (queries, pool, gas) = (Vec::new(), Vec::new(), Vec::new());
-        Self { evm, chain, planners, now_ms: START_MS, queries, pool, gas, reverted: 0 }
+        Self {
+            evm,
+            chain,
+            planners,
+            now_ms: START_MS,
+            queries: Vec::new(),
+            pool: Vec::new(),
+            leads: Vec::new(),
+            gas: Vec::new(),
+            led: Vec::new(),
+            reverted: 0,
+            alarms: Vec::new(),
+        }
     }
 
-    fn tell(&mut self, who: usize, input: Input) {
+    pub(super) fn tell(&mut self, who: usize, input: Input) {
         for action in self.planners[who].step(self.now_ms, input, &self.chain) {
             match action {
                 Action::Submit(transaction) => {
@@ -39,12 +53,17 @@ impl Relay {
                     self.pool.push((who, transaction, data));
                 }
                 Action::Observe(query) => self.queries.push((who, query)),
-                Action::Forget { .. } | Action::Alarm(_) => {}
+                Action::Lead(lead) => {
+                    let data = lead_data(lead.step, &self.chain).expect("a planned step can be written");
+                    self.leads.push((who, lead, Calldata { to: self.evm.light_client, data }));
+                }
+                Action::Alarm(alarm) => self.alarms.push(alarm),
+                Action::Forget { .. } => {}
             }
         }
     }
 
-    fn certify(&mut self, checkpoint: Checkpoint, seats: &[u16]) {
+    pub(super) fn certify(&mut self, checkpoint: Checkpoint, seats: &[u16]) {
         let header = checkpoint.header;
         self.chain.offer(checkpoint).expect("a finalised checkpoint");
         let certificate = self.evm.network.certify(&header, seats);
@@ -56,7 +75,7 @@ impl Relay {
         }
     }
 
-    fn send(&mut self, source: ChainId, recipients: &[Address]) {
+    pub(super) fn send(&mut self, source: ChainId, recipients: &[Address]) {
         let network = &self.evm.network;
         let messages =
             recipients.iter().map(|to| network.message(source, *to, b"sixty-four bytes or so")).collect();
@@ -75,6 +94,17 @@ impl Relay {
 
     fn block(&mut self) {
         self.evm.block += 1;
+        for (who, lead, data) in std::mem::take(&mut self.leads) {
+            let outcome = if self.evm.would_succeed(&data) {
+                let ran = self.evm.call(&data, lead.gas_limit);
+                self.led.push((lead, ran.gas));
+                let (success, fee_wei, block) = (ran.success, u128::from(ran.gas), self.evm.block);
+                Outcome::Included { success, fee_wei, block, statuses: Vec::new() }
+            } else {
+                Outcome::WouldRevert
+            };
+            self.tell(who, Input::Finished { id: lead.id, outcome });
+        }
         for (who, transaction, data) in std::mem::take(&mut self.pool) {
             let outcome = if transaction.try_first && !self.evm.would_succeed(&data) {
                 Outcome::WouldRevert
@@ -96,7 +126,7 @@ impl Relay {
         }
     }
 
-    fn rounds(&mut self, rounds: usize, ms: u64) {
+    pub(super) fn rounds(&mut self, rounds: usize, ms: u64) {
         for _ in 0..rounds {
             self.answer();
             self.block();
@@ -106,6 +136,12 @@ impl Relay {
                 self.tell(who, Input::Tick);
             }
         }
+    }
+
+    /// What waits never gets to the node.
+    pub(super) fn lose(&mut self) {
+        self.pool.clear();
+        self.leads.clear();
     }
 
     fn beat(&mut self, after_ms: u64) {
@@ -120,7 +156,7 @@ impl Relay {
         storage::status(word, LaneIndex(index)).expect("a status")
     }
 
-    fn all_done(&mut self, source: ChainId, generation: u32, count: u64) {
+    pub(super) fn all_done(&mut self, source: ChainId, generation: u32, count: u64) {
         for index in 0..count {
             assert_eq!(
                 self.status(source, generation, index),

@@ -4,8 +4,8 @@ use super::network::{DESTINATION, Network, SOURCES};
 use crate::{
     Calldata, LaneSeen, MessageStatus, Observation, Query,
     storage::{
-        STATUSES_PER_WORD, checkpoint_slot, checkpoint_word, lane_record, progress_slot, source_slot, status,
-        status_in_log, statuses_slot,
+        STATUSES_PER_WORD, checkpoint_slot, checkpoint_word, client, epoch_slot, lane_record, newest_epoch,
+        newest_epoch_slot, progress_slot, source_slot, status, status_in_log, statuses_slot,
     },
 };
 use alloy_primitives::{TxKind, U256, hex};
@@ -75,7 +75,7 @@ impl Evm {
         evm.make_accept(ACCEPTS);
         let table = evm.network.committee.table().clone();
         let code = artifact(include_str!("../../../../contracts/artifacts/LightClient.json"));
-        let arguments = (evm.network.domain.0, 0_u64, table.hash()).abi_encode_params();
+        let arguments = (evm.network.domain.0, 0_u64, table.hash(), Address::ZERO, 0_u32).abi_encode_params();
         evm.deploy(code, arguments, light_client);
         let code = artifact(include_str!("../../../../contracts/artifacts/Gateway.json"));
         evm.deploy(code, (light_client, 0_u16, ACCOUNT).abi_encode_params(), gateway);
@@ -119,7 +119,7 @@ impl Evm {
     }
 
     pub(crate) fn call(&mut self, calldata: &Calldata, gas_limit: u64) -> Ran {
-        assert_eq!(calldata.to, self.gateway);
+        assert!([self.gateway, self.light_client].contains(&calldata.to));
         self.transact(TxKind::Call(calldata.to), calldata.data.to_vec(), gas_limit)
     }
 
@@ -166,7 +166,9 @@ impl Evm {
     /// What a relayer's reads give, `header` being the checkpoint that the query names.
     pub(crate) fn observe(&mut self, query: &Query, header: &Header) -> Observation {
         let held = self.storage(self.light_client, checkpoint_slot(header.height)) == checkpoint_word(header);
-        let gateway = self.gateway;
+        let (gateway, light_client) = (self.gateway, self.light_client);
+        let newest = self.storage(light_client, newest_epoch_slot());
+        let client = client(newest, self.storage(light_client, epoch_slot(newest_epoch(newest).0)));
         let lanes = query.lanes.iter().map(|lane| {
             let registration = self.network.registration(lane.key.source);
             let source = self.storage(gateway, source_slot(registration));
@@ -184,6 +186,7 @@ impl Evm {
             sequence: query.sequence,
             lanes: lanes.collect(),
             block: self.block,
+            client,
             checkpoint: query.checkpoint.filter(|height| held && *height == header.height),
             gas_price_wei: 1,
             balance_wei: 10_u128.pow(20),

@@ -1,7 +1,7 @@
 //! Operators that certify whatever two sequencers sign.
 
 use crate::{LaneKey, Policy};
-use hum_bls::{Aggregator, Certificate, Committee, Seat, SecretKey};
+use hum_bls::{Aggregator, Certificate, Committee, PublicKey, Seat, SecretKey};
 use hum_ledger::{Genesis, RollupParams, SeatedRoster, State, roster_entry};
 use hum_types::*;
 use std::{collections::BTreeMap, sync::Arc};
@@ -10,13 +10,17 @@ pub(crate) const L1: ChainId = ChainId(1);
 pub(crate) const SOURCES: [ChainId; 2] = [ChainId(901), ChainId(70_000)];
 pub(crate) const DESTINATION: ChainId = ChainId(903);
 pub(crate) const START_MS: u64 = 1_800_000_000_000;
+pub(crate) const TERM_HEIGHTS: u64 = 16;
+pub(crate) const VALID_UNTIL: TimeS = TimeS(4_000_000_000);
 const OPERATORS: u16 = 4;
 
 pub(crate) struct Network {
     pub(crate) domain: Domain,
     pub(crate) genesis: Genesis,
+    /// That of the genesis.
     pub(crate) committee: Arc<Committee>,
-    keys: Vec<SecretKey>,
+    /// Of every epoch, by seat.
+    keys: BTreeMap<Epoch, (Arc<Committee>, Vec<SecretKey>)>,
     pub(crate) state: State,
     facade: Address,
     /// Blocks that retractions dropped make their numbers' next hashes different.
@@ -27,28 +31,34 @@ pub(crate) fn sequencer() -> SequencerKey {
     SequencerKey::from_secret(B256::repeat_byte(5)).expect("a key")
 }
 
+fn seed(n: u16) -> SecretKey {
+    SecretKey::from_seed(&n.to_be_bytes())
+}
+
+fn roster(domain: Domain, operators: std::ops::Range<u16>, valid_until: TimeS) -> Roster {
+    let seats = operators.map(|n| {
+        let (key, operator) = (seed(n), Address::with_last_byte(n as u8 + 1));
+        let proof = key.prove_possession(domain, operator);
+        let network = (B256::with_last_byte(n as u8 + 1), Endpoint::default());
+        roster_entry(operator, key.public_key(), &proof, network, Stake(100))
+    });
+    Roster::new(valid_until, seats.collect())
+}
+
+/// By seat.
+fn keys_of(committee: &Committee) -> Vec<SecretKey> {
+    let holder = |key: &PublicKey| (0..64).map(seed).find(|secret| secret.public_key() == *key);
+    committee.members().iter().map(|member| holder(member.key()).expect("one of ours")).collect()
+}
+
 impl Network {
     /// A network whose `Latest` gateways stand at `facade`.
     pub(crate) fn new(facade: Address) -> Self {
         let domain = Domain::new(L1, Address::repeat_byte(0x5e), 0);
-        let seeds: Vec<SecretKey> = (0..OPERATORS).map(|n| SecretKey::from_seed(&n.to_be_bytes())).collect();
-        let seats = (0_u8..).zip(&seeds).map(|(n, key)| {
-            let operator = Address::with_last_byte(n + 1);
-            let proof = key.prove_possession(domain, operator);
-            let network = (B256::with_last_byte(n + 1), Endpoint::default());
-            roster_entry(operator, key.public_key(), &proof, network, Stake(100))
-        });
-        let roster = Roster::new(TimeS(4_000_000_000), seats.collect());
-        let seated = SeatedRoster::check(domain, Epoch(0), roster, None).expect("a committee");
+        let seated = SeatedRoster::check(domain, Epoch(0), roster(domain, 0..OPERATORS, VALID_UNTIL), None);
+        let seated = seated.expect("a committee");
         let committee = seated.committee().clone();
-        let keys = committee
-            .members()
-            .iter()
-            .map(|member| {
-                let holds = |key: &&SecretKey| key.public_key() == *member.key();
-                seeds.iter().find(holds).expect("one of ours").clone()
-            })
-            .collect();
+        let keys = BTreeMap::from([(Epoch(0), (committee.clone(), keys_of(&committee)))]);
         let params = |chain_id: ChainId| RollupParams {
             chain_id,
             registration: RegistrationId(keccak256(chain_id.0.to_be_bytes())),
@@ -63,7 +73,7 @@ impl Network {
         let genesis = Genesis {
             domain,
             seated: Arc::new(seated),
-            terms: Terms::of(16).expect("long enough"),
+            terms: Terms::of(TERM_HEIGHTS).expect("long enough"),
             time_ms: TimeMs(START_MS),
             l1_origin: L1Origin { number: 3, hash: B256::repeat_byte(3) },
             rollups,
@@ -121,6 +131,26 @@ impl Network {
         self.finalise(Body { changes: vec![], advances }, after_ms)
     }
 
+    /// Heights without anything up to the next closing height, and that one, which hands over to operators
+    /// `first .. first + 4`, whose table is good until then.
+    pub(crate) fn rotate(&mut self, first: u16, valid_until: TimeS) -> Vec<Checkpoint> {
+        let mut checkpoints = Vec::new();
+        while !self.state.closes_next() {
+            checkpoints.push(self.advance(vec![], 200));
+        }
+        let roster = roster(self.domain, first..first + OPERATORS, valid_until);
+        let body = Body { changes: vec![Change::NextCommittee { roster }], advances: vec![] };
+        let L1Origin { number, .. } = self.state.header().l1_origin;
+        let origin = L1Origin { number: number + 1, hash: keccak256(number.to_be_bytes()) };
+        let time = TimeMs(self.state.header().time_ms.0 + 200);
+        let (header, state) = self.state.seal(&body, time, origin).expect("a valid body");
+        self.state = state;
+        let committee = self.state.committee().clone();
+        self.keys.insert(self.state.epoch(), (committee.clone(), keys_of(&committee)));
+        checkpoints.push(Checkpoint { header, body });
+        checkpoints
+    }
+
     /// Withdraw the newest blocks of a rollup down to `kept`.
     pub(crate) fn retract(&mut self, chain_id: ChainId, kept: BlockRef) -> Checkpoint {
         self.fork += 1;
@@ -147,10 +177,16 @@ impl Network {
     /// The certificate that these seats make on a header.
     pub(crate) fn certify(&self, header: &Header, seats: &[u16]) -> Certificate {
         let hash = header.hash();
-        let mut aggregator = Aggregator::new(self.committee.clone(), self.domain, header.height, hash);
+        self.certify_in(header.epoch, header, hash, seats)
+    }
+
+    /// The certificate that these seats of an epoch's committee make on whatever hash.
+    pub(crate) fn certify_in(&self, epoch: Epoch, header: &Header, hash: B256, seats: &[u16]) -> Certificate {
+        let (committee, keys) = &self.keys[&epoch];
+        let mut aggregator = Aggregator::new(committee.clone(), self.domain, header.height, hash);
         for seat in seats {
-            let key = &self.keys[usize::from(*seat)];
-            let attestation = key.attest(self.domain, header.epoch, header.height, hash, Seat(*seat));
+            let key = &keys[usize::from(*seat)];
+            let attestation = key.attest(self.domain, epoch, header.height, hash, Seat(*seat));
             aggregator.add(&attestation).expect("an honest attestation");
         }
         aggregator.aggregate().certificate.expect("a quorum")

@@ -81,7 +81,7 @@ impl Writer {
 fn deliveries() -> Value {
     let network = Network::new(FACADE);
     let table = network.committee.table().clone();
-    let chain = CertifiedChain::new(&network.genesis, table.clone(), BTreeSet::from([DESTINATION]));
+    let chain = CertifiedChain::new(&network.genesis, BTreeSet::from([DESTINATION]));
     let mut writer = Writer { network, chain, listed: Vec::new() };
     let numbered = |from: u8, to: u8| (from..to).map(|n| vec![n; usize::from(n) * 7]).collect::<Vec<_>>();
 

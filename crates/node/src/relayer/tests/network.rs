@@ -3,7 +3,7 @@
 use crate::wire::{Answer, FeedEvent, FeedRequest, FetchMessage, Question};
 use commonware_runtime::Spawner;
 use futures::FutureExt;
-use hum_bls::{Aggregator, Certificate, Committee, Seat, SecretKey};
+use hum_bls::{Aggregator, Certificate, Committee, PublicKey as BlsKey, Seat, SecretKey};
 use hum_consensus::{PublicKey, Recipients, Wire, WireSender};
 use hum_ledger::{Genesis, RollupParams, SeatedRoster, State, roster_entry};
 use hum_types::*;
@@ -18,12 +18,13 @@ pub(super) const FACADE: Address = Address::repeat_byte(0xa1);
 pub(super) const LIGHT_CLIENT: Address = Address::repeat_byte(0x1c);
 pub(super) const LANE: LaneId = LaneId { facade: FACADE, destination: DESTINATION };
 pub(super) const OPERATORS: u16 = 4;
+pub(super) const VALID_UNTIL: TimeS = TimeS(4_000_000_000);
 
 /// What the operators have finalised and certified, and how the first of them lies.
 pub(super) struct Script {
     pub(super) genesis: Genesis,
-    pub(super) committee: Arc<Committee>,
-    keys: Vec<SecretKey>,
+    /// Of every epoch, by seat.
+    keys: BTreeMap<Epoch, (Arc<Committee>, Vec<SecretKey>)>,
     state: State,
     checkpoints: Vec<Checkpoint>,
     certificates: BTreeMap<Height, Certificate>,
@@ -46,24 +47,32 @@ fn sequencer() -> SequencerKey {
     SequencerKey::from_secret(B256::repeat_byte(5)).expect("a key")
 }
 
+fn seed(n: u16) -> SecretKey {
+    SecretKey::from_seed(&n.to_be_bytes())
+}
+
+/// Four operators from `first` on.
+fn roster(domain: Domain, first: u16) -> Roster {
+    let seats = (first..first + OPERATORS).map(|n| {
+        let (key, operator) = (seed(n), Address::with_last_byte(n as u8 + 1));
+        let proof = key.prove_possession(domain, operator);
+        let network = (B256::with_last_byte(n as u8 + 1), Endpoint::default());
+        roster_entry(operator, key.public_key(), &proof, network, Stake(100))
+    });
+    Roster::new(VALID_UNTIL, seats.collect())
+}
+
+fn keys_of(committee: &Committee) -> Vec<SecretKey> {
+    let holder = |key: &BlsKey| (0..64).map(seed).find(|secret| secret.public_key() == *key);
+    committee.members().iter().map(|member| holder(member.key()).expect("one of ours")).collect()
+}
+
 impl Script {
     pub(super) fn new(time_ms: u64) -> Self {
         let domain = Domain::new(ChainId(1), Address::repeat_byte(0x5e), 0);
-        let seeds: Vec<SecretKey> = (0..OPERATORS).map(|n| SecretKey::from_seed(&n.to_be_bytes())).collect();
-        let seats = (0_u8..).zip(&seeds).map(|(n, key)| {
-            let operator = Address::with_last_byte(n + 1);
-            let proof = key.prove_possession(domain, operator);
-            let network = (B256::with_last_byte(n + 1), Endpoint::default());
-            roster_entry(operator, key.public_key(), &proof, network, Stake(100))
-        });
-        let roster = Roster::new(TimeS(4_000_000_000), seats.collect());
-        let seated = SeatedRoster::check(domain, Epoch(0), roster, None).expect("a committee");
+        let seated = SeatedRoster::check(domain, Epoch(0), roster(domain, 0), None).expect("a committee");
         let committee = seated.committee().clone();
-        let keys = committee.members().iter().map(|member| {
-            let holds = |key: &&SecretKey| key.public_key() == *member.key();
-            seeds.iter().find(holds).expect("one of ours").clone()
-        });
-        let keys = keys.collect();
+        let keys = BTreeMap::from([(Epoch(0), (committee.clone(), keys_of(&committee)))]);
         let params = |chain_id: ChainId| RollupParams {
             chain_id,
             registration: RegistrationId(keccak256(chain_id.0.to_be_bytes())),
@@ -84,7 +93,6 @@ impl Script {
         let state = State::genesis(&genesis);
         Self {
             genesis,
-            committee,
             keys,
             state,
             checkpoints: Vec::new(),
@@ -123,9 +131,26 @@ impl Script {
         let block = AdvancedBlock { block, state_root, time_ms: TimeMs(time_ms), signature, messages };
         let body =
             Body { changes: vec![], advances: vec![Advance { chain_id: SOURCE, blocks: vec![block] }] };
+        self.finalise(body, self.state.header().l1_origin, certified, time_ms);
+    }
+
+    /// Go to the end of the term, without certificates, and hand over to operators from `first` on, with one.
+    pub(super) fn rotate(&mut self, first: u16, time_ms: u64) {
+        while !self.state.closes_next() {
+            self.advance(0, false, time_ms);
+        }
+        let roster = roster(self.genesis.domain, first);
+        let L1Origin { number, .. } = self.state.header().l1_origin;
+        let origin = L1Origin { number: number + 1, hash: keccak256(number.to_be_bytes()) };
+        let body = Body { changes: vec![Change::NextCommittee { roster }], advances: vec![] };
+        self.finalise(body, origin, true, time_ms);
+        let committee = self.state.committee().clone();
+        self.keys.insert(self.state.epoch(), (committee.clone(), keys_of(&committee)));
+    }
+
+    fn finalise(&mut self, body: Body, origin: L1Origin, certified: bool, time_ms: u64) {
         let time = TimeMs(time_ms.max(self.state.header().time_ms.0 + 1));
-        let (header, state) =
-            self.state.seal(&body, time, self.state.header().l1_origin).expect("a valid body");
+        let (header, state) = self.state.seal(&body, time, origin).expect("a valid body");
         self.state = state;
         let checkpoint = Checkpoint { header, body };
         self.checkpoints.push(checkpoint.clone());
@@ -139,8 +164,9 @@ impl Script {
 
     fn certificate(&self, header: &Header) -> Certificate {
         let (domain, hash) = (self.genesis.domain, header.hash());
-        let mut aggregator = Aggregator::new(self.committee.clone(), domain, header.height, hash);
-        for (seat, key) in (0..).map(Seat).zip(&self.keys).skip(1) {
+        let (committee, keys) = &self.keys[&header.epoch];
+        let mut aggregator = Aggregator::new(committee.clone(), domain, header.height, hash);
+        for (seat, key) in (0..).map(Seat).zip(keys).skip(1) {
             let attestation = key.attest(domain, header.epoch, header.height, hash, seat);
             aggregator.add(&attestation).expect("an honest attestation");
         }

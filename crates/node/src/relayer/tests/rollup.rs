@@ -1,6 +1,6 @@
 //! A destination that keeps the contracts' words and rules, and fails when it is told to.
 
-use super::network::{DESTINATION, FACADE, LANE, LIGHT_CLIENT, SOURCE};
+use super::network::{DESTINATION, FACADE, LANE, LIGHT_CLIENT, SOURCE, VALID_UNTIL};
 use alloy_primitives::U256;
 use futures::{
     FutureExt,
@@ -10,7 +10,9 @@ use futures::{
 use hum_chain::{
     At, Call, Chain, Log, LogQuery, Outcome, RawBlock, RawWitness, ReadError, Submit, SubmitError,
 };
-use hum_relay::storage::{checkpoint_slot, progress_slot, source_slot, statuses_slot};
+use hum_relay::storage::{
+    checkpoint_slot, epoch_slot, newest_epoch, newest_epoch_slot, progress_slot, source_slot, statuses_slot,
+};
 use hum_types::*;
 use std::{
     collections::BTreeMap,
@@ -34,6 +36,8 @@ pub(super) struct Faults {
 struct Core {
     words: BTreeMap<(Address, B256), B256>,
     executed: BTreeMap<B256, u32>,
+    /// The table that the newest closing certificate named.
+    named: B256,
     pool: Vec<(Call, oneshot::Sender<Result<Outcome, SubmitError>>)>,
     block: u64,
     time_ms: u64,
@@ -69,12 +73,15 @@ impl Core {
 
     /// Run a call; `None` when it reverts.
     fn run(&mut self, call: &Call) -> Option<Vec<Log>> {
-        assert_eq!(call.to, FACADE);
         let before = self.words.clone();
-        let executed = self.executed.clone();
-        let logs = self.attempt(&call.data);
+        let (executed, named) = (self.executed.clone(), self.named);
+        let logs = match call.to {
+            FACADE => self.attempt(&call.data),
+            LIGHT_CLIENT => self.lead(&call.data).then(Vec::new),
+            other => panic!("nothing stands at {other}"),
+        };
         if logs.is_none() {
-            (self.words, self.executed) = (before, executed);
+            (self.words, self.executed, self.named) = (before, executed, named);
         }
         logs
     }
@@ -85,16 +92,57 @@ impl Core {
         }
         assert_eq!(data[..4], selector("relay(bytes,bytes,bytes)"));
         let (certificate, lane, run) = (argument(data, 0), argument(data, 1), argument(data, 2));
-        if !certificate.is_empty() {
-            let height = Height(number(&certificate[9..17]));
-            let content = [&certificate[17..25], &certificate[97..129]].concat();
-            let word = [&certificate[9..17], &keccak256(content)[..24]].concat();
-            self.words.insert((LIGHT_CLIENT, checkpoint_slot(height)), B256::from_slice(&word));
+        if !certificate.is_empty() && !self.submit(certificate) {
+            return None;
         }
         if !lane.is_empty() {
             self.record(lane)?;
         }
         if run.is_empty() { Some(Vec::new()) } else { self.deliver(run) }
+    }
+
+    /// `LightClient.submit`; whoever signed has been checked by the relayer already.
+    fn submit(&mut self, certificate: &[u8]) -> bool {
+        let (epoch, height) = (Epoch(number(&certificate[1..9])), Height(number(&certificate[9..17])));
+        let content = [&certificate[17..25], &certificate[97..129]].concat();
+        let word = B256::from_slice(&[&certificate[9..17], &keccak256(content)[..24]].concat());
+        let place = (LIGHT_CLIENT, checkpoint_slot(height));
+        if self.words.get(&place) == Some(&word) {
+            return true;
+        }
+        if self.word(LIGHT_CLIENT, epoch_slot(epoch)).is_zero() {
+            return false;
+        }
+        self.words.insert(place, word);
+        let next = B256::from_slice(&certificate[161..193]);
+        let newest = self.word(LIGHT_CLIENT, newest_epoch_slot());
+        if !next.is_zero() && newest_epoch(newest).0 == epoch {
+            self.named = next;
+            self.set_newest(Epoch(epoch.0 + 1), newest_epoch(newest).1);
+        }
+        true
+    }
+
+    fn set_newest(&mut self, epoch: Epoch, usable_until: TimeS) {
+        let word = [&[0; 16][..], &usable_until.0.to_be_bytes(), &epoch.0.to_be_bytes()].concat();
+        self.words.insert((LIGHT_CLIENT, newest_epoch_slot()), B256::from_slice(&word));
+    }
+
+    /// A call of the light client; whether it succeeds.
+    fn lead(&mut self, data: &[u8]) -> bool {
+        if data[..4] == selector("submit(bytes)") {
+            return self.submit(argument(data, 0));
+        }
+        assert_eq!(data[..4], selector("installTable(uint64,bytes)"));
+        let (epoch, table) = (Epoch(number(&data[28..36])), argument(data, 1));
+        let slot = (LIGHT_CLIENT, epoch_slot(epoch));
+        let newest = newest_epoch(self.word(LIGHT_CLIENT, newest_epoch_slot()));
+        if newest.0 != epoch || self.named != keccak256(table) || self.words.contains_key(&slot) {
+            return false;
+        }
+        self.words.insert(slot, B256::with_last_byte(1));
+        self.set_newest(epoch, newest.1.max(TimeS(number(&table[208..216]))));
+        true
     }
 
     fn record(&mut self, proof: &[u8]) -> Option<()> {
@@ -163,8 +211,21 @@ impl Rollup {
     pub(super) fn new(registration: RegistrationId) -> Self {
         let rollup = Self::default();
         let allowed = B256::with_last_byte(1);
-        rollup.lock().words.insert((FACADE, source_slot(registration)), allowed);
+        {
+            let mut core = rollup.lock();
+            core.words.insert((FACADE, source_slot(registration)), allowed);
+            // The genesis committee's table is installed.
+            core.words.insert((LIGHT_CLIENT, epoch_slot(Epoch(0))), B256::with_last_byte(1));
+            core.set_newest(Epoch(0), VALID_UNTIL);
+        }
         rollup
+    }
+
+    /// The light client's newest epoch, and whether it has its table.
+    pub(super) fn epoch(&self) -> (Epoch, bool) {
+        let core = self.lock();
+        let epoch = newest_epoch(core.word(LIGHT_CLIENT, newest_epoch_slot())).0;
+        (epoch, !core.word(LIGHT_CLIENT, epoch_slot(epoch)).is_zero())
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {

@@ -9,6 +9,8 @@ enum Event {
         count: usize,
     },
     Beat,
+    /// The committee hands over.
+    Rotate,
     Pass {
         ms: u64,
     },
@@ -39,6 +41,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (1..3_u64, 1..40_usize).prop_map(|(lane, count)| Event::Send { lane, count }),
         2 => Just(Event::Beat),
+        2 => Just(Event::Rotate),
         3 => (1..5_000_u64).prop_map(|ms| Event::Pass { ms }),
         1 => (30_000..90_000_u64).prop_map(|ms| Event::Pass { ms }),
         6 => Just(Event::Answer),
@@ -58,6 +61,7 @@ struct Run {
     policy: Policy,
     /// Sent by anyone of us and told to be lost, but still able to be included.
     ghosts: Vec<Written>,
+    ghost_leads: Vec<WrittenLead>,
     snapshot: Contracts,
     /// What this planner has spent or may have, by period.
     spent: BTreeMap<u64, u128>,
@@ -66,28 +70,35 @@ struct Run {
 impl Run {
     fn new(policy: Policy) -> Self {
         let world = World::new(policy.clone(), 2);
-        Self { snapshot: world.contracts.clone(), world, policy, ghosts: Vec::new(), spent: BTreeMap::new() }
+        Self {
+            snapshot: world.contracts.clone(),
+            world,
+            policy,
+            ghosts: Vec::new(),
+            ghost_leads: Vec::new(),
+            spent: BTreeMap::new(),
+        }
     }
 
     /// Book what was just asked for at its worst.
-    fn book(&mut self, before: usize) {
+    fn book(&mut self, (sent, led): (usize, usize)) {
         let period = self.world.now_ms / self.policy.spend_period_ms;
-        for written in &self.world.pool[before..] {
-            *self.spent.entry(period).or_default() += written.transaction.reserved_wei;
-        }
+        let sent = self.world.pool[sent..].iter().map(|written| written.transaction.reserved_wei);
+        let led = self.world.leads[led..].iter().map(|written| written.lead.reserved_wei);
+        *self.spent.entry(period).or_default() += sent.chain(led).sum::<u128>();
         assert!(self.spent.values().all(|spent| *spent <= self.policy.spend_cap_wei), "{:?}", self.spent);
     }
 
     fn tell(&mut self, input: Input) {
-        let before = self.world.pool.len();
+        let before = (self.world.pool.len(), self.world.leads.len());
         self.world.tell(input);
         self.book(before);
     }
 
-    fn refund(&mut self, written: &Written, fee_wei: u128, at_ms: u64) {
+    fn refund(&mut self, reserved_wei: u128, fee_wei: u128, at_ms: u64) {
         let period = at_ms / self.policy.spend_period_ms;
         if let Some(spent) = self.spent.get_mut(&period) {
-            *spent = spent.saturating_sub(written.transaction.reserved_wei - fee_wei);
+            *spent = spent.saturating_sub(reserved_wei - fee_wei);
         }
     }
 
@@ -96,6 +107,36 @@ impl Run {
         self.world.contracts.block += 1;
         for ghost in std::mem::take(&mut self.ghosts) {
             self.world.contracts.run(&ghost, self.world.now_ms);
+        }
+        for ghost in std::mem::take(&mut self.ghost_leads) {
+            self.world.contracts.lead(&ghost, self.world.now_ms);
+        }
+        for written in std::mem::take(&mut self.world.leads) {
+            let (id, reserved) = (written.lead.id, written.lead.reserved_wei);
+            let fate = fates % 8;
+            fates = fates.rotate_right(3);
+            let outcome = match fate {
+                0 => Outcome::Unknown,
+                1 => {
+                    self.ghost_leads.push(written);
+                    Outcome::Unknown
+                }
+                2 => {
+                    self.refund(reserved, 0, self.world.now_ms);
+                    Outcome::NotSent
+                }
+                3 => {
+                    self.refund(reserved, 0, self.world.now_ms);
+                    Outcome::WouldRevert
+                }
+                fate => {
+                    let success = fate != 4 && self.world.contracts.lead(&written, self.world.now_ms);
+                    self.refund(reserved, reserved / 3, self.world.now_ms);
+                    let block = self.world.contracts.block;
+                    Outcome::Included { success, fee_wei: reserved / 3, block, statuses: Vec::new() }
+                }
+            };
+            self.tell(Input::Finished { id, outcome });
         }
         for written in std::mem::take(&mut self.world.pool) {
             let id = written.transaction.id;
@@ -109,11 +150,11 @@ impl Run {
                     Outcome::Unknown
                 }
                 2 => {
-                    self.refund(&written, 0, self.world.now_ms);
+                    self.refund(reserved, 0, self.world.now_ms);
                     Outcome::NotSent
                 }
                 3 => {
-                    self.refund(&written, 0, self.world.now_ms);
+                    self.refund(reserved, 0, self.world.now_ms);
                     Outcome::WouldRevert
                 }
                 fate => {
@@ -123,7 +164,7 @@ impl Run {
                     let success = statuses.is_some();
                     // The node may not give logs.
                     let statuses = statuses.filter(|_| fate != 5).unwrap_or_default();
-                    self.refund(&written, reserved / 3, self.world.now_ms);
+                    self.refund(reserved, reserved / 3, self.world.now_ms);
                     Outcome::Included { success, fee_wei: reserved / 3, block, statuses }
                 }
             };
@@ -142,6 +183,10 @@ impl Run {
             }
             Event::Beat => {
                 self.world.sources.beat(now_ms);
+                self.tell(Input::Advanced);
+            }
+            Event::Rotate => {
+                self.world.sources.rotate(now_ms);
                 self.tell(Input::Advanced);
             }
             Event::Pass { ms } => {
@@ -168,6 +213,8 @@ impl Run {
                 // What was sent may or may not have reached the node.
                 let pool = std::mem::take(&mut self.world.pool);
                 self.ghosts.extend(pool.into_iter().step_by(2));
+                let leads = std::mem::take(&mut self.world.leads);
+                self.ghost_leads.extend(leads.into_iter().step_by(2));
                 self.world.queries.clear();
                 self.spent.clear();
                 self.world.planner = Planner::new(self.policy.clone(), [DESTINATION]);
@@ -208,8 +255,24 @@ impl Run {
         let done = self.world.settle(3_000);
         let World { planner, sources, contracts, .. } = &self.world;
         assert!(done, "not delivered: {planner:#?}\n{sources:#?}");
+        assert!(self.world.followed());
         assert!(contracts.executed.values().all(|times| *times == 1));
     }
+}
+
+/// Every event but those that the epochs have nothing to do with.
+fn handover() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => (1..3_u64, 1..6_usize).prop_map(|(lane, count)| Event::Send { lane, count }),
+        3 => Just(Event::Rotate),
+        4 => (1..3_000_u64).prop_map(|ms| Event::Pass { ms }),
+        5 => Just(Event::Answer),
+        1 => Just(Event::Mute),
+        5 => any::<u64>().prop_map(|fates| Event::Block { fates }),
+        2 => Just(Event::Restart),
+        1 => Just(Event::Reorganise),
+        1 => Just(Event::Foreign),
+    ]
 }
 
 proptest! {
@@ -218,6 +281,15 @@ proptest! {
     #[test]
     fn every_message_is_delivered_once(events in prop::collection::vec(event(), 1..120)) {
         let mut run = Run::new(Policy { settle_blocks: 3, retries_max: 1_000, ..Policy::default() });
+        for event in events {
+            run.apply(event);
+        }
+        run.finish();
+    }
+
+    #[test]
+    fn nothing_is_lost_or_doubled_when_epochs_change(events in prop::collection::vec(handover(), 1..100)) {
+        let mut run = Run::new(Policy { settle_blocks: 3, ..Policy::default() });
         for event in events {
             run.apply(event);
         }

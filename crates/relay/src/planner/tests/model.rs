@@ -1,10 +1,12 @@
 //! A source side and a destination as small as the rules allow.
 
 use crate::{
-    Certified, Job, LaneKey, LaneRecord, LaneSeen, LaneView, MessageStatus, MessageView, Observation, Outbox,
-    Query, Transaction,
+    Certified, ClientSeen, CommitteeView, Job, LaneKey, LaneRecord, LaneSeen, LaneView, Lead, MessageStatus,
+    MessageView, Observation, Outbox, Query, Step, Transaction,
 };
-use hum_types::{Address, ChainId, Confidence, Generation, Height, LaneId, LaneIndex, RollupStatus, TimeMs};
+use hum_types::{
+    Address, ChainId, Confidence, Epoch, Generation, Height, LaneId, LaneIndex, RollupStatus, TimeMs, TimeS,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const DESTINATION: ChainId = ChainId(9);
@@ -24,6 +26,10 @@ pub(super) struct Sources {
     pub(super) height: u64,
     pub(super) time_ms: u64,
     pub(super) lanes: BTreeMap<LaneKey, SourceLane>,
+    /// The last height of each epoch that has ended.
+    pub(super) closed: Vec<u64>,
+    /// When the tables of epochs end; those that are not here never do.
+    pub(super) valid_until: BTreeMap<u64, u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +47,8 @@ impl Sources {
             height: 0,
             time_ms: 0,
             lanes: (1..=lanes).map(|source| (lane(source), empty.clone())).collect(),
+            closed: Vec::new(),
+            valid_until: BTreeMap::new(),
         }
     }
 
@@ -64,6 +72,22 @@ impl Sources {
         self.beat(now_ms);
     }
 
+    /// The committee hands over to the next one.
+    pub(super) fn rotate(&mut self, now_ms: u64) {
+        self.beat(now_ms);
+        self.closed.push(self.height);
+    }
+
+    fn valid_until(&self, epoch: u64) -> u64 {
+        self.valid_until.get(&epoch).copied().unwrap_or(u64::MAX)
+    }
+
+    /// The epoch of the newest checkpoint, and whether it ends it.
+    fn signed_in(&self) -> (u64, bool) {
+        let closes = self.closed.last() == Some(&self.height);
+        (self.closed.len() as u64 - u64::from(closes), closes)
+    }
+
     pub(super) fn beat(&mut self, now_ms: u64) {
         self.height += 1;
         self.time_ms = self.time_ms.max(now_ms);
@@ -72,7 +96,17 @@ impl Sources {
 
 impl Outbox for Sources {
     fn certified(&self) -> Option<Certified> {
-        (self.height > 0).then_some(Certified { height: Height(self.height), time_ms: TimeMs(self.time_ms) })
+        let (height, time_ms) = (Height(self.height), TimeMs(self.time_ms));
+        (self.height > 0).then_some(Certified { height, time_ms, epoch: Epoch(self.signed_in().0) })
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch(self.closed.len() as u64)
+    }
+
+    fn committee(&self, epoch: Epoch) -> Option<CommitteeView> {
+        let valid_until = TimeS(self.valid_until(epoch.0));
+        (epoch <= self.epoch()).then_some(CommitteeView { operators: 100, valid_until })
     }
 
     fn lanes(&self) -> Vec<LaneView> {
@@ -108,6 +142,8 @@ pub(super) struct Written {
     active: bool,
     count: u64,
     messages: Vec<(Generation, LaneIndex)>,
+    /// The epoch that the checkpoint was signed in, and whether it ends it.
+    epoch: (u64, bool),
 }
 
 impl Written {
@@ -131,7 +167,29 @@ impl Written {
             active,
             count,
             messages,
+            epoch: sources.signed_in(),
         }
+    }
+}
+
+/// A step of the light client as it was written.
+#[derive(Debug, Clone)]
+pub(super) struct WrittenLead {
+    pub(super) lead: Lead,
+    /// The last height of its epoch, when it ends one.
+    closed: Option<u64>,
+    valid_until: u64,
+}
+
+impl WrittenLead {
+    pub(super) fn new(lead: Lead, sources: &Sources) -> Self {
+        let epoch = lead.step.epoch().0;
+        assert!(epoch <= sources.closed.len() as u64, "an epoch that has not begun");
+        let closed = match lead.step {
+            Step::Close(_) => Some(sources.closed[usize::try_from(epoch).expect("small")]),
+            Step::Install(_) => None,
+        };
+        Self { lead, closed, valid_until: sources.valid_until(epoch) }
     }
 }
 
@@ -143,15 +201,36 @@ struct Record {
 }
 
 /// The destination's contracts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Contracts {
     held: BTreeSet<u64>,
+    /// The light client's newest epoch.
+    pub(super) epoch: u64,
+    pub(super) installed: bool,
+    /// When its tables end.
+    tables: BTreeMap<u64, u64>,
     records: BTreeMap<LaneKey, Record>,
     statuses: BTreeMap<(LaneKey, Generation, LaneIndex), MessageStatus>,
     pub(super) executed: BTreeMap<(LaneKey, Generation, LaneIndex), u32>,
     pub(super) block: u64,
     /// Messages with these indexes are refused while this is above zero.
     pub(super) refusals: BTreeMap<LaneIndex, u32>,
+}
+
+impl Default for Contracts {
+    fn default() -> Self {
+        Self {
+            held: BTreeSet::new(),
+            epoch: 0,
+            installed: true,
+            tables: BTreeMap::from([(0, u64::MAX)]),
+            records: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            executed: BTreeMap::new(),
+            block: 0,
+            refusals: BTreeMap::new(),
+        }
+    }
 }
 
 type Told = Vec<(LaneIndex, MessageStatus)>;
@@ -180,7 +259,8 @@ impl Contracts {
         let transaction = &written.transaction;
         let key = transaction.key;
         if transaction.certificate {
-            self.held.insert(written.height);
+            let (epoch, closes) = written.epoch;
+            self.submit(written.height, epoch, closes, now_ms)?;
         }
         let mut count = self.records.get(&key).map(|held| held.record.count);
         if transaction.prove {
@@ -245,8 +325,58 @@ impl Contracts {
         Some(told)
     }
 
+    /// A destination whose first table ends.
+    pub(super) fn ending(valid_until: u64) -> Self {
+        Self { tables: BTreeMap::from([(0, valid_until)]), ..Self::default() }
+    }
+
+    /// The light client's owner names a committee.
+    pub(super) fn anchor(&mut self, epoch: u64) {
+        (self.epoch, self.installed) = (epoch, false);
+    }
+
+    /// The light client's `submit`; `None` when it reverts.
+    fn submit(&mut self, height: u64, epoch: u64, closes: bool, now_ms: u64) -> Option<()> {
+        if self.held.contains(&height) {
+            return Some(());
+        }
+        if *self.tables.get(&epoch)? < now_ms / 1_000 {
+            return None;
+        }
+        self.held.insert(height);
+        if closes && self.epoch == epoch {
+            (self.epoch, self.installed) = (epoch + 1, false);
+        }
+        Some(())
+    }
+
+    /// A step of the light client; `false` when it reverts.
+    pub(super) fn lead(&mut self, written: &WrittenLead, now_ms: u64) -> bool {
+        match (written.lead.step, written.closed) {
+            (Step::Close(epoch), Some(closed)) => self.submit(closed, epoch.0, true, now_ms).is_some(),
+            (step, _) => {
+                let epoch = step.epoch().0;
+                let named = self.epoch == epoch && !self.installed && written.valid_until >= now_ms / 1_000;
+                if named {
+                    self.tables.insert(epoch, written.valid_until);
+                    self.installed = true;
+                }
+                named
+            }
+        }
+    }
+
+    /// Somebody else leads the light client to the newest committee.
+    fn foreign_lead(&mut self, sources: &Sources) {
+        self.held.extend(&sources.closed);
+        self.epoch = sources.closed.len() as u64;
+        self.tables.extend((0..=self.epoch).map(|epoch| (epoch, sources.valid_until(epoch))));
+        self.installed = true;
+    }
+
     /// Somebody else delivers everything that the newest checkpoint carries.
     pub(super) fn foreign(&mut self, sources: &Sources) {
+        self.foreign_lead(sources);
         self.held.insert(sources.height);
         for (key, lane) in &sources.lanes {
             if !lane.active || lane.messages.is_empty() {
@@ -283,6 +413,11 @@ impl Contracts {
             destination: query.destination,
             sequence: query.sequence,
             block: self.block,
+            client: ClientSeen {
+                epoch: Epoch(self.epoch),
+                installed: self.installed,
+                usable_until: TimeS(self.tables.values().copied().max().unwrap_or(0)),
+            },
             checkpoint: query.checkpoint.filter(|height| self.held.contains(&height.0)),
             gas_price_wei: PRICE_WEI,
             balance_wei,
