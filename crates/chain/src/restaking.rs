@@ -19,7 +19,7 @@ pub use bindings::{
     explain_revert,
 };
 pub use operator::{Allocation, BlsRegistration, OperatorView, StrategyView};
-pub use reader::{Reader, Registered, Snapshot, SnapshotRecord, domain_of};
+pub use reader::{Reader, Registered, Snapshot, SnapshotRecord, domain_of, holder_of};
 
 use crate::{Disposition, ReadError};
 use hum_types::{Address, B256};

@@ -1,26 +1,29 @@
-//! `hum operator|publisher|relayer`: a role in this process, from the files in its directory.
+//! `hum operator|publisher|relayer|watch`: a role in this process, from the files in its directory.
 //!
 //! ```text
 //! DIR/role.json, keys/ ─▶ runtime ─▶ network ─▶ role ─▶ API
 //!                            └── ends with the role, on Ctrl-C, or when standard input closes (--until-stdin-closes)
 //! ```
 
+use crate::password::PasswordArgument;
 use commonware_runtime::{Metrics as _, Runner as _, Supervisor as _, tokio::Context};
 use eyre::{WrapErr as _, bail, eyre};
-use hum_bls::SecretKey;
+use hum_bls::{OperatorId, PublicKey, SecretKey};
 use hum_chain::{
     HeadSigner, LocalKey,
     rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
     sequencer::RemoteSequencer,
 };
-use hum_consensus::{CommitteeError, PrivateKey, PublicKey, Signer as _, Tuning, real};
+use hum_consensus::{CommitteeError, PrivateKey, Signer as _, Tuning, real};
 use hum_node::{
-    api::{self, Index, OperatorStatus, Reports, RollupView, confidence_of},
-    config::{KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig, RoleDirectory},
-    operator::{
-        Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup, consensus_committee,
+    api::{self, CommitteeView, Index, OperatorStatus, Reports, RollupView, confidence_of},
+    config::{
+        DirectoryLock, KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig,
+        RoleDirectory,
     },
+    operator::{Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup, consensus_committee},
     publisher::{self, Identity, PublisherParts, PublisherSettings},
+    registry::{L1Registry, Registry},
     relayer::{self, Destination, RelayerParts, RelayerSettings},
     wire::{QUOTAS, Wires},
 };
@@ -30,8 +33,8 @@ use serde_json::{Value, json};
 use std::{io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Threads of a publisher's and a relayer's runtime.
-const THREADS: usize = 1;
+/// Threads of a publisher's, a relayer's and a watcher's runtime.
+pub(crate) const THREADS: usize = 1;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RoleArguments {
@@ -41,6 +44,22 @@ pub(crate) struct RoleArguments {
     /// End when standard input closes: how a parent process makes sure that nothing outlives it.
     #[arg(long)]
     until_stdin_closes: bool,
+    #[command(flatten)]
+    password: PasswordArgument,
+}
+
+/// A role's directory, taken by this process until it is dropped.
+pub(crate) struct HeldDirectory {
+    directory: RoleDirectory,
+    _lock: DirectoryLock,
+}
+
+impl std::ops::Deref for HeldDirectory {
+    type Target = RoleDirectory;
+
+    fn deref(&self) -> &RoleDirectory {
+        &self.directory
+    }
 }
 
 impl RoleArguments {
@@ -48,8 +67,15 @@ impl RoleArguments {
         RoleDirectory::new(&self.dir)
     }
 
+    /// Take the directory, before anything in it is touched, and open its keystores.
+    pub(crate) fn hold(&self) -> eyre::Result<HeldDirectory> {
+        let directory = self.directory();
+        let lock = directory.lock()?;
+        Ok(HeldDirectory { directory: self.password.unlock(directory)?, _lock: lock })
+    }
+
     /// Run until the role fails, Ctrl-C, SIGTERM, or the end of standard input.
-    fn run<T>(
+    pub(crate) fn run<T>(
         &self,
         threads: usize,
         role: impl FnOnce(Context) -> T + Send + 'static,
@@ -93,7 +119,7 @@ impl RoleArguments {
     }
 }
 
-fn transport(
+pub(crate) fn transport(
     network: &Network,
     key: PrivateKey,
     listen: SocketAddr,
@@ -121,9 +147,9 @@ fn transport(
 }
 
 /// What a role says of itself, with the runtime's metrics.
-struct Reported<F> {
-    status: F,
-    context: Context,
+pub(crate) struct Reported<F> {
+    pub(crate) status: F,
+    pub(crate) context: Context,
 }
 
 impl<F: Fn() -> Value + Send + Sync + 'static> Reports for Reported<F> {
@@ -137,7 +163,7 @@ impl<F: Fn() -> Value + Send + Sync + 'static> Reports for Reported<F> {
 }
 
 pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
-    let directory = arguments.directory();
+    let directory = arguments.hold()?;
     let config = OperatorConfig::load(&directory)?;
     let network = Arc::new(NetworkFile::load(&config.network)?);
     let network_key = directory.network_key()?;
@@ -156,10 +182,12 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             rollups = network.members.len(),
             "operator starts"
         );
+        let own = key.public_key();
         let setup = Setup {
             network: network.clone(),
             me: me.clone(),
             key,
+            registry: registry(&network, config.l1_rpc.as_deref())?,
             judge,
             partition: "operator".to_owned(),
             pace: Pace::default(),
@@ -178,11 +206,12 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             prepared.application(),
         )
         .await?;
+        let peers = running.peers.clone();
         let (archive, wires, consensus) = running.into_parts();
-        let operator = prepared.run(archive, Wires::try_from(wires)?);
+        let operator = prepared.run(archive, peers, Wires::try_from(wires)?);
         let status = {
             let (handle, network) = (handle.clone(), network.clone());
-            move || status_of(&handle, &network, &me)
+            move || status_of(&handle, &network, &own)
         };
         let reports = Arc::new(Reported { status, context: context.child("api") });
         tokio::select! {
@@ -194,7 +223,17 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
     })
 }
 
-fn status_of(handle: &OperatorHandle, network: &Network, me: &PublicKey) -> Value {
+/// The operator's own L1 node, where the network has restaking contracts.
+fn registry(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn Registry>>> {
+    if network.restaking.is_none() {
+        return Ok(None);
+    }
+    let chain = RpcChain::new(rpc.unwrap_or(&network.l1.rpc), network.l1.chain_id, RpcLimits::default())
+        .wrap_err("RPC URL of the L1 node")?;
+    Ok(Some(Arc::new(L1Registry::new(Arc::new(chain), network.service_manager, network.domain))))
+}
+
+fn status_of(handle: &OperatorHandle, network: &Network, own: &PublicKey) -> Value {
     let certified = handle.certified();
     let certified_heads = handle.archive(|archive| {
         archive.state_at(certified).map(|state| {
@@ -217,12 +256,10 @@ fn status_of(handle: &OperatorHandle, network: &Network, me: &PublicKey) -> Valu
             certified: certified_heads.get(&leaf.chain_id).copied().unwrap_or_default(),
         })
         .collect();
-    let Some(operator) = network.operators.iter().find(|operator| operator.key == *me) else {
-        return Value::Null;
-    };
     let status = OperatorStatus {
         role: handle.status(),
-        id: operator.entry.id,
+        id: OperatorId::of(own.g1()),
+        committee: CommitteeView::new(handle.seated().committee(), own, network.restaking.is_none()),
         finalised: handle.header().height,
         certified,
         rollups,
@@ -278,7 +315,7 @@ async fn index_events(
 }
 
 pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
-    let directory = arguments.directory();
+    let directory = arguments.hold()?;
     let config = PublisherConfig::load(&directory)?;
     let network = NetworkFile::load(&config.network)?;
     let network_key = directory.network_key()?;
@@ -337,7 +374,7 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
 }
 
 pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
-    let directory = arguments.directory();
+    let directory = arguments.hold()?;
     let config = RelayerConfig::load(&directory)?;
     let network = NetworkFile::load(&config.network)?;
     let network_key = directory.network_key()?;

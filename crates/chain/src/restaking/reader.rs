@@ -220,6 +220,17 @@ pub async fn domain_of(
     Ok(Domain(ask(chain, service_manager, IServiceManager::DOMAINCall {}, at).await?))
 }
 
+/// Whose BLS key that is; `None` when nobody's.
+pub async fn holder_of(
+    chain: &dyn Chain,
+    service_manager: Address,
+    id: OperatorId,
+    at: At,
+) -> Result<Option<Address>, RestakingError> {
+    let call = IServiceManager::operatorOfCall { operatorId: id.0 };
+    Ok(Some(ask(chain, service_manager, call, at).await?).filter(|holder| !holder.is_zero()))
+}
+
 /// Call a view function and read what it returns.
 pub(super) async fn ask<C: SolCall>(
     chain: &dyn Chain,

@@ -1,13 +1,13 @@
 //! The role's file, the network file, the secrets.
 
 use super::finding::Finding;
-use alloy_primitives::hex;
+use crate::operator::site::id_of_public;
 use hum_bls::OperatorId;
 use hum_node::config::{
     DirectoryError, KeyForm, KeyName, KeystoreError, NETWORK_VERSION, NetworkError, NetworkFile,
     OperatorConfig, PublisherConfig, RelayerConfig, RoleDirectory, WatcherConfig,
 };
-use hum_types::{Address, B256, keccak256};
+use hum_types::{Address, B256};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -75,11 +75,6 @@ impl Files {
         files
     }
 
-    fn operator_id(public: &str) -> Option<OperatorId> {
-        let bytes = hex::decode(public).ok()?;
-        (bytes.len() == 64).then(|| OperatorId(keccak256(bytes)))
-    }
-
     fn secret(&mut self, directory: &RoleDirectory, name: KeyName, findings: &mut Vec<Finding>) {
         const CHECK: &str = "secrets";
         match directory.form_of(name) {
@@ -132,7 +127,7 @@ impl Files {
         }
         let public = directory.public_of(name).ok().flatten();
         match (name, public) {
-            (KeyName::Bls, Some(public)) => self.id = Self::operator_id(&public),
+            (KeyName::Bls, Some(public)) => self.id = id_of_public(&public),
             (KeyName::Network, Some(public)) => self.network_key = public.parse().ok(),
             _ => {}
         }

@@ -17,6 +17,6 @@ pub(super) struct ExitArguments {
 }
 
 pub(super) fn run(arguments: &ExitArguments) -> eyre::Result<ExitCode> {
-    let site = arguments.site.open()?;
-    block_on(proceed(&site, &arguments.how, |view| to_exit(view, &site.contracts)))
+    let (site, secrets) = arguments.site.open()?;
+    block_on(proceed(&site, &secrets, &arguments.how, |view| to_exit(view, &site.contracts)))
 }

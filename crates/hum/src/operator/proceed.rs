@@ -3,7 +3,7 @@
 use super::{
     amount,
     plan::{Step, Transaction, Wait},
-    site::Site,
+    site::{Secrets, Site},
 };
 use crate::output;
 use alloy_primitives::U256;
@@ -64,11 +64,12 @@ struct Priced {
 /// Do everything that `plan` says, or say what it would do.
 pub(super) async fn proceed(
     site: &Site,
+    secrets: &Secrets,
     how: &HowArguments,
     plan: impl Fn(&OperatorView) -> Vec<Step>,
 ) -> eyre::Result<ExitCode> {
     site.check().await?;
-    let submit = site.submit()?;
+    let submit = secrets.submit(&site.chain)?;
     if how.dry_run {
         return dry_run(site, &submit, how, plan(&site.view().await?)).await;
     }
@@ -216,7 +217,7 @@ async fn dry_run(
     let enough = total <= balance;
     if how.json {
         output::json(&serde_json::json!({
-            "operator": site.identity.operator, "dry_run": true, "steps": priced, "gas_price_wei": price.to_string(),
+            "operator": site.operator, "dry_run": true, "steps": priced, "gas_price_wei": price.to_string(),
             "cost_wei": total, "balance_wei": balance, "balance_suffices": enough,
         }))?;
     } else {
@@ -224,7 +225,7 @@ async fn dry_run(
             print_priced(item);
         }
         let ether = |wei| amount::show(wei, amount::ETHER);
-        println!("in all about {} ether; {} has {}", ether(total), site.identity.operator, ether(balance));
+        println!("in all about {} ether; {} has {}", ether(total), site.operator, ether(balance));
         if !enough {
             println!("that is not enough: fund the account first");
         }

@@ -31,7 +31,7 @@ pub(super) struct RegisterArguments {
 }
 
 pub(super) fn run(arguments: &RegisterArguments) -> eyre::Result<ExitCode> {
-    let site = arguments.site.open()?;
+    let (site, secrets) = arguments.site.open()?;
     block_on(async {
         let deposit = match &arguments.deposit {
             Some(text) => {
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &RegisterArguments) -> eyre::Result<ExitCode> {
             allocation_delay_blocks: arguments.allocation_delay,
             metadata_uri: arguments.metadata.clone(),
         };
-        let plan = |view: &_| to_register(view, &site.contracts, site.domain(), &site.identity, &wish);
-        proceed(&site, &arguments.how, plan).await
+        let plan = |view: &_| to_register(view, &site.contracts, site.domain(), &secrets.identity, &wish);
+        proceed(&site, &secrets, &arguments.how, plan).await
     })
 }

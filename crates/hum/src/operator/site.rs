@@ -2,15 +2,15 @@
 
 use crate::password::PasswordArgument;
 use eyre::{WrapErr as _, ensure, eyre};
-use hum_bls::{OperatorId, SecretKey};
+use hum_bls::{G1, OperatorId, SecretKey};
 use hum_chain::{
     Chain, ReadError,
-    restaking::{Contracts, OperatorView, RestakingError},
+    restaking::{Contracts, OperatorView, RestakingError, holder_of},
     rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
 };
 use hum_consensus::Signer as _;
 use hum_node::config::{KeyName, NetworkFile, OperatorConfig, RestakingEntry, RoleDirectory};
-use hum_types::{Address, B256, Confidence, Domain, SequencerKey};
+use hum_types::{Address, B256, Confidence, Domain, SequencerKey, keccak256};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// Which operator; every command about one takes this.
@@ -42,36 +42,64 @@ impl Identity {
     }
 }
 
-/// Everything open.
+/// An operator in its network, seen from its L1 node. Nothing secret.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) config: OperatorConfig,
     pub(crate) network: NetworkFile,
     pub(crate) contracts: Contracts,
     pub(crate) chain: RpcChain,
+    pub(crate) operator: Address,
+    pub(crate) id: OperatorId,
+}
+
+/// What only the operator has; never shown.
+pub(crate) struct Secrets {
     pub(crate) identity: Identity,
     account: B256,
 }
 
 impl SiteArgument {
-    pub(crate) fn open(&self) -> eyre::Result<Site> {
+    /// To act: with every secret.
+    pub(crate) fn open(&self) -> eyre::Result<(Site, Secrets)> {
         let directory = self.password.unlock(RoleDirectory::new(&self.dir))?;
         let config = OperatorConfig::load(&directory)?;
-        let network = read_network(&config)?;
-        let restaking = network.restaking.as_ref().ok_or_else(|| {
-            eyre!(
-                "{} names no restaking contracts: this network's committee is fixed, nobody can register",
-                config.network.display()
-            )
-        })?;
-        let contracts = contracts(&network, restaking);
         let account = directory.read_key(KeyName::Account).wrap_err(
             "the operator's account on L1 is needed; `hum operator keys import account FILE` brings one",
         )?;
         let identity = identity(&directory, &config, account)?;
-        let chain = l1(&config, &network)?;
-        Ok(Site { config, network, contracts, chain, identity, account })
+        let site = Site::new(config, identity.operator, identity.id())?;
+        Ok((site, Secrets { identity, account }))
     }
+
+    /// To look: without any secret. The account need not be in the directory; then L1 says whose the BLS key is.
+    pub(crate) async fn look(&self) -> eyre::Result<Site> {
+        let directory = RoleDirectory::new(&self.dir);
+        let config = OperatorConfig::load(&directory)?;
+        let public = directory.public_of(KeyName::Bls)?.unwrap_or_default();
+        let id = id_of_public(&public).ok_or_else(|| {
+            eyre!("the BLS key in {} does not say its public half; import it again", self.dir.display())
+        })?;
+        let account = match directory.form_of(KeyName::Account)? {
+            Some(_) => directory.public_of(KeyName::Account)?.and_then(|public| public.parse().ok()),
+            None => None,
+        };
+        let mut site = Site::new(config, account.unwrap_or_default(), id)?;
+        if account.is_none() {
+            let holder =
+                holder_of(&site.chain, site.contracts.service_manager, id, hum_chain::At::LATEST).await?;
+            site.operator = holder.ok_or_else(|| {
+                eyre!("neither the directory nor L1 says which account the operator has: the key is not registered")
+            })?;
+        }
+        Ok(site)
+    }
+}
+
+/// The operator id of a BLS key's public half as key files have it.
+pub(crate) fn id_of_public(public: &str) -> Option<OperatorId> {
+    let bytes = alloy_primitives::hex::decode(public).ok()?;
+    (bytes.len() == G1::BYTES).then(|| OperatorId(keccak256(bytes)))
 }
 
 /// The network file, checked.
@@ -115,6 +143,19 @@ pub(crate) fn identity(
 }
 
 impl Site {
+    fn new(config: OperatorConfig, operator: Address, id: OperatorId) -> eyre::Result<Self> {
+        let network = read_network(&config)?;
+        let restaking = network.restaking.as_ref().ok_or_else(|| {
+            eyre!(
+                "{} names no restaking contracts: this network's committee is fixed, nobody can register",
+                config.network.display()
+            )
+        })?;
+        let contracts = contracts(&network, restaking);
+        let chain = l1(&config, &network)?;
+        Ok(Self { config, network, contracts, chain, operator, id })
+    }
+
     pub(crate) fn domain(&self) -> Domain {
         self.network.domain
     }
@@ -122,16 +163,8 @@ impl Site {
     /// L1's view of the operator, at the node's newest block.
     pub(crate) async fn view(&self) -> Result<OperatorView, RestakingError> {
         let block = self.chain.head(Confidence::Latest).await?;
-        let who = (self.identity.operator, self.identity.id());
+        let who = (self.operator, self.id);
         OperatorView::read(Arc::new(self.chain.clone()), &self.contracts, self.domain(), who, block).await
-    }
-
-    /// Sends the operator's transactions.
-    pub(crate) fn submit(&self) -> eyre::Result<RpcSubmit> {
-        let policy =
-            SubmitPolicy { fees: FeePolicy::default(), poll_interval_ms: 200, ..SubmitPolicy::default() };
-        RpcSubmit::new(self.chain.clone(), self.account, policy)
-            .ok_or_else(|| eyre!("the account's secret is no secp256k1 key"))
     }
 
     /// Refuse to go on where the contracts are not what the network file says.
@@ -146,5 +179,15 @@ impl Site {
             self.domain().0
         );
         Ok(())
+    }
+}
+
+impl Secrets {
+    /// Sends the operator's transactions.
+    pub(crate) fn submit(&self, chain: &RpcChain) -> eyre::Result<RpcSubmit> {
+        let policy =
+            SubmitPolicy { fees: FeePolicy::default(), poll_interval_ms: 200, ..SubmitPolicy::default() };
+        RpcSubmit::new(chain.clone(), self.account, policy)
+            .ok_or_else(|| eyre!("the account's secret is no secp256k1 key"))
     }
 }

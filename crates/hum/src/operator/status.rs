@@ -41,8 +41,8 @@ struct Seated {
 }
 
 pub(super) fn run(arguments: &StatusArguments) -> eyre::Result<ExitCode> {
-    let site = arguments.site.open()?;
     block_on(async {
+        let site = arguments.site.look().await?;
         let view = site.view().await?;
         let seated = seated(&site, &view).await?;
         let process = ask(&site, "/status").await;
@@ -105,7 +105,7 @@ fn as_json(
 ) -> Value {
     let registration = &view.registration;
     serde_json::json!({
-        "operator": view.operator, "id": site.identity.id(), "l1_block": view.block.number,
+        "operator": view.operator, "id": site.id, "l1_block": view.block.number,
         "balance_wei": view.balance_wei.to_string(), "eigenlayer_operator": view.is_operator,
         "allocation_delay_blocks": view.allocation_delay_blocks,
         "strategies": view.strategies.iter().map(strategy_json).collect::<Vec<_>>(),
@@ -128,7 +128,7 @@ fn print(
     let ether = |wei| format!("{} ether", amount::show(wei, amount::ETHER));
     let word = |yes, one: &str, other: &str| if yes { one.to_owned() } else { other.to_owned() };
     line("operator", view.operator.to_string());
-    line("id", site.identity.id().to_string());
+    line("id", site.id.to_string());
     line("L1 block", view.block.number.to_string());
     line("balance", ether(view.balance_wei));
     line("EigenLayer", word(view.is_operator, "operator", "not registered"));
