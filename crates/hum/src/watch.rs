@@ -108,7 +108,9 @@ fn watch(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         );
         let l1 = l1(&network, chain, submit);
         if l1.is_none() {
-            tracing::warn!("the network file names no contracts for restaking: evidence is kept and shown, not submitted");
+            tracing::warn!(
+                "the network file names no contracts for restaking: evidence is kept and shown, not submitted"
+            );
         }
         let settings = WatcherSettings::new(&network, config.spend_cap_wei, config.snapshots_every_ms);
         let transport = transport(&network, network_key, config.listen, config.private_addresses)?;
@@ -141,8 +143,8 @@ fn show(arguments: &ShowArguments) -> eyre::Result<ExitCode> {
         };
         let client = Client::open(&path)?;
         let watchers = || client.network.peers.iter().filter(|(peer, _)| peer.role == PeerRole::Watcher);
-        let apis: Vec<String> =
-            own.map_or_else(|| watchers().filter_map(|(peer, _)| peer.api.clone()).collect(), |api| vec![api]);
+        let apis: Vec<String> = own
+            .map_or_else(|| watchers().filter_map(|(peer, _)| peer.api.clone()).collect(), |api| vec![api]);
         if apis.is_empty() {
             bail!("no watcher of {} has an api in the network file; give --dir", client.network.name);
         }
