@@ -44,8 +44,10 @@ pub(crate) struct RoleArguments {
     /// End when standard input closes: how a parent process makes sure that nothing outlives it.
     #[arg(long)]
     until_stdin_closes: bool,
-    #[command(flatten)]
-    password: PasswordArgument,
+    /// The file whose first line opens the keystores; asked for at a terminal when absent.
+    // Not a flattened PasswordArgument: clap takes optional arguments for absent that have others flattened in them.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
 }
 
 /// A role's directory, taken by this process until it is dropped.
@@ -71,7 +73,8 @@ impl RoleArguments {
     pub(crate) fn hold(&self) -> eyre::Result<HeldDirectory> {
         let directory = self.directory();
         let lock = directory.lock()?;
-        Ok(HeldDirectory { directory: self.password.unlock(directory)?, _lock: lock })
+        let password = PasswordArgument { password_file: self.password_file.clone() };
+        Ok(HeldDirectory { directory: password.unlock(directory)?, _lock: lock })
     }
 
     /// Run until the role fails, Ctrl-C, SIGTERM, or the end of standard input.
