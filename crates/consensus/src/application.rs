@@ -1,6 +1,6 @@
 //! What the operator logic implements to be driven by consensus.
 
-use crate::{Committee, Digest, PublicKey};
+use crate::{Committee, Digest, PublicKey, Recalling};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
@@ -89,4 +89,7 @@ pub trait Application: Send + Sync + 'static {
     /// Verified evidence that an operator contradicted itself. The engine cuts such a peer off after the first piece,
     /// so it is worth keeping.
     fn fault(&self, _fault: Fault) {}
+
+    /// Where this operator stands with votes that its key may have cast before the process began.
+    fn recalling(&self, _where: Recalling) {}
 }

@@ -84,6 +84,11 @@ impl Committee {
             .unwrap_or_else(|| Scheme::verifier(&namespace, self.operators.clone()))
     }
 
+    /// A scheme that only verifies, for whoever must not vote.
+    pub(crate) fn follower(&self, seats: &Set<PublicKey>) -> Scheme {
+        Scheme::verifier(&self.namespace(b"hum/consensus/1"), seats.clone())
+    }
+
     /// Separates signatures and sessions of different networks.
     pub(crate) fn namespace(&self, purpose: &[u8]) -> Vec<u8> {
         [purpose, self.domain.as_slice()].concat()

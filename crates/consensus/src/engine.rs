@@ -2,7 +2,8 @@
 
 use crate::{
     Application, Archive, Committee, Digest, PrivateKey, PublicKey, Signer as _, Tuning, Wire,
-    adapter::Adapter, block::Block, delivery::Delivery, peers::Peers, schemes::Schemes, terms::Terms,
+    adapter::Adapter, block::Block, delivery::Delivery, peers::Peers, recall::{self, Presence, Recall},
+    schemes::Schemes, terms::Terms,
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
@@ -23,8 +24,8 @@ use commonware_p2p::{
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
 use commonware_storage::{archive::prunable, translator::EightCap};
-use commonware_utils::{NZU16, NZU32, NZU64, NZUsize, NonZeroDuration};
-use rand_core::CryptoRng;
+use commonware_utils::{channel::mpsc, NZU16, NZU32, NZU64, NZUsize, NonZeroDuration};
+use rand_core::{CryptoRng, Rng as _};
 use std::{
     num::{NonZeroU32, NonZeroU64},
     sync::{Arc, atomic::AtomicU64},
@@ -35,8 +36,14 @@ use thiserror::Error;
 /// Channels of the engine, in the order of [`Channels`]' fields, with the messages per second and peer on each. Mailboxes
 /// are allocated for a burst from every peer at once, so these are a few times what a view or a node that catches up
 /// needs, not more.
-pub(crate) const CHANNELS: [(u64, NonZeroU32); 5] =
-    [(0, NZU32!(128)), (1, NZU32!(128)), (2, NZU32!(128)), (3, NZU32!(256)), (4, NZU32!(64))];
+pub(crate) const CHANNELS: [(u64, NonZeroU32); 6] = [
+    (0, NZU32!(128)),
+    (1, NZU32!(128)),
+    (2, NZU32!(128)),
+    (3, NZU32!(256)),
+    (4, NZU32!(64)),
+    (5, NZU32!(32)),
+];
 
 /// Heights in one file of the archive: about five hours at three blocks a second. Files stay open, so not fewer.
 pub(crate) const ARCHIVE_SECTION: NonZeroU64 = NZU64!(65_536);
@@ -49,13 +56,17 @@ const PENDING_ACKNOWLEDGEMENTS: usize = 16;
 
 pub(crate) const MAILBOX: usize = 1_024;
 
-/// The five channels of the engine.
+/// Peers heard of in later terms that wait to be asked.
+const AHEAD_MAX: usize = 64;
+
+/// The channels of the engine.
 pub(crate) struct Channels<S, R> {
     pub(crate) votes: (S, R),
     pub(crate) certificates: (S, R),
     pub(crate) resolver: (S, R),
     pub(crate) backfill: (S, R),
     pub(crate) broadcast: (S, R),
+    pub(crate) recall: (S, R),
 }
 
 /// Fewest heights of a term: room for more than the closing height.
@@ -78,6 +89,8 @@ pub struct Running {
     pub archive: Archive,
     /// The operators that this one is connected with.
     pub peers: Peers,
+    /// Who else runs under this key.
+    pub presence: Presence,
     /// The node's own channels, in the order of the quotas it gave.
     pub wires: Vec<Wire>,
     pub(crate) handle: Handle<()>,
@@ -157,14 +170,14 @@ fn storage_error(
     StorageError { name, partition: partition.to_owned(), source: Box::new(source) }
 }
 
-/// Starts everything as children of `context`; returns the archive and the engine's handle. Files that marshal or
+/// Starts everything as children of `context`; returns what others hold of it and the engine's handle. Files that marshal or
 /// Simplex itself cannot read end the task with a panic: an operator that forgot its votes must not vote.
 pub(crate) async fn start<E, B, S, R>(
     context: &E,
     setup: Setup,
     blocker: B,
     channels: Channels<S, R>,
-) -> Result<(Archive, Handle<()>), StorageError>
+) -> Result<(Archive, Presence, Handle<()>), StorageError>
 where
     E: Clock + CryptoRng + Spawner + Storage + Metrics + Send + Sync + 'static,
     B: Blocker<PublicKey = PublicKey> + Sync,
@@ -271,8 +284,28 @@ where
     votes_mux.start();
     certificates_mux.start();
     resolver_mux.start();
+
+    let (ahead, spoken) = mpsc::channel(AHEAD_MAX);
+    let clock = context.child("presence");
+    let Wire { sender: wire, receiver: heard } = Wire::new(seats.narrow(&me, channels.recall));
+    let recall = Recall::new(recall::Parts {
+        namespace: genesis.namespace(b"hum/presence/1"),
+        instance: context.child("instance").next_u64(),
+        now: Box::new(move || clock.current()),
+        seats_max: peers.max(),
+        key: key.clone(),
+        wire,
+        ahead,
+    });
+    let presence = Presence(recall.clone());
+    let serving = recall.clone();
+    context.child("recall").spawn(move |clock| serving.serve(clock, heard));
+
     let terms = context.child("terms").spawn(move |context| {
         let terms = Terms {
+            recall,
+            engines: 0,
+            spoken,
             context,
             blocker,
             key,
@@ -294,5 +327,5 @@ where
         };
         terms.run(processed)
     });
-    Ok((archive, terms))
+    Ok((archive, presence, terms))
 }

@@ -16,7 +16,7 @@
 //!             │                                                      │
 //!   muxes: votes, certificates and questions of each term            │
 //!             │                                                      │
-//!   seats: the five engine channels reach operators only ◀── peers: who is one now
+//!   seats: the six engine channels reach operators only  ◀── peers: who is one now
 //!             │                                                      │
 //!   authenticated network (`real`) or simulated links (`simulated`) ─┘
 //!             └── wires: the node's own channels, operators and publishers alike
@@ -24,14 +24,16 @@
 //!
 //! Heights are cut into terms of fixed length; who holds a seat can change between two of them only. Simplex's engine
 //! lives for one term, everything else as long as the process. An operator without a seat follows the engine's messages
-//! and never votes.
+//! and never votes. A process that has just begun asks its peers what its key has voted ([`Recalling`]), and stops
+//! when another process runs under that key already ([`Presence`]).
 //!
 //! Invariants
 //! - One finalised payload per height, the same on every honest operator while fewer than a third misbehave in each term.
 //! - [`Application::finalized`] sees heights in order, without gaps, each at least once; after a restart the first one
 //!   it sees is at most the one after the last that it finished.
 //! - A term's engine starts when the application names its committee, builds on the closing block of the term before,
-//!   and never votes twice in a view: its journal stays until no restart can lead back to that term.
+//!   and never votes twice in a view: its journal stays until no restart can lead back to that term, and what the
+//!   journal has lost its peers remember.
 //! - Peers that are no operators can neither put a byte into an engine channel nor receive one from it.
 //! - Under [`simulated`] the same seed gives the same run.
 #![deny(missing_docs)]
@@ -47,6 +49,7 @@ mod lobby;
 mod pace;
 mod peers;
 pub mod real;
+mod recall;
 mod schemes;
 mod seats;
 pub mod simulated;
@@ -62,6 +65,7 @@ pub use commonware_runtime::Handle;
 pub use engine::{Running, StorageError, TERM_HEIGHTS_MIN};
 pub use futures::future::BoxFuture;
 pub use peers::{Peer, Peers, PeersError};
+pub use recall::{Presence, Recalling, Twin};
 pub use tuning::Tuning;
 pub use wire::{MAX_MESSAGE, Recipients, Wire, WireReceiver, WireSender};
 

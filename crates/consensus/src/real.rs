@@ -143,7 +143,7 @@ pub async fn start(
             // Nobody is left to be told when the receiver is gone.
             Err(error) => return drop(started.send(Err(error))),
         };
-        let [votes, certificates, resolver, backfill, broadcast] =
+        let [votes, certificates, resolver, backfill, broadcast, recall] =
             CHANNELS.map(|(channel, per_second)| transport.register(channel, Quota::per_second(per_second)));
         let transport = transport.start();
         let setup = Setup {
@@ -155,18 +155,18 @@ pub async fn start(
             tuning,
             application,
         };
-        let channels = Channels { votes, certificates, resolver, backfill, broadcast };
+        let channels = Channels { votes, certificates, resolver, backfill, broadcast, recall };
         match engine::start(&context, setup, oracle, channels).await {
-            Ok((archive, engine)) => {
-                if started.send(Ok((archive, peers, wires))).is_ok() {
+            Ok((archive, presence, engine)) => {
+                if started.send(Ok((archive, peers, presence, wires))).is_ok() {
                     futures::future::select(transport, engine).await;
                 }
             }
             Err(error) => drop(started.send(Err(error.into()))),
         }
     });
-    let (archive, peers, wires) = parts.await.map_err(|_| JoinError::Stopped)??;
-    Ok(Running { archive, peers, wires, handle })
+    let (archive, peers, presence, wires) = parts.await.map_err(|_| JoinError::Stopped)??;
+    Ok(Running { archive, peers, presence, wires, handle })
 }
 
 type Transport = lookup::Network<tokio::Context, SakeCups<PrivateKey, ChaCha20Poly1305>>;

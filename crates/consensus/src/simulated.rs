@@ -241,7 +241,7 @@ impl World {
         for (channel, per_second) in CHANNELS {
             engine_channels.push(self.register(&me, channel, per_second).await?);
         }
-        let [votes, certificates, resolver, backfill, broadcast] =
+        let [votes, certificates, resolver, backfill, broadcast, recall] =
             engine_channels.try_into().map_err(|_| SimulationError::Stopped)?;
         let wires = self.join(&me).await?;
         let peers = self.peers_of_process()?;
@@ -254,13 +254,13 @@ impl World {
             tuning,
             application,
         };
-        let channels = Channels { votes, certificates, resolver, backfill, broadcast };
+        let channels = Channels { votes, certificates, resolver, backfill, broadcast, recall };
         let control = self.oracle.control(me);
         let (started, parts) = oneshot::channel();
         let handle = context.child("consensus").spawn(move |context| async move {
             match engine::start(&context, setup, control, channels).await {
-                Ok((archive, engine)) => {
-                    if started.send(Ok(archive)).is_ok() {
+                Ok((archive, presence, engine)) => {
+                    if started.send(Ok((archive, presence))).is_ok() {
                         // Whatever ended the engine, the operator has ended with it.
                         let _ = engine.await;
                     }
@@ -269,8 +269,8 @@ impl World {
                 Err(error) => drop(started.send(Err(error))),
             }
         });
-        let archive = parts.await.map_err(|_| SimulationError::Stopped)??;
-        Ok(Running { archive, peers, wires, handle })
+        let (archive, presence) = parts.await.map_err(|_| SimulationError::Stopped)??;
+        Ok(Running { archive, peers, presence, wires, handle })
     }
 
     /// Pairs (who, whom) of peers that blocked each other for provable misbehaviour.

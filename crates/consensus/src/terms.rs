@@ -8,28 +8,32 @@
 //!                                                                     engine t + 1
 //! ```
 //!
+//! A process that has just begun asks its peers what its key has voted before its engine votes (`recall`).
+//!
 //! A node that missed the end of a term hears its peers speak in a later one and asks them for the closing height,
 //! which marshal checks against the committee of the term that it closes. So a node that was away, or begins with an
 //! empty disk, walks term by term and never believes a committee that the one before did not finalise.
 
 use crate::{
-    Application, Committee, Digest, PrivateKey, PublicKey, Tuning,
+    Application, Committee, Digest, PrivateKey, PublicKey, Recalling, Tuning,
     block::Block,
     delivery::Evidence,
     engine::{MAILBOX, milliseconds, positive},
     lobby::Lobby,
     pace::{Ordering, Paced},
     peers::Peers,
+    recall::{self, Conclusion, Decision, Own, Question, Recall},
     schemes::Schemes,
 };
 use commonware_consensus::{
-    Reporters,
+    Reporters, Viewable as _,
     marshal::{core::Mailbox, standard::Standard},
     simplex::{
         self, SkipBudget,
         config::{Floor, ForwardPolicy, SkipPolicy},
         elector::RoundRobin,
         scheme::ed25519::Scheme,
+        types::Finalization,
     },
     types::{Epoch, Height, ViewDelta},
 };
@@ -41,7 +45,11 @@ use commonware_p2p::{
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
 use commonware_utils::{NZUsize, channel::mpsc, vec::NonEmptyVec};
-use futures::{FutureExt as _, pin_mut, select_biased};
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, pending},
+    pin_mut, select_biased,
+};
 use rand_core::CryptoRng;
 use std::{
     collections::BTreeMap,
@@ -81,6 +89,11 @@ where
     pub(crate) votes: MuxHandle<S>,
     pub(crate) certificates: MuxHandle<S>,
     pub(crate) resolver: MuxHandle<S>,
+    pub(crate) recall: Recall,
+    /// Engines that were started.
+    pub(crate) engines: u64,
+    /// Peers that asked about later terms than ours.
+    pub(crate) spoken: mpsc::Receiver<(PublicKey, u64)>,
     /// Votes of terms that are neither running nor next.
     pub(crate) astray: mpsc::Receiver<(u64, Message<PublicKey>)>,
 }
@@ -89,6 +102,70 @@ where
 struct Lobbies<S: Sender> {
     votes: Lobby<S>,
     certificates: Lobby<S>,
+}
+
+/// What is done about a term.
+enum Stage<S: Sender> {
+    /// Peers are asked what our key has voted; what comes for the engine is held.
+    Asking(Lobbies<S>, BoxFuture<'static, Conclusion>),
+    /// The engine runs; a follower's ends when it may vote.
+    Running(Handle<()>, BoxFuture<'static, Finalization<Scheme, Digest>>),
+    /// Neither, for a moment.
+    Over,
+}
+
+enum Step<S: Sender> {
+    Held,
+    Heard(PublicKey, u64),
+    Concluded(Lobbies<S>, Conclusion),
+    Beyond(Finalization<Scheme, Digest>),
+    Stopped,
+}
+
+impl<S: Sender<PublicKey = PublicKey>> Stage<S> {
+    /// The next thing that happens in the stage. Safe to cancel; a stage that concluded is over.
+    async fn step(&mut self) -> Result<Step<S>, mux::Error> {
+        let conclusion = match self {
+            Self::Asking(lobbies, question) => {
+                let vote = lobbies.votes.enter().fuse();
+                let certificate = lobbies.certificates.enter().fuse();
+                let question = question.fuse();
+                pin_mut!(vote, certificate, question);
+                select_biased! {
+                    conclusion = question => conclusion,
+                    peer = vote => {
+                        peer?;
+                        return Ok(Step::Held);
+                    }
+                    peer = certificate => {
+                        peer?;
+                        return Ok(Step::Held);
+                    }
+                }
+            }
+            Self::Running(engine, beyond) => {
+                let (ended, beyond) = (engine.fuse(), beyond.fuse());
+                pin_mut!(ended, beyond);
+                return Ok(select_biased! {
+                    _ = ended => Step::Stopped,
+                    finalization = beyond => Step::Beyond(finalization),
+                });
+            }
+            Self::Over => return Ok(Step::Stopped),
+        };
+        match std::mem::replace(self, Self::Over) {
+            Self::Asking(lobbies, _) => Ok(Step::Concluded(lobbies, conclusion)),
+            Self::Running(..) | Self::Over => Ok(Step::Stopped),
+        }
+    }
+
+    /// Ends the engine, and waits until it has ended.
+    async fn stop(&mut self) {
+        if let Self::Running(engine, _) = std::mem::replace(self, Self::Over) {
+            engine.abort();
+            let _ = engine.await;
+        }
+    }
 }
 
 /// Why a committee cannot order here.
@@ -134,6 +211,9 @@ where
     }
 
     async fn engines(&mut self, mut term: u64) -> Result<(), mux::Error> {
+        let fresh = term == 0 && self.tip.load(Relaxed) == 0;
+        // The latest term in which our key can have voted before this process began; not known yet.
+        let (first, mut latest) = (term, None);
         let mut oldest = self.oldest_journal(term).await;
         let mut ahead = Ahead::default();
         let mut lobbies = self.lobbies(term).await?;
@@ -145,50 +225,150 @@ where
             }
             self.peers.seat(&committee);
             let scheme = self.schemes.insert(term, committee.scheme(&self.key));
+            let own = match self.own(term, &scheme).await {
+                Ok(own) => own,
+                Err(error) => {
+                    error!(term, %error, "the votes of this term cannot be read");
+                    return Ok(());
+                }
+            };
+            self.recall.enter(term, Scheme::clone(&scheme), term > first, own.clone());
             let floor = self.floor(term).await;
-            let mut engine = self.engine(term, &scheme, floor, lobbies).await?;
-            info!(
-                term,
-                seats = committee.operators().len(),
-                votes = scheme.me().is_some_and(|member| member.signer().is_some()),
-                "term begins"
-            );
             oldest = self.forget_journals(oldest).await;
             self.catch_up(term, ahead.beyond(term));
+            let seated = scheme.me().is_some_and(|member| member.signer().is_some());
+            let mut stage = if seated && latest.is_none_or(|latest| term <= latest) {
+                let needed = committee.quorum() - 1;
+                if needed > 0 {
+                    self.application.recalling(Recalling::Asking { term, needed });
+                }
+                let question = Question { term, scheme: Scheme::clone(&scheme), own: own.clone(), fresh, needed };
+                let clock = self.context.child("question").with_attribute("term", term);
+                Stage::Asking(lobbies, question.ask(self.recall.clone(), clock).boxed())
+            } else {
+                let engine = self.engine(term, &scheme, Floor::Genesis(floor), lobbies, false).await?;
+                info!(term, seats = committee.operators().len(), votes = seated, "term begins");
+                Stage::Running(engine, pending().boxed())
+            };
 
             let mut next = self.lobbies(term + 1).await?;
             let mut answer = self.application.term(term + 1).fuse();
             committee = loop {
-                let (peer, heard) = {
-                    let ended = (&mut engine).fuse();
+                let step = {
+                    let step = stage.step().fuse();
                     let vote = next.votes.enter().fuse();
                     let certificate = next.certificates.enter().fuse();
                     let astray = self.astray.recv().fuse();
-                    pin_mut!(ended, vote, certificate, astray);
+                    let spoken = self.spoken.recv().fuse();
+                    let twin = self.recall.twin().fuse();
+                    pin_mut!(step, vote, certificate, astray, spoken, twin);
                     select_biased! {
                         committee = answer => break committee,
-                        _ = ended => {
-                            error!(term, "the engine of a term has stopped");
+                        step = step => step?,
+                        twin = twin => {
+                            error!(up_ms = twin.up.as_millis(), "another process runs with this network key; this one stops");
                             return Ok(());
                         }
-                        peer = vote => (peer?, term + 1),
-                        peer = certificate => (peer?, term + 1),
+                        peer = vote => Step::Heard(peer?, term + 1),
+                        peer = certificate => Step::Heard(peer?, term + 1),
                         astray = astray => {
                             let (term, (peer, _)) = astray.ok_or(mux::Error::Closed)?;
-                            (peer, term)
+                            Step::Heard(peer, term)
+                        }
+                        spoken = spoken => {
+                            let (peer, term) = spoken.ok_or(mux::Error::Closed)?;
+                            Step::Heard(peer, term)
                         }
                     }
                 };
-                if heard > term {
-                    ahead.heard(&peer, heard);
-                    self.catch_up(term, vec![peer]);
+                match step {
+                    Step::Held => {}
+                    Step::Heard(peer, heard) => {
+                        if heard > term {
+                            ahead.heard(&peer, heard);
+                            self.catch_up(term, vec![peer]);
+                        }
+                    }
+                    Step::Stopped => {
+                        error!(term, "the engine of a term has stopped");
+                        return Ok(());
+                    }
+                    Step::Concluded(lobbies, conclusion) => {
+                        latest.get_or_insert(conclusion.latest);
+                        stage = self.conclude(term, &scheme, floor, &own, lobbies, conclusion.decision).await?;
+                    }
+                    Step::Beyond(finalization) => {
+                        // Nobody misses the follower: its last messages come again.
+                        stage.stop().await;
+                        info!(term, view = %finalization.view(), "what this key voted before is behind; it votes again");
+                        self.application.recalling(Recalling::Voting { term });
+                        let lobbies = self.lobbies(term).await?;
+                        let floor = Floor::Finalized(finalization);
+                        let engine = self.engine(term, &scheme, floor, lobbies, false).await?;
+                        self.remove_observer(term).await;
+                        stage = Stage::Running(engine, pending().boxed());
+                    }
                 }
             };
             // Peers that still run the term before get its closing height from marshal.
-            engine.abort();
-            let _ = engine.await;
+            stage.stop().await;
+            self.remove_observer(term).await;
             lobbies = next;
             term += 1;
+        }
+    }
+
+    /// What follows from the answers of our peers.
+    async fn conclude(
+        &mut self,
+        term: u64,
+        scheme: &Arc<Scheme>,
+        floor: Digest,
+        own: &Own,
+        lobbies: Lobbies<S>,
+        decision: Decision,
+    ) -> Result<Stage<S>, mux::Error> {
+        let seats = scheme.participants().len();
+        match decision {
+            Decision::Vote(above) => {
+                info!(term, seats, votes = true, "term begins");
+                self.application.recalling(Recalling::Voting { term });
+                let floor = above.map_or(Floor::Genesis(floor), Floor::Finalized);
+                Ok(Stage::Running(self.engine(term, scheme, floor, lobbies, false).await?, pending().boxed()))
+            }
+            Decision::Past => {
+                info!(term, seats, "a term that is over for our peers: it follows");
+                self.application.recalling(Recalling::Past { term });
+                let engine = self.engine(term, scheme, Floor::Genesis(floor), lobbies, true).await?;
+                Ok(Stage::Running(engine, pending().boxed()))
+            }
+            Decision::Wait(view) => {
+                let own = own.highest();
+                warn!(
+                    term, view, own,
+                    "this key voted up to a view that peers know and this disk does not: it follows until that is final"
+                );
+                self.application.recalling(Recalling::Waiting { term, view, own });
+                let beyond = {
+                    let recall = self.recall.clone();
+                    async move { recall.final_beyond(term, view).await }.boxed()
+                };
+                let engine = self.engine(term, scheme, Floor::Genesis(floor), lobbies, true).await?;
+                Ok(Stage::Running(engine, beyond))
+            }
+        }
+    }
+
+    /// What the disk knows of a term.
+    async fn own(&self, term: u64, scheme: &Scheme) -> Result<Own, commonware_storage::journal::Error> {
+        let context = self.context.child("own").with_attribute("term", term);
+        recall::read(context, journal(&self.partition, term), scheme, self.pages.clone()).await
+    }
+
+    async fn remove_observer(&self, term: u64) {
+        match self.context.remove(&observer(&self.partition, term), None).await {
+            Ok(()) | Err(commonware_runtime::Error::PartitionMissing(_)) => {}
+            Err(error) => warn!(term, %error, "cannot remove what a follower kept"),
         }
     }
 
@@ -249,36 +429,46 @@ where
         &mut self,
         term: u64,
         scheme: &Scheme,
-        floor: Digest,
+        floor: Floor<Scheme, Digest>,
         lobbies: Lobbies<S>,
+        follows: bool,
     ) -> Result<Handle<()>, mux::Error> {
         let resolver = self.resolver.register(term).await?;
+        self.engines += 1;
+        let (scheme, partition) = if follows {
+            // What is left of an earlier run would be read as ours.
+            self.remove_observer(term).await;
+            (self.genesis.follower(scheme.participants()), observer(&self.partition, term))
+        } else {
+            (scheme.clone(), journal(&self.partition, term))
+        };
+        let remember = self.recall.reporter(term);
         let closing = self.closing(term);
-        let Self { context, tuning, deferred, .. } = self;
+        let Self { context, tuning, deferred, engines, .. } = self;
         let evidence =
             Evidence::new(context.child("evidence"), scheme.clone(), term, self.application.clone());
         let automaton = Paced {
-            context: Arc::new(context.child("pace").with_attribute("term", term)),
+            context: Arc::new(context.child("pace").with_attribute("term", term).with_attribute("start", *engines)),
             inner: deferred.clone(),
             marshal: self.marshal.clone(),
             closing: Height::new(closing),
         };
         let engine = simplex::Engine::new(
-            context.child("engine").with_attribute("term", term),
+            context.child("engine").with_attribute("term", term).with_attribute("start", *engines),
             simplex::Config {
-                scheme: scheme.clone(),
+                scheme,
                 elector: RoundRobin::<Sha256>::default(),
                 blocker: self.blocker.clone(),
                 automaton,
                 relay: deferred.clone(),
-                reporter: Reporters::from((deferred.clone(), evidence)),
+                reporter: Reporters::from((deferred.clone(), Reporters::from((evidence, remember)))),
                 // Without them evidence is lost as soon as a view has its certificate.
                 track_historical_votes: true,
                 strategy: Sequential,
-                partition: journal(&self.partition, term),
+                partition,
                 mailbox_size: NZUsize!(MAILBOX),
                 epoch: Epoch::new(term),
-                floor: Floor::Genesis(floor),
+                floor,
                 replay_buffer: NZUsize!(1 << 16),
                 write_buffer: NZUsize!(1 << 16),
                 page_cache: self.pages.clone(),
@@ -329,4 +519,9 @@ where
 /// Where the engine of a term keeps its votes.
 fn journal(partition: &str, term: u64) -> String {
     format!("{partition}-simplex-{term}")
+}
+
+/// Where the engine of a term keeps what it hears while it only follows.
+fn observer(partition: &str, term: u64) -> String {
+    format!("{partition}-observer-{term}")
 }

@@ -117,7 +117,7 @@ impl Wire {
     }
 }
 
-/// Channel number of the first wire; the engine's five lie below.
+/// Channel number of the first wire; the engine's lie below.
 pub(crate) const FIRST_WIRE: u64 = 16;
 
 /// Wires are numbered in the order in which every process of the network lists their quotas.

@@ -132,7 +132,8 @@ fn the_transport_hears_of_changes_only_and_of_seats_to_their_end() {
     let all: Vec<Peer> = keys(100, 6).iter().map(|key| peer(&key.public_key())).collect();
     let committee =
         |peers: &[Peer]| Committee::new([3; 32], peers.iter().map(|peer| peer.key.clone())).unwrap();
-    let told: Arc<Mutex<Vec<(u64, Vec<Peer>)>>> = Arc::default();
+    type Told = Arc<Mutex<Vec<(u64, Vec<Peer>)>>>;
+    let told = Told::default();
     let heard = told.clone();
     let track = Box::new(move |index, peers: &[Peer]| heard.lock().unwrap().push((index, peers.to_vec())));
     let peers = Peers::new(&all[..4], 5, &committee(&all[..4]), track).unwrap();
