@@ -335,7 +335,8 @@ contract LaneJudgeTest is Tries {
         lane.generation = 1;
         framed("generation", err(ILaneJudge.LaneGeneration.selector, uint256(1)), address(court), root_(attested(1), abi.encodePacked(messages)));
         (lane.generation, lane.count) = (0, 2049);
-        framed("too long", err(ILaneJudge.MessagesWrong.selector, 0, 32 * 2049), address(court), root_(attested(1), ""));
+        bytes memory many = new bytes(32 * 2049);
+        framed("too long", err(ILaneJudge.MessagesWrong.selector, many.length, many.length), address(court), root_(attested(1), many));
         (lane.count, says.advancedAt) = (5, 1);
         framed("inherited", err(IEvidence.HeadInherited.selector, 1, base.height), address(court), root_(attested(1), abi.encodePacked(messages)));
     }
