@@ -2,7 +2,7 @@
 
 use crate::wire::{Answer, CHECKPOINTS_MAX, FOLLOW_LEASE_MS, Question};
 use hum_consensus::PublicKey;
-use hum_relay::{CertifiedChain, OfferError, Offered};
+use hum_relay::{CertifiedChain, OfferError, Offered, Outbox as _};
 use hum_types::Height;
 
 /// How long an operator that sent what cannot be true is not listened to.
@@ -68,6 +68,8 @@ pub(crate) struct Follower {
     advanced_ms: u64,
     /// Questions in a row that led nowhere.
     fruitless: u32,
+    /// The last certificate that an operator answered with is of a later epoch than we know.
+    beyond: bool,
 }
 
 impl Follower {
@@ -90,6 +92,7 @@ impl Follower {
             questions: 0,
             advanced_ms: 0,
             fruitless: 0,
+            beyond: false,
         }
     }
 
@@ -128,14 +131,13 @@ impl Follower {
         }
         let newest = chain.header().height.0;
         // Above the end of an epoch sign those whom we do not know yet; at the end of one there always is a certificate.
-        // So every other question stays within the term, which leads on whatever the operators' chain has become.
+        // So a question that stays within the term leads on.
         let state = chain.archive().newest();
         let terms = state.terms();
         let closing = terms.closing_of(terms.term_of(state.next_height()));
         let above = |stride: u64| {
             let height = Height(newest.saturating_add(stride));
-            let within = !self.fruitless.is_multiple_of(2) && chain.missing().is_none();
-            Question::Certificate { at_or_above: if within { height.min(closing) } else { height } }
+            Question::Certificate { at_or_above: if self.beyond { height.min(closing) } else { height } }
         };
         let question = match chain.missing() {
             // Alternate, so that an operator without the certificate in between cannot stop us.
@@ -192,6 +194,7 @@ impl Follower {
                 checkpoints.into_iter().map(|checkpoint| chain.offer(checkpoint)).collect()
             }
             (Question::Certificate { .. }, Answer::Certificate(Some(certificate))) => {
+                self.beyond = certificate.epoch > chain.epoch();
                 vec![chain.certify(*certificate)]
             }
             _ => Vec::new(),

@@ -10,8 +10,8 @@ use hum_consensus::{
     Committee, PrivateKey, Signer as _,
     simulated::{Layout, Link, World},
 };
-use network::{DESTINATION, LIGHT_CLIENT, OPERATORS, Script, Shared, lock, serve};
 use hum_types::Epoch;
+use network::{DESTINATION, LIGHT_CLIENT, OPERATORS, Script, Shared, lock, serve};
 use rollup::{Faults, Rollup};
 use std::{
     future::Future,
