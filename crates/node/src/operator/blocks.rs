@@ -13,11 +13,13 @@
 mod actor;
 mod data;
 mod ingress;
+mod judged;
+mod left_out;
 mod state;
 mod track;
 
 pub(crate) use actor::Actor;
 pub(crate) use data::Arrived;
 pub(crate) use ingress::{Mailbox, Message, channel};
+pub(crate) use judged::Judged;
 pub(crate) use state::{Book, LaneCounts, claim_of};
-pub(crate) use track::Judged;

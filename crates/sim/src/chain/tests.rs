@@ -70,7 +70,8 @@ fn deployments_sends_and_transfers_are_judged_valid() {
         let node = SimNode::new(chain.clone(), context.child("node"), LATENCY);
         // Keys that nobody checks, and stakes that add up.
         let entries = [&[7; 64][..], &5_u128.to_be_bytes()].concat().repeat(4);
-        let table = Bytes::from([&[7; 192][..], &20_u128.to_be_bytes(), &u64::MAX.to_be_bytes(), &entries].concat());
+        let table =
+            Bytes::from([&[7; 192][..], &20_u128.to_be_bytes(), &u64::MAX.to_be_bytes(), &entries].concat());
         let deployment = Deployment {
             domain: Domain(B256::repeat_byte(1)),
             epoch: Epoch(0),

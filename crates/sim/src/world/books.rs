@@ -6,12 +6,13 @@
 use super::Trace;
 use commonware_runtime::{Spawner as _, deterministic::Context};
 use commonware_utils::channel::mpsc;
+use hum_bls::{Attestation, Seat};
 use hum_node::{
     operator::Event,
     runtime,
     wire::{Gossip, PublisherMessage},
 };
-use hum_types::{B256, ChainId, Change, Checkpoint, Decode as _, Evidence, Generation, Height};
+use hum_types::{B256, ChainId, Change, Checkpoint, Decode as _, Epoch, Evidence, Generation, Height};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,6 +26,10 @@ const TOLD_MAX: usize = 20;
 pub struct Beat {
     /// Its height.
     pub height: Height,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Whether it closes the epoch.
+    pub hands_over: bool,
     /// When the first operator had finalised it, in milliseconds since the world began.
     pub at_ms: u64,
     /// When the first operator had a certificate of exactly this height.
@@ -41,7 +46,10 @@ impl Beat {
     /// Whether it says nothing.
     #[must_use]
     pub fn is_heartbeat(&self) -> bool {
-        self.quarantined.is_empty() && self.retracted.is_empty() && self.advanced.is_empty()
+        !self.hands_over
+            && self.quarantined.is_empty()
+            && self.retracted.is_empty()
+            && self.advanced.is_empty()
     }
 }
 
@@ -51,8 +59,8 @@ struct Pages {
     untold: usize,
     finalised: BTreeMap<Height, (Arc<Checkpoint>, u64)>,
     certified: BTreeMap<Height, (B256, u64)>,
-    /// What each seat signed for a height.
-    attested: BTreeMap<(u16, Height), B256>,
+    /// What each operator signed for a height, with the epoch and the seat.
+    attested: BTreeMap<(usize, Height), (B256, Epoch, Seat)>,
     /// What each sequencer's publisher claimed for a number.
     claimed: BTreeMap<(ChainId, Generation, u64), B256>,
     /// What each generation was opened with.
@@ -81,10 +89,11 @@ impl Pages {
         }
     }
 
-    fn attested(&mut self, who: &str, seat: u16, height: Height, header_hash: B256) {
-        let known = *self.attested.entry((seat, height)).or_insert(header_hash);
-        if known != header_hash {
-            self.blame(format!("{who}, seat {seat}, attested two headers of height {height}"));
+    fn attested(&mut self, who: &str, operator: usize, said: &Attestation) {
+        let (height, signed) = (said.height, (said.header_hash, said.epoch, said.seat));
+        let known = *self.attested.entry((operator, height)).or_insert(signed);
+        if known != signed {
+            self.blame(format!("{who} attested two headers of height {height}: {known:?}, {signed:?}"));
         }
     }
 }
@@ -142,13 +151,17 @@ impl Books {
     }
 
     /// Listen to what an operator gossips.
-    pub(super) fn hear_operator(&self, who: String) -> impl Fn(&bytes::Bytes) + Send + Sync + 'static {
+    pub(super) fn hear_operator(
+        &self,
+        who: String,
+        operator: usize,
+    ) -> impl Fn(&bytes::Bytes) + Send + Sync + 'static {
         let books = self.clone();
         move |message| match Gossip::decode(message) {
             Ok(Gossip::Attestations(attestations)) => {
                 let mut pages = books.lock();
                 for attestation in attestations {
-                    pages.attested(&who, attestation.seat.0, attestation.height, attestation.header_hash);
+                    pages.attested(&who, operator, &attestation);
                 }
             }
             Ok(_) => {}
@@ -189,6 +202,13 @@ impl Books {
         self.lock().finalised.values().map(|(checkpoint, _)| checkpoint.clone()).collect()
     }
 
+    /// Which operator signed which height in which epoch and seat.
+    pub(super) fn attested(&self) -> Vec<(usize, Height, Epoch, Seat)> {
+        let pages = self.lock();
+        let attested = pages.attested.iter();
+        attested.map(|((who, height), (_, epoch, seat))| (*who, *height, *epoch, *seat)).collect()
+    }
+
     /// Alarms that operators raised.
     pub(super) fn alarms(&self) -> Vec<String> {
         self.lock().alarms.clone()
@@ -209,8 +229,9 @@ impl Books {
         for (height, _) in pages.certified.iter().filter(|(height, (hash, _))| other(height, hash)) {
             found.push(format!("height {height} is certified with a header that was not finalised"));
         }
-        for ((seat, height), _) in pages.attested.iter().filter(|((_, height), hash)| other(height, hash)) {
-            found.push(format!("seat {seat} attested a header of height {height} that was not finalised"));
+        let attested = pages.attested.iter();
+        for ((who, height), _) in attested.filter(|((_, height), (hash, ..))| other(height, hash)) {
+            found.push(format!("operator {who} attested a header of height {height} that was not finalised"));
         }
         found.into_iter().for_each(|what| pages.blame(what));
         let mut violations = pages.violations.clone();
@@ -243,6 +264,8 @@ impl Books {
                 .filter_map(|advance| Some((advance.chain_id, advance.blocks.last()?.block.number)));
             Beat {
                 height: *height,
+                epoch: checkpoint.header.epoch,
+                hands_over: checkpoint.header.next_table_hash != B256::ZERO,
                 at_ms: *at_ms,
                 certified_ms: pages.certified.get(height).map(|(_, at_ms)| *at_ms),
                 quarantined: quarantined.collect(),

@@ -1,17 +1,19 @@
 //! Who takes part in a world: keys, chains, and the network file that its processes read.
 
-use super::config::{Dice, START, WorldConfig};
+use super::config::{Dice, START, Snapshot, WorldConfig};
 use crate::chain::{Genesis, SimChain, dev_key};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
-use hum_bls::{Committee, CommitteeError, PossessedKey, PossessionError, SecretKey};
+use hum_bls::{OperatorId, SecretKey};
 use hum_chain::contracts::{Addresses, Deployment};
 use hum_consensus::{PrivateKey, PublicKey, Signer as _};
+use hum_ledger::{RosterError, SeatedRoster};
 use hum_node::config::{
-    CommitteeEntry, Deployment as DeploymentEntry, Gateways, L1Entry, NETWORK_VERSION, Network, NetworkError,
-    NetworkFile, OperatorEntry, PeerEntry, PeerRole, RollupEntry, RollupLimits,
+    CommitteeEntry, Deployment as DeploymentEntry, Gateways, JudgesEntry, L1Entry, NETWORK_VERSION, Network,
+    NetworkError, NetworkFile, OperatorEntry, PeerEntry, PeerRole, RestakingEntry, RollupEntry, RollupLimits,
 };
 use hum_types::{
-    ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, SequencerKey, Stake, TimeMs, TimeS,
+    ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, Roster, RosterEntry, SequencerKey,
+    Stake, TimeMs, TimeS,
 };
 use hum_verify::SpecError;
 use std::{
@@ -19,6 +21,10 @@ use std::{
     sync::Arc,
 };
 
+/// Where the first committee was read.
+pub(super) const L1_ORIGIN: L1Origin = L1Origin { number: 1, hash: B256::repeat_byte(0x11) };
+/// Stake of each operator in the first committee.
+const STAKE: Stake = Stake(1_000);
 const L1: ChainId = ChainId(900);
 const EPOCH: Epoch = Epoch(1);
 /// How long the committee's table is good for: longer than any run.
@@ -36,10 +42,7 @@ pub enum CastError {
     Spec(#[from] SpecError),
     /// The operators do not form a committee.
     #[error(transparent)]
-    Committee(#[from] CommitteeError),
-    /// A key's possession is not proven.
-    #[error(transparent)]
-    Possession(#[from] PossessionError),
+    Roster(#[from] RosterError),
     /// The network file does not pass its own checks.
     #[error(transparent)]
     Network(#[from] Box<NetworkError>),
@@ -66,6 +69,10 @@ pub(super) struct Rollup {
 pub(super) struct Cast {
     pub(super) network: Arc<Network>,
     pub(super) operators: Vec<OperatorKeys>,
+    /// What L1 knows of all operators, seated or not.
+    seats: Vec<RosterEntry>,
+    /// The tables of the first committee and of every planned snapshot, which cost pairings to work out.
+    tables: Vec<B256>,
     pub(super) rollups: Vec<Rollup>,
     pub(super) relayers: Vec<PrivateKey>,
     pub(super) deployment: Deployment,
@@ -103,7 +110,7 @@ impl Cast {
             DeploymentEntry { service_manager: Address::repeat_byte(0x5e), operator_set: 0 };
         let domain = Domain::new(L1, deployment_entry.service_manager, deployment_entry.operator_set);
 
-        let (mut operators, mut entries, mut members) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut operators, mut entries) = (Vec::new(), Vec::new());
         for index in 0..config.operators {
             let name = format!("operator {index}");
             let keys = OperatorKeys {
@@ -111,24 +118,24 @@ impl Cast {
                 bls: SecretKey::from_seed(format!("{seed} {name}").as_bytes()),
             };
             let operator = Address::from_private_key(&dev_key(&name));
-            let (bls_key, stake) = (keys.bls.public_key(), Stake(1_000));
-            let possession = keys.bls.prove_possession(domain, operator);
-            let member = PossessedKey::check(domain, bls_key, operator, &possession)?;
+            let bls_key = keys.bls.public_key();
             entries.push(OperatorEntry {
                 name: None,
-                id: member.operator_id(),
+                id: OperatorId::of(bls_key.g1()),
                 operator,
                 bls_key,
-                possession,
-                stake,
+                possession: keys.bls.prove_possession(domain, operator),
+                stake: STAKE,
                 api: format!("http://operator-{index}"),
                 key: public(&keys.network),
                 address: nowhere(index),
             });
-            members.push((member, stake));
             operators.push(keys);
         }
-        let committee = Committee::new(EPOCH, TimeS(START + TABLE_VALID_S), members)?;
+        let seated = entries.get(..config.seated).unwrap_or(&entries).to_vec();
+        let valid_until = TimeS(START + TABLE_VALID_S);
+        let roster = Roster::new(valid_until, seated.iter().map(OperatorEntry::seat).collect());
+        let committee = SeatedRoster::check(domain, EPOCH, roster, None)?.committee().clone();
         let table = Bytes::from(committee.table().encode());
         let owner = Address::from_private_key(&dev_key(OWNER));
         let deployment = Deployment {
@@ -153,20 +160,26 @@ impl Cast {
             peers.push(peer(&name, PeerRole::Relayer, &key));
             relayers.push(key);
         }
-        let origin = L1Origin { number: 1, hash: keccak256("l1 origin") };
         let file = NetworkFile {
             version: NETWORK_VERSION,
             name: format!("world {seed}"),
             deployment: deployment_entry,
             domain,
             genesis_time_ms: TimeMs(START * 1_000),
-            l1: L1Entry { chain_id: L1, rpc: "http://l1".into(), origin },
+            l1: L1Entry { chain_id: L1, rpc: "http://l1".into(), origin: L1_ORIGIN },
             rollups: rollup_entries,
             term_heights: config.term_heights,
             seats_max: SEATS_MAX,
             operators_max: OPERATORS_MAX,
-            restaking: None,
-            operators: entries,
+            restaking: (!config.snapshots.is_empty()).then(|| RestakingEntry {
+                allocation_manager: Address::repeat_byte(0xe1),
+                delegation_manager: Address::repeat_byte(0xe2),
+                strategy_manager: Address::repeat_byte(0xe3),
+                strategies: Vec::new(),
+                judges: JudgesEntry::default(),
+                rollup_registry: None,
+            }),
+            operators: seated,
             committee: CommitteeEntry {
                 epoch: EPOCH,
                 valid_until: committee.table().valid_until(),
@@ -174,15 +187,42 @@ impl Cast {
             },
             peers,
         };
-        Ok(Self {
+        let mut cast = Self {
             network: Arc::new(file.check().map_err(Box::new)?),
+            seats: entries.iter().map(OperatorEntry::seat).collect(),
+            tables: vec![committee.table().hash()],
             operators,
             rollups,
             relayers,
             deployment,
             addresses,
             table,
-        })
+        };
+        for snapshot in &config.snapshots {
+            let roster = cast.roster(Some(snapshot));
+            let seated = SeatedRoster::check(domain, EPOCH, roster, Some(&cast.network.genesis.seated))?;
+            cast.tables.push(seated.committee().table().hash());
+        }
+        Ok(cast)
+    }
+
+    /// The table of a snapshot: 0 is the first committee's, planned ones follow.
+    pub(super) fn table_hash(&self, index: usize) -> B256 {
+        self.tables.get(index).copied().unwrap_or_default()
+    }
+
+    /// The roster of a snapshot; of the first committee without one.
+    pub(super) fn roster(&self, snapshot: Option<&Snapshot>) -> Roster {
+        let Some(snapshot) = snapshot else { return self.network.genesis.seated.roster().clone() };
+        let seats = snapshot.seats.iter().filter_map(|(index, stake)| {
+            Some(RosterEntry { stake: Stake(*stake), ..self.seats.get(*index)?.clone() })
+        });
+        Roster::new(TimeS(START + TABLE_VALID_S + snapshot.at_ms / 1_000), seats.collect())
+    }
+
+    /// Every operator's network key.
+    pub(super) fn operator_keys(&self) -> Vec<PublicKey> {
+        self.operators.iter().map(|keys| keys.network.public_key()).collect()
     }
 
     /// The network keys of those that do not order.

@@ -8,8 +8,9 @@ use alloy_primitives::{B256, keccak256};
 use alloy_sol_types::SolEvent as _;
 use futures::FutureExt as _;
 use hum_chain::contracts::{Gateway, Inbox};
+use hum_ledger::SeatedRoster;
 use hum_node::operator::OperatorHandle;
-use hum_types::{ChainId, Checkpoint, Encode as _, Height, RollupStatus};
+use hum_types::{ChainId, Checkpoint, Encode as _, Epoch, Height, RollupStatus, Roster};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -152,6 +153,7 @@ pub(super) fn report(mut world: World) -> Report {
     let set_aside = stands(&stage, &handles, &mut violations, &mut unfinished);
     advances_are_real(&stage, &checkpoints, &mut violations);
     certificates_hold(&stage, &handles, &checkpoints, &mut violations);
+    seats_are_held(&stage, &handles, &mut violations);
     let relayers = world.relayers.iter().flatten().map(|relayer| {
         relayer.view().destinations.values().fold(RelayerEnd::default(), |sum, at| RelayerEnd {
             delivered: sum.delivered + at.counts.delivered,
@@ -241,7 +243,10 @@ fn stands(
     }
     let mut set_aside = BTreeSet::new();
     let behind = 2 + BEHIND_MS / stage.config.block_time_ms.max(1);
-    for (index, handle) in handles.iter().enumerate() {
+    // Whom L1 no longer lists nobody tells anything.
+    let last = stage.config.snapshots.last();
+    let listed = |index| last.is_none_or(|last| last.seats.iter().any(|(operator, _)| *operator == index));
+    for (index, handle) in handles.iter().enumerate().filter(|(index, _)| listed(*index)) {
         for leaf in handle.rollups() {
             if leaf.status != RollupStatus::Active {
                 set_aside.insert(leaf.chain_id);
@@ -303,7 +308,7 @@ fn certificates_hold(
     checkpoints: &[Arc<Checkpoint>],
     violations: &mut Vec<String>,
 ) {
-    let (table, domain) = (stage.cast.network.committee.table(), stage.cast.network.domain);
+    let domain = stage.cast.network.domain;
     let mut held = BTreeSet::new();
     for handle in handles {
         for checkpoint in checkpoints {
@@ -315,15 +320,42 @@ fn certificates_hold(
             if certificate.header_hash != checkpoint.header.hash() {
                 violations.push(format!("the certificate of height {at} is for another header"));
             }
-            if held.insert(keccak256(certificate.encode()))
-                && let Err(error) = (*certificate).clone().verify(table, domain)
-            {
+            if !held.insert(keccak256(certificate.encode())) {
+                continue;
+            }
+            let epoch = handle.archive(|archive| archive.epoch_at(at).cloned());
+            let Some(epoch) = epoch.filter(|epoch| epoch.seated.epoch() == checkpoint.header.epoch) else {
+                violations.push(format!("height {at} lies in another epoch than its header says"));
+                continue;
+            };
+            if let Err(error) = (*certificate).clone().verify(epoch.seated.committee().table(), domain) {
                 violations.push(format!("the certificate of height {at} does not hold: {error}"));
             }
         }
     }
     if !checkpoints.is_empty() && held.is_empty() {
         violations.push("nothing was certified".into());
+    }
+}
+
+/// Operators sign in the seats that their epochs give them, and epochs are what L1 has selected.
+fn seats_are_held(stage: &Stage, handles: &[OperatorHandle], violations: &mut Vec<String>) {
+    let longest = handles.iter().max_by_key(|handle| handle.header().height);
+    let Some(handle) = longest else { return };
+    let epochs: BTreeMap<Epoch, Arc<SeatedRoster>> = handle.archive(|archive| {
+        archive.epochs().map(|record| (record.seated.epoch(), record.seated.clone())).collect()
+    });
+    for (who, height, epoch, seat) in stage.books.attested() {
+        let key = stage.cast.operators[who].bls.public_key();
+        let sits = epochs.get(&epoch).is_some_and(|seated| seated.committee().key(seat) == Some(&key));
+        if !sits {
+            violations.push(format!("operator {who} signed height {height} in seat {seat} of epoch {epoch}"));
+        }
+    }
+    let planned = stage.config.snapshots.iter().map(Some).chain([None]);
+    let rosters: Vec<Roster> = planned.map(|snapshot| stage.cast.roster(snapshot)).collect();
+    for seated in epochs.values().filter(|seated| !rosters.contains(seated.roster())) {
+        violations.push(format!("epoch {} has a committee that L1 never selected", seated.epoch()));
     }
 }
 

@@ -12,8 +12,14 @@ pub const START: u64 = 1_700_000_000;
 pub struct WorldConfig {
     /// Where all randomness comes from.
     pub seed: u64,
-    /// Operators, of equal stake.
+    /// Operators, with a seat or without.
     pub operators: usize,
+    /// How many of them sit in the first committee, with equal stake.
+    pub seated: usize,
+    /// Committees that L1 selects later, by time.
+    pub snapshots: Vec<Snapshot>,
+    /// Operators whose L1 nodes do not answer for a time.
+    pub l1_outages: Vec<Outage>,
     /// Heights of a term.
     pub term_heights: u64,
     /// Member rollups, each with one publisher.
@@ -47,6 +53,9 @@ impl WorldConfig {
         Self {
             seed,
             operators: 4,
+            seated: 4,
+            snapshots: Vec::new(),
+            l1_outages: Vec::new(),
             term_heights: 16,
             rollups: 2,
             relayers: 1,
@@ -80,6 +89,26 @@ impl WorldConfig {
         }
         self
     }
+}
+
+/// A committee that L1 selects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// When, in milliseconds since the first message could be sent.
+    pub at_ms: u64,
+    /// Who sits, with which stake.
+    pub seats: Vec<(usize, u128)>,
+}
+
+/// An operator whose L1 node does not answer. Times are in milliseconds since the first message could be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// Which operator.
+    pub operator: usize,
+    /// From when on.
+    pub from_ms: u64,
+    /// Until when.
+    pub to_ms: u64,
 }
 
 /// Choices that follow from a seed and a name, whatever else was chosen before.

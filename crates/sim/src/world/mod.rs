@@ -16,6 +16,7 @@ mod books;
 mod cast;
 mod checks;
 mod config;
+mod l1;
 mod memory;
 mod plan;
 mod processes;
@@ -24,7 +25,7 @@ mod traffic;
 pub use books::Beat;
 pub use cast::CastError;
 pub use checks::{RelayerEnd, Report};
-pub use config::{Dice, START, WorldConfig};
+pub use config::{Dice, Outage, START, Snapshot, WorldConfig};
 pub use plan::{Action, ChainFault, Plan, Process, Step};
 
 use alloy_primitives::{B256, keccak256};

@@ -4,6 +4,7 @@ use super::{
     Action, ChainFault, Context, Process, Stage, World, WorldError,
     cast::{OWNER, Rollup, relayer_name},
     config::Dice,
+    l1::SimRegistry,
 };
 use crate::chain::{SimAccount, SimNode, dev_key};
 use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _};
@@ -13,6 +14,7 @@ use hum_consensus::{PrivateKey, PublicKey, Recipients, Signer as _, Tuning, Wire
 use hum_node::{
     operator::{Operator, OperatorHandle, Pace, Prepared, Setup, consensus_committee},
     publisher::{self, Identity, PublisherHandle, PublisherParts, PublisherSettings},
+    registry::Registry,
     relayer::{self, Destination, RelayerParts, RelayerSettings},
     runtime,
     wire::{PublisherMessage, QUOTAS, Submission, Wires},
@@ -43,6 +45,8 @@ impl World {
         let committee = consensus_committee(&cast.network)
             .map_err(|error| WorldError::Operator { index: 0, source: Box::new(error.into()) })?;
         let layout = simulated::Layout {
+            operators: cast.operator_keys(),
+            operators_max: usize::from(cast.network.operators_max),
             term_heights: cast.network.genesis.terms.heights(),
             ..simulated::Layout::fixed(committee, cast.others(), QUOTAS.to_vec(), config.link)
         };
@@ -155,11 +159,15 @@ impl World {
         let stage = self.stage.clone();
         let keys = &stage.cast.operators[index];
         let disk = self.disk(process);
+        let registry = stage.cast.network.restaking.as_ref().map(|_| {
+            let clock = context.child("l1");
+            Arc::new(SimRegistry { stage: stage.clone(), clock, operator: index }) as Arc<dyn Registry>
+        });
         let setup = Setup {
             network: stage.cast.network.clone(),
             me: keys.network.public_key(),
             key: keys.bls.clone(),
-            registry: None,
+            registry,
             judge: stage.judge.clone(),
             partition: disk.clone(),
             pace: Pace::default(),
@@ -175,7 +183,7 @@ impl World {
         let peers = running.peers.clone();
         let (archive, wires, engine) = running.into_parts();
         let mut wires = Wires::try_from(wires)?;
-        wires.gossip = wires.gossip.tapped(stage.books.hear_operator(who));
+        wires.gossip = wires.gossip.tapped(stage.books.hear_operator(who, index));
         let operator = prepared.run(archive, peers, wires);
         self.operators[index] = Some(RunningOperator { operator, engine });
         Ok(())
@@ -243,7 +251,7 @@ impl World {
     }
 
     fn operator_keys(&self) -> Vec<PublicKey> {
-        self.stage.cast.network.operators.iter().map(|operator| operator.key.clone()).collect()
+        self.stage.cast.operator_keys()
     }
 
     /// Let a chain make blocks, out of step with the others.

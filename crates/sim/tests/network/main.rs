@@ -4,6 +4,7 @@
 //! line that runs it again.
 
 mod crashes;
+mod epochs;
 mod liars;
 mod loss;
 mod pace;

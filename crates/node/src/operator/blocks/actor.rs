@@ -2,8 +2,8 @@
 
 use super::{
     ingress::Message,
+    judged::Judged,
     state::{Book, Effect},
-    track::Judged,
 };
 use crate::{
     operator::{

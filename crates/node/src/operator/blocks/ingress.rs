@@ -1,6 +1,6 @@
 //! How others reach the book.
 
-use super::{data::Arrived, state::Book, track::Judged};
+use super::{data::Arrived, judged::Judged, state::Book};
 use crate::wire::{BlockId, PublisherStatus, RefusalKind, Submission};
 use commonware_utils::channel::{mpsc, oneshot};
 use hum_consensus::PublicKey;

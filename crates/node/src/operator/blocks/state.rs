@@ -2,7 +2,8 @@
 
 use super::{
     data::{Arrived, BlockData},
-    track::{AHEAD_MAX, Judged, Next, Track, ValidBlock},
+    judged::{Judged, ValidBlock},
+    track::{AHEAD_MAX, Next, Track},
 };
 use crate::{
     config::Network,
@@ -399,7 +400,7 @@ impl Book {
     pub(crate) fn penalise(&mut self, view: u64, chains: &BTreeSet<ChainId>) {
         for chain_id in chains {
             if let Some(track) = self.tracks.get_mut(chain_id) {
-                track.penalise(view);
+                track.left_out().penalise(view);
             }
         }
     }

@@ -1,6 +1,10 @@
 //! One rollup's claims, blocks and verdicts.
 
-use super::data::BlockData;
+use super::{
+    data::BlockData,
+    judged::{Judged, ValidBlock},
+    left_out::LeftOut,
+};
 use crate::wire::RefusalKind;
 use commonware_utils::channel::oneshot;
 use hum_consensus::PublicKey;
@@ -9,7 +13,7 @@ use hum_types::{
     AuthenticClaim, AuthenticRetraction, B256, BlockRef, Evidence, Generation, InvalidReason, SignedClaim,
     TimeMs,
 };
-use hum_verify::{CertifiedHeader, OutgoingMessage, Verdict};
+use hum_verify::{CertifiedHeader, Verdict};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -26,29 +30,8 @@ const BURST_MS: u64 = 10_000;
 /// First pause before a block is asked for again; doubles up to [`RETRY_MS_MAX`].
 const RETRY_MS: u64 = 250;
 const RETRY_MS_MAX: u64 = 8_000;
-/// Views that a rollup is left out for after its first stall; doubles with each further one.
-const LEFT_OUT_VIEWS: u64 = 2;
-const STRIKES_MAX: u32 = 8;
 /// Witnesses that do not do, after which people should look.
 const UNDECIDED_ALARM: u32 = 4;
-
-/// A block that was found valid on its parent.
-#[derive(Debug)]
-pub(crate) struct ValidBlock {
-    /// Its header, fit to be the next parent.
-    pub(crate) header: CertifiedHeader,
-    /// Messages that it sent, in log order.
-    pub(crate) messages: Vec<OutgoingMessage>,
-}
-
-/// What we say of a block on a parent.
-#[derive(Debug, Clone)]
-pub(crate) enum Judged {
-    /// It follows.
-    Valid(Arc<ValidBlock>),
-    /// It does not.
-    Invalid(InvalidReason),
-}
 
 /// A block and the parent that it is judged on.
 pub(crate) type Pair = (B256, B256);
@@ -71,6 +54,8 @@ struct Wanted {
 struct Held {
     claim: SignedClaim,
     data: BlockData,
+    /// A header that its witness was searched for in vain: a witness is long, and is asked about with every message.
+    lacks: Option<B256>,
 }
 
 /// One rollup.
@@ -93,8 +78,7 @@ pub(crate) struct Track {
     retraction: Option<AuthenticRetraction>,
     /// When the gas of what was judged so far is paid for.
     paid_until: TimeMs,
-    strikes: u32,
-    left_out_until: u64,
+    left_out: LeftOut,
 }
 
 /// What a rollup can do next.
@@ -132,8 +116,7 @@ impl Track {
             equivocation: None,
             retraction: None,
             paid_until: TimeMs(0),
-            strikes: 0,
-            left_out_until: 0,
+            left_out: LeftOut::default(),
         }
     }
 
@@ -167,7 +150,7 @@ impl Track {
         }
         self.wanted.remove(&block.hash);
         self.held_bytes += data.byte_len();
-        self.held.insert(block.hash, Held { claim: *claim.signed(), data });
+        self.held.insert(block.hash, Held { claim: *claim.signed(), data, lacks: None });
         while self.held_bytes > HELD_BYTES_MAX {
             // The farthest one will be offered again once there is room.
             let Some(farthest) =
@@ -309,7 +292,7 @@ impl Track {
 
     /// The next block that is here, is not judged on its parent, and whose parent is here.
     fn candidate(&mut self, rollup: &Rollup, now: TimeMs) -> Option<(BlockRef, B256)> {
-        let mut missing = Vec::new();
+        let (mut missing, mut lacking) = (Vec::new(), Vec::new());
         let (mut found, mut shown) = (None, None);
         let awaited = self.waiters.iter().map(|waiter| (waiter.block, waiter.parent));
         // What is not above the head is finalised, or lost to it.
@@ -333,15 +316,22 @@ impl Track {
             if let Some(record) = below.filter(|record| record.block.hash == parent) {
                 // A header is what its hash says, and this hash is certified. Without this, operators that all
                 // started anew at once would wait for each other for ever.
-                shown = self.held.get(&block.hash).and_then(|held| held.data.shown(parent));
+                let held = self.held.get(&block.hash).filter(|held| held.lacks != Some(parent));
+                shown = held.and_then(|held| held.data.shown(parent));
                 if shown.is_some() {
                     found = Some((block, parent));
                     break;
                 }
+                lacking.push((block.hash, parent));
                 missing.push(record.block);
             }
         }
         self.headers.extend(shown.map(|header| (header.hash(), header)));
+        for (block, parent) in lacking {
+            if let Some(held) = self.held.get_mut(&block) {
+                held.lacks = Some(parent);
+            }
+        }
         for block in missing {
             self.want(block, true, None, now);
         }
@@ -425,7 +415,7 @@ impl Track {
             }
         }
         if !advanced.is_empty() {
-            (self.strikes, self.left_out_until) = (0, 0);
+            self.left_out = LeftOut::default();
         }
         let oldest = head.number.saturating_sub(HISTORY_BLOCKS_MAX as u64);
         self.claims.retain(|(claimed_in, number), _| *claimed_in >= generation && *number >= oldest);
@@ -499,15 +489,14 @@ impl Track {
         highest
     }
 
-    /// Leave the rollup out for a growing number of views.
-    pub(crate) fn penalise(&mut self, view: u64) {
-        self.strikes = (self.strikes + 1).min(STRIKES_MAX);
-        self.left_out_until = view.saturating_add(LEFT_OUT_VIEWS << self.strikes);
+    /// When the rollup is left out of proposals.
+    pub(crate) const fn left_out(&mut self) -> &mut LeftOut {
+        &mut self.left_out
     }
 
     /// Whether the rollup is left out of a proposal in this view.
     pub(crate) const fn is_left_out(&self, view: u64) -> bool {
-        view < self.left_out_until
+        self.left_out.covers(view)
     }
 
     /// Bytes and number of blocks that wait for a checkpoint.
