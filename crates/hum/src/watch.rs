@@ -79,6 +79,7 @@ fn l1(network: &Network, chain: RpcChain, submit: RpcSubmit) -> Option<L1> {
             attestation: judges.attestation,
             settlement: judges.settlement,
             table_adapter: judges.table_adapter,
+            claim: judges.claim,
             rollup_registry: restaking.rollup_registry,
         },
     })

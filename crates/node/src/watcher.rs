@@ -14,6 +14,8 @@
 //! bounded whatever peers send.
 
 mod actor;
+mod answers;
+mod bodies;
 mod committees;
 mod court;
 mod detector;

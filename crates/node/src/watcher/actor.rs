@@ -2,6 +2,8 @@
 
 use super::{
     WatcherError, WatcherParts, WatcherSettings,
+    answers::{AnswerBook, Answered, Challenge},
+    bodies::Bodies,
     court::{Filed, L1, Settled},
     detector::{Detector, Finding},
     docket::{Defendant, Docket, EvidenceNumber, Verdict},
@@ -22,10 +24,7 @@ use hum_chain::ReadError;
 use hum_consensus::{PublicKey, Recipients, Wire};
 use hum_ledger::SeatedRoster;
 use hum_relay::CertifiedChain;
-use hum_types::{
-    BlockRef, Change, Checkpoint, Decode as _, Domain, Encode as _, Epoch, Evidence, HeadClaim, Header,
-    Height, SignedClaim, TimeMs,
-};
+use hum_types::{Checkpoint, Decode as _, Domain, Encode as _, Epoch, Header, Height, TimeMs};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -37,6 +36,9 @@ const TICK_MS: u64 = 100;
 /// How often L1's final state is asked about what was punished, and the account's balance is read.
 const SETTLE_EVERY_MS: u64 = 5_000;
 
+/// How often L1 is asked for new challenges.
+const CHALLENGES_EVERY_MS: u64 = 2_000;
+
 /// Work on L1 that came to an end.
 enum Done {
     Filed { number: EvidenceNumber, reserved_wei: u128, filed: Filed },
@@ -44,6 +46,8 @@ enum Done {
     Table(Header, Result<Judged, ReadError>),
     Settled { number: EvidenceNumber, result: Result<Settled, ReadError> },
     Balance(Result<alloy_primitives::U256, ReadError>),
+    Challenges(Result<(u64, Vec<Challenge>), ReadError>),
+    Answered { reserved_wei: u128, challenge: Challenge, answered: Answered },
 }
 
 pub(super) struct Actor<E: Runtime> {
@@ -58,6 +62,9 @@ pub(super) struct Actor<E: Runtime> {
     docket: Docket,
     store: Store<E>,
     tables: TableBook,
+    bodies: Bodies,
+    answers: AnswerBook,
+    looking: Timing,
     spend: Spend,
     snapshots: Option<Timing>,
     snapshot_out: bool,
@@ -102,6 +109,9 @@ impl<E: Runtime> Actor<E> {
             docket: Docket::default(),
             store,
             tables: TableBook::default(),
+            bodies: Bodies::default(),
+            answers: AnswerBook::default(),
+            looking: Timing::every(CHALLENGES_EVERY_MS),
             spend: Spend::new(settings.spend_cap_wei),
             snapshots: settings.snapshots_every_ms.map(Timing::every),
             snapshot_out: false,
@@ -184,6 +194,20 @@ impl<E: Runtime> Actor<E> {
             let reserved_wei = self.spend.reserve(self.now);
             let work = l1.clone().snapshot(self.domain, std::mem::take(&mut self.keys), reserved_wei);
             self.work.push(work.map(move |looked| Done::Snapshot { reserved_wei, looked }).boxed());
+        }
+        if let Some(judge) = l1.judges.claim {
+            if self.looking.is_due(self.now) {
+                let work = l1.clone().challenges(judge, self.answers.next_block);
+                self.work.push(work.map(Done::Challenges).boxed());
+            }
+            if let Some(challenge) = self.answers.next(self.now) {
+                let Challenge { chain_id, generation, block, .. } = challenge;
+                let shown = self.detector.shown(chain_id, generation, block);
+                let reserved_wei = self.spend.reserve(self.now);
+                let work = l1.clone().answer(judge, challenge, shown, reserved_wei);
+                let done = move |answered| Done::Answered { reserved_wei, challenge, answered };
+                self.work.push(work.map(done).boxed());
+            }
         }
         if self.settling.is_due(self.now) {
             for filing in self.docket.unsettled() {
@@ -271,19 +295,14 @@ impl<E: Runtime> Actor<E> {
         }
     }
 
-    /// Look at a checkpoint that is not believed yet: at its header, and at what sequencers signed in it.
+    /// Look at a checkpoint that is not believed yet.
     async fn read(&mut self, checkpoint: &Checkpoint) {
-        if checkpoint.header.domain != self.domain {
+        if checkpoint.header.domain != self.domain || checkpoint.header.height <= self.tables.replayed() {
             return;
         }
+        self.bodies.offer(checkpoint);
         let findings = self.detector.header(&checkpoint.header);
         self.found(None, findings).await;
-        for claim in claims_in(checkpoint, &self.chain) {
-            // What does not hold is no sequencer's fault, and the ledger will refuse the checkpoint.
-            let findings = self.detector.claim(claim);
-            let findings = findings.into_iter().filter(|finding| *finding != Finding::Forged).collect();
-            self.found(None, findings).await;
-        }
     }
 
     async fn heard(&mut self, from: &PublicKey, heard: Vec<Heard>) {
@@ -322,8 +341,15 @@ impl<E: Runtime> Actor<E> {
                 .epoch(header.epoch)
                 .map(|epoch| epoch.seated.committee().table().hash())
                 .unwrap_or_default();
+            let (claims, retractions) = self.bodies.finalised(&header, state);
             self.tables.finalised(header, closing, present);
-            let findings = self.detector.finalised(&header);
+            let mut findings = self.detector.finalised(&header);
+            for claim in claims {
+                findings.extend(self.detector.claim(claim));
+            }
+            for retraction in retractions {
+                self.detector.retraction(retraction);
+            }
             self.found(None, findings).await;
         }
         self.shared.certified(newest.height, self.chain.archive().newest().epoch());
@@ -437,6 +463,18 @@ impl<E: Runtime> Actor<E> {
                 self.shared.trouble(Some(format!("L1 cannot be read: {error}")));
             }
             Done::Balance(Ok(balance)) => self.shared.balance(&balance),
+            Done::Challenges(Ok((next_block, found))) => {
+                self.answers.next_block = Some(next_block);
+                self.answers.add(found);
+            }
+            Done::Challenges(Err(error)) => {
+                self.shared.trouble(Some(format!("challenges cannot be read: {error}")));
+            }
+            Done::Answered { reserved_wei, challenge, answered } => {
+                self.spend.settle(reserved_wei, answered.spent_wei);
+                self.shared.spent(self.spend.total_wei());
+                self.answered(challenge, answered);
+            }
         }
     }
 
@@ -470,6 +508,23 @@ impl<E: Runtime> Actor<E> {
         }
     }
 
+    fn answered(&mut self, challenge: Challenge, answered: Answered) {
+        let head = format!("block {} of chain {}", challenge.block.number, challenge.chain_id);
+        match answered.outcome {
+            Ok(tx_hash) => {
+                self.answers.done(answered.id);
+                if let Some(tx_hash) = tx_hash {
+                    self.shared.did(self.now, format!("answered the challenge of {head} in {tx_hash}"));
+                }
+            }
+            Err(why) => {
+                if self.answers.again(answered.id) {
+                    self.shared.alarm(self.now, &format!("the challenge of {head} is not answered: {why}"));
+                }
+            }
+        }
+    }
+
     async fn table_judged(&mut self, header: Header, judged: Judged) {
         let height = header.height;
         match judged {
@@ -498,36 +553,4 @@ impl<E: Runtime> Actor<E> {
         }
         self.tables.done(height);
     }
-}
-
-/// Claims that a checkpoint's body holds: those behind its advances, and those in evidence.
-fn claims_in(checkpoint: &Checkpoint, chain: &CertifiedChain) -> Vec<SignedClaim> {
-    let mut claims = Vec::new();
-    let mut opened = BTreeMap::new();
-    for change in &checkpoint.body.changes {
-        match change {
-            Change::Quarantine { evidence: Evidence::Equivocation { one, other } } => {
-                claims.extend([*one, *other]);
-            }
-            Change::Retract { retraction } => {
-                opened.insert(retraction.retraction.chain_id, retraction.retraction.generation);
-            }
-            _ => {}
-        }
-    }
-    for advance in &checkpoint.body.advances {
-        let Some(rollup) = chain.archive().newest().rollup(advance.chain_id) else { continue };
-        let generation = opened.get(&advance.chain_id).copied().unwrap_or_else(|| rollup.generation());
-        let (chain_id, registration) = (advance.chain_id, rollup.params().registration);
-        claims.extend(advance.blocks.iter().map(|advanced| SignedClaim {
-            claim: HeadClaim {
-                chain_id,
-                registration,
-                generation,
-                block: BlockRef { number: advanced.block.number, hash: advanced.block.hash },
-            },
-            signature: advanced.signature,
-        }));
-    }
-    claims
 }

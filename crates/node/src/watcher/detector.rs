@@ -10,12 +10,14 @@
 //! ```
 
 use super::{
+    answers::Shown,
     committees::Committees,
     evidence::{DueTable, Fault, FaultEvidence, Statement},
 };
 use hum_bls::{Attestation, Certificate, Committee, PossessedKey, Seat};
 use hum_types::{
-    Address, B256, ChainId, Domain, Epoch, Generation, Header, Height, RegistrationId, SignedClaim,
+    Address, B256, BlockRef, ChainId, Domain, Epoch, Generation, Header, Height, RegistrationId, SignedClaim,
+    SignedRetraction,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -34,6 +36,8 @@ const PER_HEIGHT_MAX: usize = 4;
 const WAITING_MAX: usize = 4_096;
 /// Block numbers of one rollup whose claims are held.
 const CLAIMS_MAX: usize = 65_536;
+/// Retractions that are held.
+const RETRACTIONS_MAX: usize = 4_096;
 /// Offences of one kind that are kept of one operator: the first takes all that it has.
 const OFFENCES_MAX: usize = 4;
 
@@ -92,6 +96,8 @@ pub struct Detector {
     certified: Height,
     waiting: VecDeque<Attestation>,
     claims: BTreeMap<ChainId, BTreeMap<(Generation, u64), Vec<SignedClaim>>>,
+    /// By the generation that they open.
+    retractions: BTreeMap<(ChainId, Generation), SignedRetraction>,
     /// Offences for which evidence that L1 can read was found.
     found: BTreeMap<(Fault, Address), BTreeSet<Height>>,
     /// Offences for which only a header is missing.
@@ -116,6 +122,7 @@ impl Detector {
             certified: Height(0),
             waiting: VecDeque::new(),
             claims: BTreeMap::new(),
+            retractions: BTreeMap::new(),
             found: BTreeMap::new(),
             incomplete: BTreeSet::new(),
             accused_sequencers: BTreeSet::new(),
@@ -337,17 +344,26 @@ impl Detector {
         }
     }
 
-    /// A claim that is known for a block.
-    #[must_use]
-    pub fn claim_for(
-        &self,
-        chain_id: ChainId,
-        generation: Generation,
-        block: B256,
-        number: u64,
-    ) -> Option<SignedClaim> {
-        let held = self.claims.get(&chain_id)?.get(&(generation, number))?;
-        held.iter().find(|held| held.claim.block.hash == block).copied()
+    /// A retraction, from anyone.
+    pub fn retraction(&mut self, signed: SignedRetraction) {
+        let said = signed.retraction;
+        let Some((registration, sequencer)) = self.sequencer(said.chain_id) else { return };
+        if said.registration == registration && signed.authenticate(self.domain, sequencer).is_ok() {
+            self.retractions.insert((said.chain_id, said.generation), signed);
+            while self.retractions.len() > RETRACTIONS_MAX {
+                self.retractions.pop_first();
+            }
+        }
+    }
+
+    /// The sequencer's signature on a block in a generation: on its claim, or on the retraction that kept it.
+    pub(crate) fn shown(&self, chain_id: ChainId, generation: Generation, block: BlockRef) -> Option<Shown> {
+        let claims = self.claims.get(&chain_id).and_then(|claims| claims.get(&(generation, block.number)));
+        let mut claims = claims.into_iter().flatten().filter(|held| held.claim.block == block);
+        let retraction = self.retractions.get(&(chain_id, generation));
+        let retraction = retraction.filter(|held| held.retraction.kept == block);
+        let claimed = claims.next().map(|held| Shown::Claim(held.signature));
+        claimed.or_else(|| retraction.map(|held| Shown::Retraction(held.signature)))
     }
 
     /// Compare everything that one operator signed for a height, checking what was not checked yet.

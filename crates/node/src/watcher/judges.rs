@@ -69,6 +69,8 @@ pub struct Judges {
     pub settlement: Option<Address>,
     /// What knows snapshots and tells that judge.
     pub table_adapter: Option<Address>,
+    /// Of heads that nobody claimed; watchers answer there for the honest.
+    pub claim: Option<Address>,
     /// Takes sequencers' bonds.
     pub rollup_registry: Option<Address>,
 }

@@ -295,6 +295,25 @@ fn a_table_that_l1_does_not_have_is_an_alarm_and_evidence() {
 }
 
 #[test]
+fn a_challenge_of_an_honest_head_is_answered_with_its_claim() {
+    run(|bed| async move {
+        bed.l1.finalise(BlockRef { number: 8, hash: B256::repeat_byte(8) });
+        bed.l1.challenge(&claim(0, 11, 1).claim);
+        bed.l1.challenge(&claim(0, 12, 2).claim);
+        let watcher = bed.start(0, |_| {}).await;
+        bed.pass(4_000).await;
+        assert_eq!(bed.l1.answered(), [false, false], "no claim was heard");
+        let told = watcher.view().role.last_alarm().is_some_and(|alarm| alarm.contains("not answered"));
+        assert!(told, "{:?}", watcher.view());
+        bed.tell(1, 0, &FeedEvent::Claimed(vec![claim(0, 12, 2)]));
+        bed.pass(6_000).await;
+        assert_eq!(bed.l1.answered(), [false, true]);
+        bed.pass(10_000).await;
+        assert_eq!(bed.l1.sent(), 1, "once");
+    });
+}
+
+#[test]
 fn a_connection_to_another_chain_is_refused() {
     run(|bed| async move {
         let key = bed.watchers[0].public_key();

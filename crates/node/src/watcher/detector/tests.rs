@@ -265,8 +265,30 @@ fn claims_of_others_accuse_nobody() {
     let mut before = claim(0, 5, 2).claim;
     before.registration = RegistrationId(B256::repeat_byte(1));
     assert_eq!(watched.claim(before.sign(domain(), &sequencer())), [], "another registration");
-    assert_eq!(watched.claim_for(ROLLUP, Generation(0), B256::repeat_byte(1), 5), Some(claim(0, 5, 1)));
-    assert_eq!(watched.claim_for(ROLLUP, Generation(0), B256::repeat_byte(2), 5), None);
+}
+
+#[test]
+fn the_sequencer_s_signature_on_a_head_is_at_hand_for_a_challenge() {
+    let signers = four();
+    let mut watched = detector(&signers);
+    let block = |fork| BlockRef { number: 5, hash: B256::repeat_byte(fork) };
+    watched.claim(claim(0, 5, 1));
+    assert_eq!(watched.shown(ROLLUP, Generation(0), block(1)), Some(Shown::Claim(claim(0, 5, 1).signature)));
+    assert_eq!(watched.shown(ROLLUP, Generation(0), block(2)), None);
+    assert_eq!(watched.shown(ROLLUP, Generation(1), block(1)), None);
+    let retraction = |generation| hum_types::Retraction {
+        chain_id: ROLLUP,
+        registration: REGISTRATION,
+        generation: Generation(generation),
+        kept: block(1),
+    };
+    let signed = retraction(1).sign(domain(), &sequencer());
+    watched.retraction(signed);
+    assert_eq!(watched.shown(ROLLUP, Generation(1), block(1)), Some(Shown::Retraction(signed.signature)));
+    assert_eq!(watched.shown(ROLLUP, Generation(1), block(2)), None, "another block");
+    let other = SequencerKey::from_secret(B256::repeat_byte(6)).unwrap();
+    watched.retraction(retraction(2).sign(domain(), &other));
+    assert_eq!(watched.shown(ROLLUP, Generation(2), block(1)), None, "another's signature");
 }
 
 #[test]

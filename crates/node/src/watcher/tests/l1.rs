@@ -1,13 +1,14 @@
 //! An L1 that knows offences, bonds and snapshots, and fails when it is told to.
 
-use super::fixture::Signers;
+use super::fixture::{Signers, domain, sequencer};
 use crate::watcher::{
     Fault, Judges, L1,
+    answers::ClaimJudge,
     judges::{AttestationJudge, Punishments, RollupRegistry},
     offence,
 };
 use alloy_primitives::U256;
-use alloy_sol_types::{SolCall, SolValue};
+use alloy_sol_types::{SolCall, SolEvent, SolValue};
 use futures::{
     FutureExt,
     future::{BoxFuture, ready},
@@ -26,6 +27,7 @@ pub(super) const CHAIN: ChainId = ChainId(1);
 const MANAGER: Address = Address::repeat_byte(0x5e);
 const JUDGE: Address = Address::repeat_byte(0xa1);
 const REGISTRY: Address = Address::repeat_byte(0xb1);
+const CLAIMS: Address = Address::repeat_byte(0xc1);
 
 #[derive(Debug, Default)]
 struct Core {
@@ -39,6 +41,8 @@ struct Core {
     key_sums: Vec<Vec<u8>>,
     taken: Vec<(B256, u64)>,
     finalised: Option<BlockRef>,
+    /// Challenged heads, and whether they were answered.
+    challenges: Vec<(ClaimJudge::Subject, bool)>,
 }
 
 /// L1; clones share it.
@@ -71,6 +75,7 @@ impl FakeL1 {
                 attestation: Some(JUDGE),
                 settlement: None,
                 table_adapter: None,
+                claim: Some(CLAIMS),
                 rollup_registry: Some(REGISTRY),
             },
         }
@@ -99,6 +104,23 @@ impl FakeL1 {
     /// A snapshot was taken.
     pub(super) fn take(&self, table_hash: B256, l1_block: u64) {
         self.lock().taken.push((table_hash, l1_block));
+    }
+
+    /// Somebody says that nobody claimed this head.
+    pub(super) fn challenge(&self, claim: &HeadClaim) {
+        let subject = ClaimJudge::Subject {
+            chainId: claim.chain_id.0,
+            registration: claim.registration.0,
+            generation: claim.generation.0,
+            number: claim.block.number,
+            blockHash: claim.block.hash,
+        };
+        self.lock().challenges.push((subject, false));
+    }
+
+    /// Which challenges were answered.
+    pub(super) fn answered(&self) -> Vec<bool> {
+        self.lock().challenges.iter().map(|(_, answered)| *answered).collect()
     }
 
     /// The set's members are these.
@@ -169,7 +191,19 @@ impl Core {
             let (table_hash, l1_block) = taken.ok_or_else(|| reverted("no snapshot"))?;
             return Ok((*table_hash, *l1_block, 0_u64, 4_u16).abi_encode_params());
         }
+        if let Ok(call) = ClaimJudge::challengeAtCall::abi_decode(data) {
+            let (_, answered) = self.challenge(call.id).ok_or_else(|| reverted("no challenge"))?;
+            let state = if *answered { 2 } else { 1 };
+            let challenge =
+                ClaimJudge::Challenge { challenger: Address::ZERO, deadline: 9, state, subject: B256::ZERO };
+            return Ok(challenge.abi_encode());
+        }
         Err(reverted("unknown call"))
+    }
+
+    /// Challenges are numbered from 1.
+    fn challenge(&self, id: B256) -> Option<&(ClaimJudge::Subject, bool)> {
+        self.challenges.get(usize::from(id.0[31]).checked_sub(1)?)
     }
 
     fn run(&mut self, data: &[u8]) -> Result<(), SubmitError> {
@@ -191,6 +225,21 @@ impl Core {
         }
         if let Ok(call) = RollupRegistry::reportDoubleClaimCall::abi_decode(data) {
             self.bonds.push(RegistrationId(call.registration));
+            return Ok(());
+        }
+        if let Ok(call) = ClaimJudge::answerCall::abi_decode(data) {
+            let subject = &call.subject;
+            let claim = HeadClaim {
+                chain_id: ChainId(subject.chainId),
+                registration: RegistrationId(subject.registration),
+                generation: Generation(subject.generation),
+                block: BlockRef { number: subject.number, hash: subject.blockHash },
+            };
+            let signature = SequencerSignature::decode(&call.signature).expect("a signature");
+            let signed = SignedClaim { claim, signature };
+            signed.authenticate(domain(), sequencer().address()).expect("the sequencer's");
+            let index = usize::from(call.id.0[31]) - 1;
+            self.challenges[index].1 = true;
             return Ok(());
         }
         if let Ok(call) = IServiceManager::takeSnapshotCall::abi_decode(data) {
@@ -238,8 +287,31 @@ impl Chain for FakeL1 {
         ready(Err(gone("debug_executionWitness"))).boxed()
     }
 
-    fn logs(&self, _: LogQuery) -> BoxFuture<'_, Result<Vec<Log>, ReadError>> {
-        ready(Ok(Vec::new())).boxed()
+    fn logs(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Log>, ReadError>> {
+        let core = self.lock();
+        let logs =
+            core.challenges.iter().zip(1..).filter(|_| query.addresses == [CLAIMS]).map(|((s, _), id)| {
+                let event = ClaimJudge::Challenged {
+                    challenge: B256::with_last_byte(id),
+                    subject: B256::ZERO,
+                    chainId: s.chainId,
+                    registration: s.registration,
+                    generation: s.generation,
+                    number: s.number,
+                    blockHash: s.blockHash,
+                    deadline: 9,
+                };
+                let data = event.encode_log_data();
+                Log {
+                    address: CLAIMS,
+                    topics: data.topics().to_vec(),
+                    data: data.data.clone(),
+                    block: BlockRef::default(),
+                    tx_hash: B256::ZERO,
+                    index: 0,
+                }
+            });
+        ready(Ok(logs.collect())).boxed()
     }
 
     fn call(&self, _: Address, data: Bytes, _: At) -> BoxFuture<'_, Result<Bytes, ReadError>> {

@@ -26,6 +26,7 @@ pub(super) const JUDGES: Judges = Judges {
     attestation: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a002")),
     settlement: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a003")),
     table_adapter: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a004")),
+    claim: None,
     rollup_registry: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a005")),
 };
 
@@ -110,7 +111,7 @@ impl Evm {
             "settlement" => include_str!("../../../../../../contracts/artifacts/SettlementJudge.json"),
             _ => include_str!("../../../../../../contracts/artifacts/RollupRegistry.json"),
         };
-        let Judges { attestation, settlement, table_adapter, rollup_registry } = JUDGES;
+        let Judges { attestation, settlement, table_adapter, rollup_registry, claim: _ } = JUDGES;
         let at = |judge: Option<Address>| judge.expect("a judge");
         let adapter = at(table_adapter);
         evm.deploy(artifact("tables"), MANAGER.abi_encode(), TABLES);
