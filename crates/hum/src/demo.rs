@@ -22,8 +22,9 @@ const INTERRUPTED: u8 = 130;
 pub(crate) struct DemoArguments {
     /// hello: messages between all rollups, and how long they take. liar: sequencers that sign false blocks. crash:
     /// processes killed under load. poison: nodes that serve a fork which nobody signed. reorg: a sequencer that takes
-    /// blocks back, and one that contradicts itself.
-    #[arg(value_parser = scenario, value_name = "hello|liar|crash|poison|reorg")]
+    /// blocks back, and one that contradicts itself. rotate: operators join and leave, a light client sleeps. slash: an
+    /// operator attests two headers and loses its stake. sequencer-equivocation: a sequencer loses its bond.
+    #[arg(value_parser = scenario, value_name = "hello|liar|crash|poison|reorg|rotate|slash|sequencer-equivocation")]
     name: Scenario,
     /// Chooses payloads, times and victims; printed back. Chosen by the clock when missing.
     #[arg(long)]

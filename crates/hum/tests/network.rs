@@ -99,7 +99,11 @@ impl Up {
             let at = |field: &str| config[field].as_str().unwrap().parse::<SocketAddr>().unwrap();
             addresses.extend([at("api"), at("listen")]);
         }
-        assert_eq!(addresses.len(), 2 * (4 + 3 + 1), "four operators, three publishers, a relayer");
+        assert_eq!(
+            addresses.len(),
+            2 * (4 + 3 + 1 + 1),
+            "four operators, three publishers, a relayer, a watcher"
+        );
         addresses
     }
 }
@@ -259,7 +263,9 @@ fn an_unknown_demonstration_is_refused_with_the_list() {
     let output = hum(&["demo", "dance"]);
     assert!(!output.status.success());
     let words = text(&output.stderr);
-    for name in ["dance", "hello", "liar", "crash", "poison", "reorg"] {
+    for name in
+        ["dance", "hello", "liar", "crash", "poison", "reorg", "rotate", "slash", "sequencer-equivocation"]
+    {
         assert!(words.contains(name), "{words}");
     }
 }
@@ -332,4 +338,38 @@ fn demo_reorg_resumes_one_and_sets_the_other_aside() {
     let fields = ["/resumed", "/quarantined", "/duplicates"];
     assert_eq!(fields.map(|field| number(&report, field)), [1, 1, 0]);
     assert!(number(&report, "/others_executed") > 0, "{report}");
+}
+
+#[test]
+fn demo_rotate_changes_committees_without_stopping() {
+    let report = demo("rotate", &[]);
+    assert!(number(&report, "/epochs") >= 3, "{report}");
+    assert_eq!(["/joined", "/left"].map(|field| number(&report, field)), [2, 1]);
+    assert_eq!(number(&report, "/sent"), number(&report, "/executed"));
+    assert_eq!(number(&report, "/duplicates"), 0);
+    assert!(number(&report, "/max_gap_ms") > 0, "{report}");
+    assert_eq!(report["slept_light_client_caught_up"], true, "{report}");
+}
+
+#[test]
+fn demo_slash_takes_stake_and_seat_of_who_attests_twice() {
+    let report = demo("slash", &[]);
+    assert!(number(&report, "/evidence_to_slash_ms") <= 5_000, "{report}");
+    assert_eq!(report["stake_before"], "32000000000000000000", "{report}");
+    assert_eq!((&report["stake_after"], &report["left_committee"]), (&"0".into(), &true.into()), "{report}");
+}
+
+#[test]
+fn demo_sequencer_equivocation_takes_the_bond() {
+    let report = demo("sequencer-equivocation", &[]);
+    assert_eq!((&report["bond_taken"], number(&report, "/quarantined")), (&true.into(), 1), "{report}");
+    assert!(number(&report, "/others_executed") > 0, "{report}");
+}
+
+#[test]
+fn whose_contracts_run_on_l1_is_said_without_a_network() {
+    let eigenlayer = json(&["up", "--licences", "--json"]);
+    assert_eq!(eigenlayer["eigenlayer"]["licence"], "BUSL-1.1", "{eigenlayer}");
+    let words = text(&hum(&["up", "--licences"]).stdout);
+    assert!(words.contains("Business Source License 1.1") && words.contains("non-production use"), "{words}");
 }

@@ -5,12 +5,16 @@
 //! ```
 
 use super::{DemoError, scene::Scene};
+use hum_bls::Committee;
 use hum_ledger::State;
 use hum_node::api::{CertificateFile, CheckpointView};
 use hum_types::{
-    B256, BlockRef, Bytes, ChainId, Change, Checkpoint, Decode as _, Evidence, Height, InvalidReason,
+    B256, BlockRef, Bytes, ChainId, Change, Checkpoint, Decode as _, Epoch, Evidence, Height, InvalidReason,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Checkpoints that are asked for at once.
 const PAGE: usize = 1_000;
@@ -35,6 +39,10 @@ pub(super) struct Audit {
     pub(super) foreign: BTreeSet<(ChainId, u64)>,
     /// Rollups that were set aside, at which height, and why.
     pub(super) quarantines: BTreeMap<(ChainId, Height), Fault>,
+    /// The committee of every epoch that began.
+    pub(super) committees: BTreeMap<Epoch, Arc<Committee>>,
+    /// The height that closed each epoch that ended.
+    pub(super) handovers: BTreeMap<Epoch, Height>,
     /// What cannot be: a certificate that does not verify, a checkpoint that does not follow, two for one height.
     pub(super) impossible: Vec<String>,
 }
@@ -44,21 +52,22 @@ impl Audit {
     /// sequencer's word for them.
     pub(super) async fn read(scene: &Scene, known: &[(ChainId, BlockRef)]) -> Result<Self, DemoError> {
         let mut audit = Self::default();
-        let certified = audit.certificates(scene).await?;
-        let newest = certified.keys().next_back().copied().unwrap_or_default();
+        let certificates = audit.certificates(scene).await?;
+        let newest = certificates.last().map(|file| file.header.height).unwrap_or_default();
         let mut state = State::genesis(&scene.checked.genesis);
+        audit.committees.insert(state.epoch(), state.committee().clone());
         let mut hashes = BTreeMap::new();
         for height in (1..=newest.0).map(Height) {
             let bytes: Bytes = scene.ask_any(&format!("/checkpoints/{height}/bytes")).await?;
             let Some(checkpoint) = audit.replayed(&mut state, height, &bytes) else { return Ok(audit) };
-            let hash = checkpoint.header.hash();
-            hashes.insert(height, hash);
-            if certified.get(&height).is_some_and(|certified| *certified != hash) {
-                audit
-                    .impossible
-                    .push(format!("another header than the replayed one is certified at height {height}"));
+            hashes.insert(height, checkpoint.header.hash());
+            if audit.committees.insert(state.epoch(), state.committee().clone()).is_none() {
+                audit.handovers.insert(checkpoint.header.epoch, height);
             }
             audit.compare(scene, known, &checkpoint);
+        }
+        for file in certificates {
+            audit.check(scene, &hashes, file);
         }
         audit.agree(scene, &hashes).await?;
         Ok(audit)
@@ -83,33 +92,46 @@ impl Audit {
         scene.demand(self.certificates > 0 && self.blocks > 0, || "nothing was certified".to_owned());
     }
 
-    /// Check every certificate; the hash of the header at each certified height.
-    async fn certificates(&mut self, scene: &Scene) -> Result<BTreeMap<Height, B256>, DemoError> {
+    /// Every certificate that the operators have, by ascending height.
+    async fn certificates(&mut self, scene: &Scene) -> Result<Vec<CertificateFile>, DemoError> {
         let statuses = scene.statuses().await;
         let newest = statuses.iter().map(|status| status.certified).max().unwrap_or_default();
-        let (table, domain) = (scene.checked.committee.table(), scene.checked.domain);
-        let mut certified = BTreeMap::new();
+        let mut certificates = Vec::new();
         let mut next = Height(1);
         while next <= newest {
-            let CertificateFile { header, certificate } =
-                scene.ask_any(&format!("/certificates/{next}")).await?;
-            if header.height < next {
-                self.impossible.push(format!("height {next} is said to be covered by {}", header.height));
+            let file: CertificateFile = scene.ask_any(&format!("/certificates/{next}")).await?;
+            let height = file.header.height;
+            if height < next {
+                self.impossible.push(format!("height {next} is said to be covered by {height}"));
                 break;
             }
-            let height = header.height;
-            let about = (certificate.height, certificate.header_hash) == (height, header.hash());
-            match certificate.verify(table, domain) {
-                Ok(_) if about => self.certificates += 1,
-                Ok(_) => self
-                    .impossible
-                    .push(format!("the certificate at height {height} is about another header")),
-                Err(error) => self.impossible.push(format!("the certificate at height {height}: {error}")),
-            }
-            certified.insert(height, header.hash());
+            certificates.push(file);
             next = Height(height.0 + 1);
         }
-        Ok(certified)
+        Ok(certificates)
+    }
+
+    /// Hold a certificate against the committee of its epoch, and its header against the replayed one.
+    fn check(&mut self, scene: &Scene, hashes: &BTreeMap<Height, B256>, file: CertificateFile) {
+        let CertificateFile { header, certificate } = file;
+        let height = header.height;
+        let Some(committee) = self.committees.get(&header.epoch) else {
+            self.impossible
+                .push(format!("height {height} is certified in epoch {}, which never was", header.epoch));
+            return;
+        };
+        let about = (certificate.height, certificate.header_hash) == (height, header.hash());
+        match certificate.verify(committee.table(), scene.checked.domain) {
+            Ok(_) if about => self.certificates += 1,
+            Ok(_) => {
+                self.impossible.push(format!("the certificate at height {height} is about another header"))
+            }
+            Err(error) => self.impossible.push(format!("the certificate at height {height}: {error}")),
+        }
+        if hashes.get(&height).is_some_and(|replayed| *replayed != header.hash()) {
+            self.impossible
+                .push(format!("another header than the replayed one is certified at height {height}"));
+        }
     }
 
     fn replayed(&mut self, state: &mut State, height: Height, bytes: &Bytes) -> Option<Checkpoint> {

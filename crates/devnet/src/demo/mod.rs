@@ -20,8 +20,13 @@ mod liar;
 mod percentiles;
 mod poison;
 mod reorg;
+mod rotate;
 mod scene;
 mod sequencer;
+mod sequencer_equivocation;
+mod slash;
+mod sleeper;
+mod stake;
 mod stand_in;
 #[cfg(test)]
 mod tests;
@@ -36,7 +41,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 /// What a demonstration shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Scenario {
     /// Messages between all rollups, and how long they take.
     Hello,
@@ -48,11 +53,26 @@ pub enum Scenario {
     Poison,
     /// A sequencer that takes blocks back, and one that contradicts itself.
     Reorg,
+    /// Operators that join and leave under load.
+    Rotate,
+    /// An operator that attests two headers.
+    Slash,
+    /// A sequencer that signs two blocks for one number.
+    SequencerEquivocation,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Hello, Self::Liar, Self::Crash, Self::Poison, Self::Reorg];
+    pub const ALL: [Self; 8] = [
+        Self::Hello,
+        Self::Liar,
+        Self::Crash,
+        Self::Poison,
+        Self::Reorg,
+        Self::Rotate,
+        Self::Slash,
+        Self::SequencerEquivocation,
+    ];
 
     /// What it is called.
     #[must_use]
@@ -63,6 +83,9 @@ impl Scenario {
             Self::Crash => "crash",
             Self::Poison => "poison",
             Self::Reorg => "reorg",
+            Self::Rotate => "rotate",
+            Self::Slash => "slash",
+            Self::SequencerEquivocation => "sequencer-equivocation",
         }
     }
 }
@@ -163,6 +186,9 @@ pub async fn run(scenario: Scenario, config: DemoConfig) -> Result<Report, DemoE
         Scenario::Crash => crash::SHAPE,
         Scenario::Poison => poison::SHAPE,
         Scenario::Reorg => reorg::SHAPE,
+        Scenario::Rotate => rotate::SHAPE,
+        Scenario::Slash => slash::SHAPE,
+        Scenario::SequencerEquivocation => sequencer_equivocation::SHAPE,
     };
     let mut scene = Scene::start(config, shape).await?;
     let played = match scenario {
@@ -171,6 +197,9 @@ pub async fn run(scenario: Scenario, config: DemoConfig) -> Result<Report, DemoE
         Scenario::Crash => crash::play(&mut scene).await,
         Scenario::Poison => poison::play(&mut scene).await,
         Scenario::Reorg => reorg::play(&mut scene).await,
+        Scenario::Rotate => rotate::play(&mut scene).await,
+        Scenario::Slash => slash::play(&mut scene).await,
+        Scenario::SequencerEquivocation => sequencer_equivocation::play(&mut scene).await,
     };
     let figures = played.unwrap_or_else(|error| {
         scene.violation(format!("not played to its end: {error}"));

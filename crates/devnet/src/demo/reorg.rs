@@ -108,7 +108,7 @@ async fn rebuild(
 }
 
 /// Sign two blocks for one number, and show each to half of the operators.
-async fn contradict(
+pub(super) async fn contradict(
     scene: &mut Scene,
     site: usize,
     known: &mut Vec<(ChainId, BlockRef)>,

@@ -1,7 +1,7 @@
 //! The network of a demonstration, and the ways to look at it.
 
 use super::{DemoConfig, DemoError, books::Books, dice::Dice};
-use crate::network::{LocalConfig, LocalNetwork, NetworkError, Process, Step, connect};
+use crate::network::{LocalConfig, LocalNetwork, LocalOperator, NetworkError, Process, Step, connect};
 use alloy::transports::http::reqwest;
 use hum_chain::{
     ReadError,
@@ -9,7 +9,8 @@ use hum_chain::{
 };
 use hum_node::{
     api::{OperatorStatus, RollupView},
-    config::{Network, PublisherConfig, RoleDirectory},
+    config::{Network, PeerRole, PublisherConfig, RoleDirectory},
+    watcher::WatcherView,
 };
 use hum_types::{Address, B256, ChainId, RegistrationId};
 use serde::de::DeserializeOwned;
@@ -86,7 +87,7 @@ impl Scene {
         let start = Instant::now();
         let network = LocalNetwork::start(local, |_: Step| {}).await?;
         tell(&format!(
-            "{} rollups, {} operators and a relayer run ({:.1} s)",
+            "{} rollups, {} operators with stake, a relayer and a watcher run ({:.1} s)",
             shape.rollups,
             shape.operators,
             start.elapsed().as_secs_f64()
@@ -229,9 +230,23 @@ impl Scene {
         Err(failed)
     }
 
-    /// URLs of the operators' APIs.
+    /// URLs of the APIs of everyone who is an operator at the moment.
     pub(super) fn operators(&self) -> Vec<String> {
-        self.network.file().operators.iter().map(|operator| operator.api.clone()).collect()
+        let here = |operator: &&LocalOperator| {
+            self.network.processes.iter().any(|process| process.name() == operator.name)
+        };
+        self.network.operators().iter().filter(here).map(|operator| operator.api.clone()).collect()
+    }
+
+    /// What the watcher has seen and done.
+    pub(super) async fn watcher(&self) -> Result<WatcherView, DemoError> {
+        let peers = &self.network.file().peers;
+        let api = peers.iter().find(|peer| peer.role == PeerRole::Watcher).and_then(|peer| peer.api.as_ref());
+        let missing = || DemoError::Role {
+            what: "ask the watcher".to_owned(),
+            problem: "the network has none".to_owned(),
+        };
+        self.ask(api.ok_or_else(missing)?, "/status").await
     }
 
     /// What the operators that answer say of themselves.
@@ -247,7 +262,7 @@ impl Scene {
     pub(super) async fn views(&self, site: usize) -> Option<Vec<RollupView>> {
         let chain_id = self.sites.get(site)?.chain_id;
         let statuses = self.statuses().await;
-        if statuses.len() < self.network.file().operators.len() {
+        if statuses.len() < self.operators().len() {
             return None;
         }
         let rollups = statuses.into_iter().flat_map(|status| status.rollups);

@@ -1,40 +1,58 @@
-//! Somebody in a publisher's place: connects with its key and says what it is told.
+//! Somebody in a publisher's or an operator's place: connects with its key and says what it is told.
 
 use super::{DemoError, scene::Scene};
+use crate::network::NetworkError;
 use bytes::Bytes;
 use commonware_runtime::{Runner as _, Supervisor as _};
 use hum_consensus::{PublicKey, Recipients, real};
 use hum_node::{
-    config::PublisherConfig,
+    config::{OperatorConfig, PublisherConfig},
     operator::consensus_committee,
-    wire::{PublisherMessage, PublisherReply, QUOTAS, Wires},
+    wire::{Gossip, PublisherMessage, PublisherReply, QUOTAS, Wires},
 };
 use hum_types::{Decode as _, Encode as _};
-use std::thread::JoinHandle;
+use std::{net::SocketAddr, thread::JoinHandle};
 use tokio::sync::mpsc;
 
 /// A connection to the operators. It ends when this is dropped; [`StandIn::leave`] also waits for that.
 pub(super) struct StandIn {
-    orders: mpsc::UnboundedSender<(Recipients, Bytes)>,
+    orders: mpsc::UnboundedSender<(Line, Recipients, Bytes)>,
     replies: mpsc::UnboundedReceiver<(PublicKey, PublisherReply)>,
     thread: JoinHandle<Result<(), String>>,
     operators: Vec<PublicKey>,
+}
+
+/// Which channel something is said on.
+#[derive(Debug, Clone, Copy)]
+enum Line {
+    Submit,
+    Gossip,
 }
 
 impl StandIn {
     /// Take the place of a rollup's publisher, which must not be running.
     pub(super) fn connect(scene: &Scene, site: usize) -> Result<Self, DemoError> {
         let role = format!("publisher-{}", scene.name(site));
+        let config = PublisherConfig::load(&scene.directory(&role)).map_err(NetworkError::from)?;
+        Self::join(scene, &role, config.listen)
+    }
+
+    /// Take the place of an operator, which must not be running.
+    pub(super) fn connect_operator(scene: &Scene, role: &str) -> Result<Self, DemoError> {
+        let config = OperatorConfig::load(&scene.directory(role)).map_err(NetworkError::from)?;
+        Self::join(scene, role, config.listen)
+    }
+
+    fn join(scene: &Scene, role: &str, listen: SocketAddr) -> Result<Self, DemoError> {
         let failed = |error: &dyn std::fmt::Display| DemoError::Role {
             what: format!("stand in for {role}"),
             problem: error.to_string(),
         };
-        let directory = scene.directory(&role);
-        let config = PublisherConfig::load(&directory).map_err(|error| failed(&error))?;
+        let directory = scene.directory(role);
         let peer = |key: &PublicKey, address| real::Peer { key: key.clone(), address };
         let network = real::Network {
             key: directory.network_key().map_err(|error| failed(&error))?,
-            listen: config.listen,
+            listen,
             genesis: consensus_committee(&scene.checked).map_err(|error| failed(&error))?,
             term_heights: scene.checked.genesis.terms.heights(),
             operators_max: usize::from(scene.checked.operators_max),
@@ -46,9 +64,9 @@ impl StandIn {
                 .collect(),
             others: scene.checked.peers.iter().map(|(entry, key)| peer(key, entry.address)).collect(),
             wires: QUOTAS.to_vec(),
-            private_addresses: config.private_addresses,
+            private_addresses: true,
         };
-        let (orders, mut ordered) = mpsc::unbounded_channel::<(Recipients, Bytes)>();
+        let (orders, mut ordered) = mpsc::unbounded_channel::<(Line, Recipients, Bytes)>();
         let (heard, replies) = mpsc::unbounded_channel();
         let data = directory.path().join("stand-in");
         // The network's runtime blocks the thread that it runs on.
@@ -59,8 +77,12 @@ impl StandIn {
                 loop {
                     tokio::select! {
                         order = ordered.recv() => {
-                            let Some((to, message)) = order else { break };
-                            wires.submit.sender.send(to, message, true);
+                            let Some((line, to, message)) = order else { break };
+                            let wire = match line {
+                                Line::Submit => &mut wires.submit,
+                                Line::Gossip => &mut wires.gossip,
+                            };
+                            wire.sender.send(to, message, true);
                         }
                         message = wires.submit.receiver.recv() => {
                             let Some((from, bytes)) = message else { return Err("the network has shut down".to_owned()) };
@@ -87,7 +109,13 @@ impl StandIn {
     /// Say something to these operators. Who is not connected yet does not hear it.
     pub(super) fn say(&self, to: &[PublicKey], message: &PublisherMessage) {
         // When the thread has ended, leaving says why.
-        let _ = self.orders.send((Recipients::Some(to.to_vec()), message.encode().into()));
+        let _ = self.orders.send((Line::Submit, Recipients::Some(to.to_vec()), message.encode().into()));
+    }
+
+    /// Say something to all operators that operators say to each other.
+    pub(super) fn gossip(&self, message: &Gossip) {
+        let to = Recipients::Some(self.operators.clone());
+        let _ = self.orders.send((Line::Gossip, to, message.encode().into()));
     }
 
     /// Say something to all operators.
@@ -104,8 +132,7 @@ impl StandIn {
     pub(super) async fn leave(self) -> Result<(), DemoError> {
         let Self { orders, thread, .. } = self;
         drop(orders);
-        let failed =
-            |problem: String| DemoError::Role { what: "stand in for a publisher".to_owned(), problem };
+        let failed = |problem: String| DemoError::Role { what: "stand in for somebody".to_owned(), problem };
         let ended = tokio::task::spawn_blocking(move || thread.join()).await;
         match ended {
             Ok(Ok(ended)) => ended.map_err(failed),

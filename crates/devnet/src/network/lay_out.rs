@@ -13,7 +13,7 @@ use hum_consensus::{PrivateKey, Signer as _};
 use hum_node::config::{
     CommitteeEntry, Deployment as DeploymentEntry, Gateways, KeyName, L1Entry, NETWORK_VERSION, NetworkFile,
     OperatorConfig, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION, RelayerConfig, RoleDirectory,
-    RollupEntry, RollupLimits,
+    RollupEntry, RollupLimits, WatcherConfig,
 };
 use hum_types::{B256, Bytes, ChainId, Class, Epoch, L1Origin, TimeMs, keccak256};
 use hum_verify::ChainSpec;
@@ -27,7 +27,9 @@ use std::{
 const TERM_HEIGHTS: u64 = 32;
 /// Seconds before a local light client that slept too long goes on with what its owner names.
 const REANCHOR_DELAY_S: u32 = 600;
-/// Wei that the local relayer may spend in an hour on one chain.
+/// How often the local watcher looks whether a snapshot of the stakes is due: every L1 block.
+const SNAPSHOTS_EVERY_MS: u64 = 1_000;
+/// Wei that the local relayer, and the watcher, may spend in an hour on one chain.
 const SPEND_CAP_WEI: u128 = 100_000_000_000_000_000_000;
 /// Wei below which the local relayer raises an alarm.
 const LOW_BALANCE_WEI: u128 = 1_000_000_000_000_000_000;
@@ -143,6 +145,8 @@ pub(super) async fn plan(
     }
     let relayer = ports.seat(secrets, "relayer-key", 0)?;
     peers.push(peer("relayer".to_owned(), PeerRole::Relayer, &relayer));
+    let watcher = ports.seat(secrets, "watcher-key", 0)?;
+    peers.push(peer("watcher".to_owned(), PeerRole::Watcher, &watcher));
 
     let file = NetworkFile {
         version: NETWORK_VERSION,
@@ -209,6 +213,19 @@ pub(super) async fn plan(
         directory.write_key(KeyName::Network, seat.key)?;
         directory.write_key(KeyName::Desk, token)?;
     }
+    let directory = role("watcher".to_owned(), "watch");
+    directory.write(&WatcherConfig {
+        version: ROLE_VERSION,
+        network: path.clone(),
+        l1_rpc: Some(l1.rpc_url()),
+        listen: watcher.address,
+        api: watcher.api,
+        spend_cap_wei: SPEND_CAP_WEI,
+        snapshots_every_ms: Some(SNAPSHOTS_EVERY_MS),
+        private_addresses: true,
+    })?;
+    directory.write_key(KeyName::Network, watcher.key)?;
+    directory.write_key(KeyName::Account, secrets.secret("watcher", 0))?;
     let directory = role("relayer".to_owned(), "relayer");
     directory.write(&RelayerConfig {
         version: ROLE_VERSION,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! this process:  L1, rollups (each with its sequencer's desk)
-//! children:      operators ⇄ operators, publisher for each rollup, relayer
+//! children:      operators ⇄ operators, publisher for each rollup, relayer, watcher
 //! DIR/network.json             what everyone reads
 //! DIR/<role>/role.json, keys/, data/, log
 //! ```
@@ -199,7 +199,7 @@ pub struct LocalNetwork {
     dir: PathBuf,
     hum: PathBuf,
     file: NetworkFile,
-    addresses: Addresses,
+    deployment: Deployment,
     restaking: Restaking,
     operators: Vec<LocalOperator>,
     /// Accounts that operators may have in all.
@@ -230,7 +230,7 @@ impl LocalNetwork {
             operators: (0..).zip(&plan.file.operators).map(founder).collect(),
             accounts: config.operators + on_l1::SPARE_OPERATORS,
             file: plan.file,
-            addresses: plan.deployment.addresses(),
+            deployment: plan.deployment,
             restaking: plan.restaking,
             secrets,
             l1,
@@ -263,8 +263,14 @@ impl LocalNetwork {
 
     /// Where the contracts stand, on every chain.
     #[must_use]
-    pub const fn addresses(&self) -> Addresses {
-        self.addresses
+    pub fn addresses(&self) -> Addresses {
+        self.deployment.addresses()
+    }
+
+    /// What those addresses commit to.
+    #[must_use]
+    pub const fn deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
     /// What stands on L1.
@@ -407,7 +413,8 @@ impl LocalConfig {
     }
 
     async fn boot(&self, secrets: Secrets) -> Result<(DevChain, Vec<DevChain>), NetworkError> {
-        let accounts: Vec<Address> = ["owner", "relayer", "dev"].map(|what| secrets.address(what, 0)).into();
+        let accounts: Vec<Address> =
+            ["owner", "relayer", "watcher", "dev"].map(|what| secrets.address(what, 0)).into();
         let chain = |name: String, id: u64, block_time_ms: u64| ChainConfig {
             block_time_ms,
             safe_depth: self.safe_depth,

@@ -218,13 +218,14 @@ impl Judges {
         let arguments = LaneJudge::constructorCall { serviceManager: manager, tables, registry };
         let lane = deploy(draft, owner, "the judge of lanes", &LaneJudge::BYTECODE, &arguments)?;
         let arguments = TableAdapter::constructorCall { serviceManager: manager };
-        let adapter = deploy(draft, owner, "the adapter of tables", &TableAdapter::BYTECODE, &arguments)?;
+        let table_adapter =
+            deploy(draft, owner, "the adapter of tables", &TableAdapter::BYTECODE, &arguments)?;
         let arguments = SettlementJudge::constructorCall {
             serviceManager: manager,
             tables,
             owner: me,
             adapterDelayS: u64::from(parameters::JUDGE_DELAY_S),
-            first: adapter,
+            first: table_adapter,
         };
         let settlement =
             deploy(draft, owner, "the judge of settlement", &SettlementJudge::BYTECODE, &arguments)?;
@@ -241,7 +242,7 @@ impl Judges {
             claim,
             lane,
             settlement,
-            table_adapter: adapter,
+            table_adapter,
             state_root,
         })
     }

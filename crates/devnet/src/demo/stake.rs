@@ -1,0 +1,74 @@
+//! What L1 says of stakes and bonds: nobody else's word for it.
+
+use super::{DemoError, scene::Scene};
+use crate::network::connect;
+use alloy::{sol, sol_types::SolCall};
+use hum_chain::{
+    At, Chain as _,
+    restaking::{Contracts, IAllocationManager},
+    rpc::RpcChain,
+};
+use hum_types::{Address, RegistrationId};
+
+sol! {
+    /// What of the registry of rollups is asked here.
+    interface IRegistry {
+        struct Rollup {
+            uint64 chainId;
+            address sequencer;
+            address registrant;
+            bytes32 anchorHash;
+            bytes32 specHash;
+            uint256 bondWei;
+            uint64 exitAt;
+            bool punished;
+        }
+        function rollup(bytes32 registration) external view returns (Rollup memory);
+    }
+}
+
+/// A look at L1.
+pub(super) struct Stakes {
+    l1: RpcChain,
+    contracts: Contracts,
+    registry: Address,
+}
+
+impl Stakes {
+    pub(super) fn open(scene: &Scene) -> Result<Self, DemoError> {
+        let (l1, _) = connect(&scene.network.l1, scene.network.dev_secret())?;
+        let restaking = scene.network.restaking();
+        Ok(Self { l1, contracts: restaking.contracts.clone(), registry: restaking.rollup_registry })
+    }
+
+    /// What of an operator's stake can be slashed now, over all strategies.
+    pub(super) async fn of(&self, operator: Address) -> Result<u128, DemoError> {
+        let now = self.l1.head(hum_types::Confidence::Latest).await.map_err(read)?;
+        let call = IAllocationManager::getMinimumSlashableStakeCall {
+            operatorSet: IAllocationManager::OperatorSet { avs: self.contracts.service_manager, id: 0 },
+            operators: vec![operator],
+            strategies: self.contracts.strategies.clone(),
+            futureBlock: u32::try_from(now.number).unwrap_or(u32::MAX),
+        };
+        let stakes = self.ask(self.contracts.allocation_manager, call).await?;
+        Ok(stakes.iter().flatten().map(|stake| stake.saturating_to::<u128>()).sum())
+    }
+
+    /// The bond behind a rollup's sequencer in wei, and whether it was taken.
+    pub(super) async fn bond(&self, registration: RegistrationId) -> Result<(u128, bool), DemoError> {
+        let rollup = self.ask(self.registry, IRegistry::rollupCall { registration: registration.0 }).await?;
+        Ok((rollup.bondWei.saturating_to(), rollup.punished))
+    }
+
+    async fn ask<C: SolCall>(&self, contract: Address, call: C) -> Result<C::Return, DemoError> {
+        let answer = self.l1.call(contract, call.abi_encode().into(), At::LATEST).await.map_err(read)?;
+        C::abi_decode_returns(&answer).map_err(|error| DemoError::Role {
+            what: format!("read {} of {contract}", C::SIGNATURE),
+            problem: error.to_string(),
+        })
+    }
+}
+
+fn read(source: hum_chain::ReadError) -> DemoError {
+    DemoError::Read { name: "l1".to_owned(), source }
+}
