@@ -239,7 +239,7 @@ impl CommitteeTable {
         self.total
     }
 
-    /// Until when chains believe it: its stake can be slashed that long, with a margin for evidence.
+    /// Until when chains believe it: its stake can be slashed for that long, and a margin for evidence more.
     #[must_use]
     pub const fn valid_until(&self) -> TimeS {
         self.valid_until
