@@ -109,6 +109,24 @@ contract SettlementJudgeTest is RollupWorld {
         framed("none", expected, address(court), table_(h, type(uint256).max));
     }
 
+    /// @notice The very block of a snapshot belongs to it, not to the one before.
+    function test_onTheBlockOfASnapshot() public {
+        WholeHeader memory h = base;
+        (h.originNumber, h.nextTableHash) = (800, newer);
+        framed("before", err(TableAdapter.SnapshotNotNewest.selector, 2, 800), address(court), table_(h, 2));
+        (h.originNumber, h.nextTableHash) = (500, keccak256("same block"));
+        framed("the first", err(TableAdapter.SnapshotNotNewest.selector, 0, 500), address(court), table_(h, 0));
+        framed("the first of two", err(TableAdapter.SnapshotNotNewest.selector, 1, 500), address(court), table_(h, 1));
+    }
+
+    function test_tablesSayNothingOfHeads() public view {
+        ISettlementAdapter.Statement memory s;
+        for (uint8 kind = 1; kind < 4; ++kind) {
+            (s.kind, s.originNumber) = (ISettlementAdapter.Kind(kind), 1001);
+            yes("no", !byTables.contradicts(s, ""));
+        }
+    }
+
     function test_originInTheFuture() public {
         WholeHeader memory h = base;
         h.originNumber = 1001;
