@@ -2,8 +2,13 @@
 
 use crate::{
     Application, Archive, Committee, Digest, PrivateKey, PublicKey, Signer as _, Tuning, Wire,
-    adapter::Adapter, block::Block, delivery::Delivery, peers::Peers, recall::{self, Presence, Recall},
-    schemes::Schemes, terms::Terms,
+    adapter::Adapter,
+    block::Block,
+    delivery::Delivery,
+    peers::Peers,
+    recall::{self, Presence, Recall},
+    schemes::Schemes,
+    terms::Terms,
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
@@ -24,8 +29,8 @@ use commonware_p2p::{
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
 use commonware_storage::{archive::prunable, translator::EightCap};
-use commonware_utils::{channel::mpsc, NZU16, NZU32, NZU64, NZUsize, NonZeroDuration};
-use rand_core::{CryptoRng, Rng as _};
+use commonware_utils::{NZU16, NZU32, NZU64, NZUsize, NonZeroDuration, channel::mpsc};
+use rand_core::CryptoRng;
 use std::{
     num::{NonZeroU32, NonZeroU64},
     sync::{Arc, atomic::AtomicU64},
@@ -288,9 +293,11 @@ where
     let (ahead, spoken) = mpsc::channel(AHEAD_MAX);
     let clock = context.child("presence");
     let Wire { sender: wire, receiver: heard } = Wire::new(seats.narrow(&me, channels.recall));
+    let mut random = context.child("instance");
+    let instance = random.next_u64();
     let recall = Recall::new(recall::Parts {
         namespace: genesis.namespace(b"hum/presence/1"),
-        instance: context.child("instance").next_u64(),
+        instance: instance,
         now: Box::new(move || clock.current()),
         seats_max: peers.max(),
         key: key.clone(),

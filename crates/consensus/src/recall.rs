@@ -30,6 +30,7 @@ pub(crate) use question::{Conclusion, Decision, Question};
 use crate::{Digest, PrivateKey, PublicKey, Recipients, Signer as _, WireReceiver, WireSender};
 use bytes::Bytes;
 use commonware_actor::Feedback;
+use commonware_codec::Encode as _;
 use commonware_consensus::{
     Reporter, Viewable as _,
     simplex::{
@@ -40,6 +41,7 @@ use commonware_consensus::{
 use commonware_cryptography::certificate::Scheme as _;
 use commonware_runtime::Clock;
 use commonware_utils::{
+    Participant,
     channel::{mpsc, oneshot},
     sync::Mutex,
 };
@@ -145,7 +147,8 @@ impl Memory {
         match votes.first().map(|last| last.view()) {
             Some(last) if last > vote.view() => {}
             Some(last) if last == vote.view() => {
-                if votes.len() < 3 && !votes.contains(&vote) {
+                let known = votes.iter().any(|known| known.encode() == vote.encode());
+                if votes.len() < message::VOTES_MAX && !known {
                     votes.push(vote);
                 }
             }
@@ -249,8 +252,8 @@ impl Recall {
             scheme,
             whole,
         };
-        if let Some(seat) = memory.scheme.me().map(|membership| membership.participant().get()) {
-            memory.votes.insert(seat, own.votes);
+        if let Some(seat) = seat_of(&memory.scheme) {
+            memory.votes.insert(seat.get(), own.votes);
         }
         let mut state = self.0.state.lock();
         state.present = Some(term);
@@ -406,9 +409,8 @@ impl Recall {
     /// The sign that this process runs, for one that is not it.
     fn alive(&self, other: u64) -> Option<Alive> {
         let me = &self.0.me;
-        (other != self.0.instance && self.pause(me, About::Alive)).then(|| {
-            Alive::sign(&self.0.namespace, &self.0.key, self.0.instance, self.up(), other)
-        })
+        (other != self.0.instance && self.pause(me, About::Alive))
+            .then(|| Alive::sign(&self.0.namespace, &self.0.key, self.0.instance, self.up(), other))
     }
 
     fn answer(&self, peer: &PublicKey, term: u64) {
@@ -477,6 +479,11 @@ impl Recall {
             self.send(Recipients::All, &Message::Alive(alive));
         }
     }
+}
+
+/// The seat that this process votes in.
+fn seat_of(scheme: &Scheme) -> Option<Participant> {
+    scheme.me().and_then(|member| member.signer())
 }
 
 /// Remembers what the engine of a term reports.

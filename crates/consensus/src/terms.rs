@@ -242,7 +242,8 @@ where
                 if needed > 0 {
                     self.application.recalling(Recalling::Asking { term, needed });
                 }
-                let question = Question { term, scheme: Scheme::clone(&scheme), own: own.clone(), fresh, needed };
+                let question =
+                    Question { term, scheme: Scheme::clone(&scheme), own: own.clone(), fresh, needed };
                 let clock = self.context.child("question").with_attribute("term", term);
                 Stage::Asking(lobbies, question.ask(self.recall.clone(), clock).boxed())
             } else {
@@ -295,7 +296,8 @@ where
                     }
                     Step::Concluded(lobbies, conclusion) => {
                         latest.get_or_insert(conclusion.latest);
-                        stage = self.conclude(term, &scheme, floor, &own, lobbies, conclusion.decision).await?;
+                        stage =
+                            self.conclude(term, &scheme, floor, &own, lobbies, conclusion.decision).await?;
                     }
                     Step::Beyond(finalization) => {
                         // Nobody misses the follower: its last messages come again.
@@ -345,7 +347,9 @@ where
             Decision::Wait(view) => {
                 let own = own.highest();
                 warn!(
-                    term, view, own,
+                    term,
+                    view,
+                    own,
                     "this key voted up to a view that peers know and this disk does not: it follows until that is final"
                 );
                 self.application.recalling(Recalling::Waiting { term, view, own });
@@ -448,7 +452,9 @@ where
         let evidence =
             Evidence::new(context.child("evidence"), scheme.clone(), term, self.application.clone());
         let automaton = Paced {
-            context: Arc::new(context.child("pace").with_attribute("term", term).with_attribute("start", *engines)),
+            context: Arc::new(
+                context.child("pace").with_attribute("term", term).with_attribute("start", *engines),
+            ),
             inner: deferred.clone(),
             marshal: self.marshal.clone(),
             closing: Height::new(closing),

@@ -1,6 +1,7 @@
 //! What this disk knows of a term: read before its engine runs.
 
 use crate::Digest;
+use commonware_codec::Encode as _;
 use commonware_consensus::{
     Viewable as _,
     simplex::{
@@ -45,7 +46,11 @@ impl Own {
     /// Whether the engine that begins with this journal could contradict a vote.
     pub(super) fn endangers(&self, vote: &Vote<Scheme, Digest>) -> bool {
         let view = vote.view().get();
-        view > self.finalized() && (view > self.voted || view == self.voted && !self.votes.contains(vote))
+        view > self.finalized() && (view > self.voted || view == self.voted && !self.has(vote))
+    }
+
+    fn has(&self, vote: &Vote<Scheme, Digest>) -> bool {
+        self.votes.iter().any(|own| own.encode() == vote.encode())
     }
 
     fn take(&mut self, artifact: Artifact<Scheme, Digest>) {

@@ -10,7 +10,7 @@ use commonware_consensus::simplex::{
 };
 
 /// Votes that one key can have in one view: notarize, and nullify or finalize.
-const VOTES_MAX: usize = 3;
+pub(super) const VOTES_MAX: usize = 3;
 
 /// Most bytes of a message: two certificates of 256 seats are a quarter of it.
 const BYTES_MAX: usize = 1 << 18;
@@ -18,10 +18,16 @@ const BYTES_MAX: usize = 1 << 18;
 #[derive(Debug)]
 pub(super) enum Message {
     /// What do you have of mine in this term? From this process.
-    Ask { term: u64, instance: u64 },
+    Ask {
+        term: u64,
+        instance: u64,
+    },
     Answer(Box<Answer>),
     /// A process says that it is this key's, by its number. Is there another?
-    Call { key: PublicKey, instance: u64 },
+    Call {
+        key: PublicKey,
+        instance: u64,
+    },
     /// There is.
     Alive(Alive),
 }

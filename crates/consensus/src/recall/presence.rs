@@ -8,9 +8,9 @@
 
 use crate::{PrivateKey, PublicKey, Signer as _};
 use bytes::Bytes;
-use commonware_codec::{DecodeExt as _, Encode as _, EncodeSize, Error, FixedSize, Read, ReadExt as _, Write};
+use commonware_codec::{Buf, Encode as _, Error, FixedSize, Read, ReadExt as _, Write};
 use commonware_cryptography::{Verifier as _, ed25519::Signature};
-use commonware_runtime::{Buf, BufMut};
+use commonware_runtime::BufMut;
 use std::time::Duration;
 
 /// Two that have been up for as long, give or take this, are told apart by their numbers.

@@ -1,6 +1,6 @@
 //! The question itself, and what follows from the answers.
 
-use super::{Answer, Message, Own, Recall};
+use super::{Answer, Message, Own, Recall, seat_of};
 use crate::{Digest, PublicKey, Recipients};
 use commonware_consensus::{
     Epochable as _, Viewable as _,
@@ -53,7 +53,7 @@ pub(crate) struct Conclusion {
 
 impl Question {
     fn others(&self) -> Vec<PublicKey> {
-        let me = self.scheme.me().map(|membership| membership.participant());
+        let me = seat_of(&self.scheme);
         let seats = self.scheme.participants().iter().enumerate();
         let other = |index: usize| u32::try_from(index).map(Participant::new).ok() != me;
         seats.filter(|(index, _)| other(*index)).map(|(_, key)| key.clone()).collect()
@@ -106,11 +106,11 @@ impl Question {
     }
 
     fn decide(&self, recall: &Recall, rng: &mut impl CryptoRng, answers: &[Answer]) -> Decision {
-        let me = self.scheme.me().map(|membership| membership.participant());
+        let me = seat_of(&self.scheme);
         let mut forgotten = answers
             .iter()
             .flat_map(|answer| &answer.votes)
-            .filter(|vote| Some(vote.signer()) == me && self.own.endangers(vote))
+            .filter(|vote| Some(signer(vote)) == me && self.own.endangers(vote))
             .filter(|vote| self.holds(vote, rng))
             .map(|vote| vote.view().get())
             .max();
@@ -128,7 +128,8 @@ impl Question {
                 Certificate::Nullification(found) => &found.certificate.signers,
                 Certificate::Finalization(found) => &found.certificate.signers,
             };
-            if view > self.own.voted.max(self.own.finalized()) && signers.iter().any(|seat| Some(seat) == me) {
+            if view > self.own.voted.max(self.own.finalized()) && signers.iter().any(|seat| Some(seat) == me)
+            {
                 forgotten = forgotten.max(Some(view));
             }
         }
@@ -168,5 +169,13 @@ impl Question {
             .collect();
         certificates.sort_by_key(|found| std::cmp::Reverse(found.view()));
         certificates.into_iter().find(|found| found.verify(rng, &self.scheme, &Sequential))
+    }
+}
+
+fn signer(vote: &Vote<Scheme, Digest>) -> Participant {
+    match vote {
+        Vote::Notarize(vote) => vote.signer(),
+        Vote::Nullify(vote) => vote.signer(),
+        Vote::Finalize(vote) => vote.signer(),
     }
 }
