@@ -230,6 +230,8 @@ contract RollupRegistryTest is Test {
         eq("bond", ALICE.balance - before, BOND);
         refused(ALICE, "twice", err(IRollupRegistry.BondGone.selector, id), withdraw);
         refused(BOB, "late report", err(IRollupRegistry.BondGone.selector, id), report(claim(2, 9, "a"), claim(2, 9, "b")));
+        bytes memory used = abi.encodeWithSelector(IRollupRegistry.NotAuthorised.selector, CHAIN, ALICE);
+        refused(ALICE, "authorised once", used, abi.encodeCall(IRollupRegistry.register, (CHAIN, ALICE, SPEC, SPEC)));
         // Another anchor, another registration.
         vm.prank(OWNER);
         registry.authorise(CHAIN, ALICE);
@@ -308,6 +310,13 @@ contract RollupRegistryTest is Test {
         registry.concludeAccusation(accusation);
         eq("bond stands", registry.rollup(id).bondWei, BOND);
         eq("nobody is paid", registry.owedWei(BOB), 0);
+        uint256 world = vm.snapshotState();
+        vm.prank(ALICE);
+        registry.announceExit(id);
+        vm.warp(block.timestamp + EXIT);
+        vm.prank(ALICE);
+        registry.withdrawBond(id);
+        vm.revertToState(world);
         refused(BOB, "nor again", err(IRollupRegistry.ClaimRetracted.selector, 8), accuse(claim(2, 9, "a")));
         refused(BOB, "nor above", err(IRollupRegistry.ClaimRetracted.selector, 8), accuse(claim(2, 10, "b")));
         // What it kept it still answers for, and so it does for the other generation.
