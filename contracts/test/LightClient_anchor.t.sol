@@ -204,4 +204,52 @@ contract LightClientAnchorTest is Committees {
         client.anchor();
         client.installTable(ANCHOR + 1, next());
     }
+
+    /// @notice Time, certificates, tables, owner and strangers in any order: an anchor takes effect only when nothing
+    /// installed is good, the newest epoch never falls, and what has a table keeps its hash.
+    function testFuzz_neverAgainstALivingCommittee(uint256 seed) public {
+        uint64 newest = EPOCH;
+        bytes memory named = first();
+        bytes memory wanted;
+        for (uint256 i; i < 24; ++i) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            bool good = block.timestamp <= client.usableUntil();
+            bytes memory other = table(newest % 2 == 0 ? "four" : "three", uint64(block.timestamp + 1 + (seed >> 8) % 2_000));
+            uint256 action = seed % 6;
+            bool ok;
+            if (action == 0) vm.warp(block.timestamp + (seed >> 8) % 1_500);
+            if (action == 1) {
+                vm.prank(OWNER);
+                (ok,) = address(client).call(abi.encodeCall(client.announceAnchor, (newest + 2, keccak256(other))));
+                eq("announced when nothing is good", ok ? 1 : 0, good ? 0 : 1);
+                if (ok) wanted = other;
+            }
+            if (action == 2) {
+                (ok,) = address(client).call(abi.encodeCall(client.anchor, ()));
+                yes("never against a living committee", !ok || !good);
+                if (ok) (newest, named) = (newest + 2, wanted);
+            }
+            if (action == 3 || action == 4) {
+                (ok,) = address(client).call(abi.encodeCall(client.installTable, (newest, named)));
+                if (ok) yes("good", block.timestamp <= client.usableUntil());
+                if (ok) eq("no anchor waits any more", client.announcedAnchor().tableHash, bytes32(0));
+            }
+            if (action == 5) {
+                string memory who = keccak256(named) == keccak256(table("four", _until(named))) ? "four" : "three";
+                bytes memory c = certify(who, header(newest, uint64(100 + i), keccak256(other)), "");
+                (ok,) = address(client).call(abi.encodeCall(client.submit, (c)));
+                yes("only by a table that is good", !ok || good);
+                if (ok) (newest, named) = (newest + 1, other);
+            }
+            eq("newest", client.newestEpoch(), newest);
+            eq("its table", client.tableHash(newest), keccak256(named));
+        }
+        eq("the first keeps its hash", client.tableHash(EPOCH), keccak256(first()));
+    }
+
+    function _until(bytes memory t) private pure returns (uint64 until) {
+        assembly ("memory-safe") {
+            until := shr(192, mload(add(t, 240)))
+        }
+    }
 }
