@@ -96,7 +96,22 @@ pub struct RosterEntry {
     /// Where it accepts connections.
     pub endpoint: Endpoint,
     /// Its slashable stake.
+    #[serde(with = "digits")]
     pub stake: Stake,
+}
+
+/// A stake as digits in a string: inside a tagged enum serde carries no whole number of that size.
+mod digits {
+    use super::{Deserialize as _, Stake};
+    use serde::{Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(stake: &Stake, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(stake)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stake, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Stake).map_err(D::Error::custom)
+    }
 }
 
 impl Encode for RosterEntry {

@@ -116,6 +116,10 @@ proptest! {
         longer.push(0);
         let trailing = matches!(Checkpoint::decode(&longer), Err(DecodeError::Trailing { left: 1, .. }));
         prop_assert!(trailing);
+        for change in &checkpoint.body.changes {
+            let json = serde_json::to_string(change).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Change>(&json).unwrap(), change);
+        }
     }
 
     #[test]
