@@ -40,7 +40,7 @@ pub use store::{EvidenceRecord, StoreError};
 pub use view::{WatcherHandle, WatcherView};
 
 use crate::{config::Network, runtime::Runtime};
-use hum_consensus::{PublicKey, Wire};
+use hum_consensus::{Peers, PublicKey, Wire};
 use hum_ledger::Genesis;
 use hum_types::ChainId;
 
@@ -87,6 +87,8 @@ impl WatcherSettings {
 pub struct WatcherParts {
     /// L1; without it evidence is kept and shown, and waits.
     pub l1: Option<L1>,
+    /// Whom to be connected with, when operators come and go; without it the first ones are followed.
+    pub peers: Option<Peers>,
     /// Questions to operators.
     pub fetch: Wire,
     /// News from operators.

@@ -96,6 +96,19 @@ impl Follower {
         }
     }
 
+    /// Follow `follow` of these from now on; what is known of those that stay is kept.
+    pub(crate) fn set_operators(&mut self, operators: Vec<PublicKey>, follow: usize) {
+        let mut known = std::mem::take(&mut self.operators);
+        let operator = |key: PublicKey| match known.iter().position(|operator| operator.key == key) {
+            Some(index) => known.swap_remove(index),
+            None => Operator { key, muted_until_ms: 0, followed_ms: None, news_ms: 0 },
+        };
+        self.operators = operators.into_iter().map(operator).collect();
+        self.follow = follow;
+        // Places have changed: the question that is open is asked anew.
+        (self.turn, self.asked, self.resume) = (0, None, None);
+    }
+
     /// Whether to listen to this peer.
     pub(crate) fn listens_to(&self, peer: &PublicKey, now_ms: u64) -> bool {
         self.operators.iter().any(|operator| operator.key == *peer && operator.muted_until_ms <= now_ms)

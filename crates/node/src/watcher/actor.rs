@@ -15,13 +15,14 @@ use super::{
     view::Shared,
 };
 use crate::{
+    registry,
     relayer::follower::{Follower, Heard},
     runtime::{Runtime, now},
     wire::{FeedEvent, FeedRequest, FetchMessage},
 };
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use hum_chain::ReadError;
-use hum_consensus::{PublicKey, Recipients, Wire};
+use hum_consensus::{Peer, Peers, PublicKey, Recipients, Wire};
 use hum_ledger::SeatedRoster;
 use hum_relay::CertifiedChain;
 use hum_types::{Checkpoint, Decode as _, Domain, Encode as _, Epoch, Header, Height, TimeMs};
@@ -53,6 +54,7 @@ enum Done {
 pub(super) struct Actor<E: Runtime> {
     domain: Domain,
     l1: Option<L1>,
+    peers: Option<Peers>,
     fetch: Wire,
     feed: Wire,
     follower: Follower,
@@ -94,6 +96,7 @@ impl<E: Runtime> Actor<E> {
         let mut actor = Self {
             domain: genesis.domain,
             l1: parts.l1,
+            peers: parts.peers,
             fetch: parts.fetch,
             feed: parts.feed,
             follower: Follower::new(
@@ -327,7 +330,11 @@ impl<E: Runtime> Actor<E> {
 
     /// A newer height is certified and replayed.
     async fn advanced(&mut self) {
+        let epochs = self.rosters.len();
         let findings = self.learn_committees();
+        if self.rosters.len() > epochs {
+            self.follow_operators();
+        }
         self.found(None, findings).await;
         let newest = *self.chain.header();
         let mut height = self.tables.replayed();
@@ -355,6 +362,27 @@ impl<E: Runtime> Actor<E> {
         self.shared.certified(newest.height, self.chain.archive().newest().epoch());
         if self.docket.is_idle() {
             self.shared.waits_for(self.now, "the next certificate");
+        }
+    }
+
+    /// Follow those who sign now, and those who did before: they still have what was signed.
+    fn follow_operators(&mut self) {
+        let rosters = self.rosters.values().rev().take(2).flat_map(|(seated, _)| &seated.roster().entries);
+        let mut operators: BTreeMap<PublicKey, Peer> = BTreeMap::new();
+        for entry in rosters {
+            if let Some(peer) = registry::peer(entry.network_key, &entry.endpoint) {
+                operators.entry(peer.key.clone()).or_insert(peer);
+            }
+        }
+        if operators.is_empty() {
+            return;
+        }
+        let follow = operators.len();
+        self.follower.set_operators(operators.keys().cloned().collect(), follow);
+        if let Some(peers) = &self.peers
+            && let Err(error) = peers.set_operators(operators.into_values().collect())
+        {
+            self.shared.alarm(self.now, &format!("operators cannot be followed: {error}"));
         }
     }
 

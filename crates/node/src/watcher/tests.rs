@@ -89,7 +89,8 @@ impl Bed {
             partition: "watcher".to_owned(),
         };
         settings(&mut own);
-        let parts = WatcherParts { l1: Some(self.l1.connect()), fetch: wires.fetch, feed: wires.feed };
+        let parts =
+            WatcherParts { l1: Some(self.l1.connect()), peers: None, fetch: wires.fetch, feed: wires.feed };
         let context = self.context.child("role").with_attribute("which", which);
         start(&context, own, parts).await.expect("the watcher starts")
     }
@@ -328,7 +329,8 @@ fn a_connection_to_another_chain_is_refused() {
             snapshots_every_ms: None,
             partition: "other".to_owned(),
         };
-        let parts = WatcherParts { l1: Some(bed.l1.connect()), fetch: wires.fetch, feed: wires.feed };
+        let parts =
+            WatcherParts { l1: Some(bed.l1.connect()), peers: None, fetch: wires.fetch, feed: wires.feed };
         let refused = start(&bed.context, settings.clone(), parts).await;
         assert!(matches!(refused, Err(WatcherError::OtherChain { found: l1::CHAIN, .. })), "{refused:?}");
         let _ = (&bed.fetches, Arc::new(0));
