@@ -117,7 +117,7 @@ fn watch(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         let transport = transport(&network, network_key, config.listen, config.private_addresses)?;
         let joined = real::join(context.child("network"), transport)?;
         let wires = Wires::try_from(joined.wires)?;
-        let parts = WatcherParts { l1, fetch: wires.fetch, feed: wires.feed };
+        let parts = WatcherParts { l1, peers: Some(joined.peers), fetch: wires.fetch, feed: wires.feed };
         let watcher = watcher::start(&context.child("hum"), settings, parts).await?;
         let view = watcher.watch();
         let status = move || json!(view());
