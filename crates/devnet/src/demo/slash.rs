@@ -43,7 +43,8 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let stakes = Stakes::open(scene)?;
     let before = stakes.of(liar.operator).await?;
 
-    scene.kill(&liar.name).await?;
+    // From now on somebody else speaks with its keys.
+    scene.network.dismiss(&liar.name).await?;
     let bls = scene.directory(&liar.name).read_key(KeyName::Bls);
     let bls = bls.map_err(crate::network::NetworkError::from)?;
     let key = SecretKey::from_secret(bls).map_err(|error| DemoError::Role {
