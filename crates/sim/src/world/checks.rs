@@ -243,10 +243,7 @@ fn stands(
     }
     let mut set_aside = BTreeSet::new();
     let behind = 2 + BEHIND_MS / stage.config.block_time_ms.max(1);
-    // Whom L1 no longer lists nobody tells anything.
-    let last = stage.config.snapshots.last();
-    let listed = |index| last.is_none_or(|last| last.seats.iter().any(|(operator, _)| *operator == index));
-    for (index, handle) in handles.iter().enumerate().filter(|(index, _)| listed(*index)) {
+    for (index, handle) in handles.iter().enumerate().filter(|(index, _)| stage.config.lists(*index)) {
         for leaf in handle.rollups() {
             if leaf.status != RollupStatus::Active {
                 set_aside.insert(leaf.chain_id);

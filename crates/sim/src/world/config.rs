@@ -71,6 +71,12 @@ impl WorldConfig {
         }
     }
 
+    /// Whether L1 lists this operator at the end. Whom it does not list nobody tells anything.
+    pub(super) fn lists(&self, operator: usize) -> bool {
+        let last = self.snapshots.last();
+        last.is_none_or(|last| last.seats.iter().any(|(seated, _)| *seated == operator))
+    }
+
     /// The same, with one operator that crashes and comes back; by seed, the relayer or a publisher does so too.
     #[must_use]
     pub fn with_a_crash(mut self) -> Self {

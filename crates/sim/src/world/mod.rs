@@ -245,7 +245,9 @@ impl World {
     fn settled(&self, applications: &mut Vec<Handle<()>>) -> bool {
         use futures::FutureExt as _;
         applications.retain_mut(|application| application.now_or_never().is_none());
-        let heights: Vec<u64> = self.handles().map(|handle| handle.header().height.0).collect();
+        let listed = self.operators.iter().enumerate().filter(|(index, _)| self.stage.config.lists(*index));
+        let running = listed.filter_map(|(_, running)| running.as_ref());
+        let heights: Vec<u64> = running.map(|running| running.operator.handle.header().height.0).collect();
         let (low, high) = (heights.iter().min(), heights.iter().max());
         let near = low.zip(high).is_some_and(|(low, high)| high - low <= 3);
         let idle = self.relayers.iter().flatten().all(|relayer| {

@@ -75,6 +75,13 @@ fn committees_change_under_load_without_a_pause() {
         rotated(report);
         let begun = report.beats.iter().position(|beat| beat.at_ms > report.begun_ms + 2_000).unwrap();
         let (gaps, longest) = (boundaries(report), longest_gap(&report.beats[begun..]));
+        for pair in report.beats[begun..].windows(2).filter(|pair| pair[1].at_ms - pair[0].at_ms > 400) {
+            let (at, gap) = (&pair[1], pair[1].at_ms - pair[0].at_ms);
+            println!(
+                "           {gap} ms before height {} of epoch {}, at {} ms",
+                at.height, at.epoch, at.at_ms
+            );
+        }
         println!("           gaps after handovers {gaps:?} ms, longest of all {longest} ms");
         assert!(longest <= INTERVAL_MS + HOPS_MS + 2 * INTERVAL_MS, "{longest} ms: {report:?}");
     });
