@@ -526,7 +526,7 @@ async fn an_aged_chain_has_a_past() {
     chain.mine(AGE - 2).await.unwrap();
     eprintln!("{} blocks in {:?}", AGE - 2, start.elapsed());
     let raw = Bytes::from(signed(0, U256::from(1)).await);
-    let (block, succeeded) = chain.produce_block_with(&[raw.clone()]).await.unwrap();
+    let (block, succeeded) = chain.produce_block_with(std::slice::from_ref(&raw)).await.unwrap();
     assert_eq!((block.number, &succeeded[..]), (AGE - 1, &[true][..]));
     // Once in a chain, a transaction cannot stand in it again.
     assert!(chain.produce_block_with(&[raw]).await.is_err());
