@@ -8,7 +8,7 @@
 //!
 //! Every command may be repeated at any point: what is done is seen on L1 and not done again.
 
-mod amount;
+pub(crate) mod amount;
 mod exit;
 mod init;
 mod keys;

@@ -45,7 +45,7 @@ impl Files {
             Ok(role) => {
                 findings.push(Finding::good(
                     "role file",
-                    format!("{} is a {}'s", directory.file().display(), role.role),
+                    format!("{} of role {}", directory.file().display(), role.role),
                 ));
                 role
             }

@@ -1,8 +1,11 @@
 //! The L1 node, and what L1 says of the operator.
 
 use super::{files::Files, finding::Finding};
-use crate::operator::site::{contracts, l1};
-use alloy_primitives::{U256, utils::format_ether};
+use crate::operator::{
+    amount,
+    site::{contracts, l1},
+};
+use alloy_primitives::U256;
 use hum_bls::OperatorId;
 use hum_chain::{
     At, Chain, ReadError,
@@ -151,7 +154,7 @@ async fn account(chain: &RpcChain, account: Option<Address>) -> Option<Finding> 
     const CHECK: &str = "account";
     let account = account?;
     let balance = chain.balance(account).await.ok()?;
-    let has = format!("{account} has {} ether", format_ether(balance));
+    let has = format!("{account} has {} ether", ether(balance));
     let next = "send it ether for gas; `hum operator register --dry-run` says how much registration takes";
     Some(if balance.is_zero() {
         Finding::fault(CHECK, "balance-none", has, next)
@@ -160,6 +163,10 @@ async fn account(chain: &RpcChain, account: Option<Address>) -> Option<Finding> 
     } else {
         Finding::good(CHECK, has)
     })
+}
+
+fn ether(wei: U256) -> String {
+    amount::show(wei, amount::ETHER)
 }
 
 /// What the operator would register today.
@@ -208,7 +215,7 @@ pub(super) fn registration(view: &OperatorView, own: &Own, findings: &mut Vec<Fi
         (Some(_), _) => {}
     }
     if view.bond_wei < view.bond_needed_wei && !view.is_member {
-        let [has, needs] = [view.bond_wei, view.bond_needed_wei].map(format_ether);
+        let [has, needs] = [view.bond_wei, view.bond_needed_wei].map(ether);
         findings.push(fault(
             "bond-missing",
             format!("a bond of {has} ether is posted, {needs} are needed"),

@@ -3,7 +3,7 @@
 use alloy_primitives::{U256, utils::format_units};
 
 /// Decimals of ether.
-pub(super) const ETHER: u8 = 18;
+pub(crate) const ETHER: u8 = 18;
 
 /// `12.5` with the decimals of its unit.
 pub(super) fn parse(text: &str, decimals: u8) -> eyre::Result<U256> {
@@ -14,7 +14,7 @@ pub(super) fn parse(text: &str, decimals: u8) -> eyre::Result<U256> {
 }
 
 /// The amount without needless zeros.
-pub(super) fn show(amount: U256, decimals: u8) -> String {
+pub(crate) fn show(amount: U256, decimals: u8) -> String {
     let text = format_units(amount, decimals).unwrap_or_else(|_| amount.to_string());
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

@@ -134,6 +134,14 @@ pub(super) fn to_register(
             call("post the bond, which whoever proves a fault of yours earns", to, &post, arguments, 50_000);
         steps.push(Step::Send(Transaction { value_wei: missing, ..transaction }));
     }
+    if !view.is_member && view.is_slashable {
+        steps.push(Step::Wait(Wait {
+            what: "EigenLayer lets whoever left come back when it can no longer be slashed for before"
+                .to_owned(),
+            until_block: None,
+            blocks_max: u64::from(view.deallocation_delay_blocks) + 1,
+        }));
+    }
     steps.push(join(view, contracts, domain, identity));
     steps
 }
@@ -257,14 +265,14 @@ fn allocate(view: &OperatorView, contracts: &Contracts, wish: &Wish, steps: &mut
                 String::new()
             };
             steps.push(done(format!("{} of strategy {name} allocated{pending}", amount::percent(wanted))));
+        } else if allocation.is_pending() {
+            steps.push(Step::Wait(pending(name, view, allocation.effect_block)));
         } else if wanted == 0 {
             steps.push(Step::Refused {
                 what: format!("strategy {name}: nothing of its magnitude is free for this set"),
                 next: "take an allocation back from another set first (EigenLayer's own tools do that)"
                     .to_owned(),
             });
-        } else if allocation.is_pending() {
-            steps.push(Step::Wait(pending(name, view, allocation.effect_block)));
         } else if wanted.saturating_sub(allocation.current) > allocation.allocatable {
             steps.push(Step::Refused {
                 what: format!(

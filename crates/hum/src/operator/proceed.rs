@@ -9,7 +9,7 @@ use crate::output;
 use alloy_primitives::U256;
 use eyre::{WrapErr as _, bail, ensure};
 use hum_chain::{
-    Call, Chain as _, Submit as _, SubmitError,
+    Call, Chain as _, ReadError, Submit as _, SubmitError,
     restaking::{OperatorView, explain_revert},
     rpc::RpcSubmit,
 };
@@ -205,8 +205,12 @@ async fn dry_run(
         };
         let (gas, estimated) = match submit.estimate(as_call(transaction)).await {
             Ok(gas) => (gas, true),
-            // It may need what the ones before it would do.
-            Err(SubmitError::Rejected { .. }) if earlier => (transaction.typical_gas, false),
+            // It may need what the ones before it would do, or ether that is still to come.
+            Err(SubmitError::Rejected { .. } | SubmitError::Read(ReadError::Node { .. }))
+                if earlier || balance < transaction.value_wei =>
+            {
+                (transaction.typical_gas, false)
+            }
             Err(error) => return Err(in_words(error, transaction)),
         };
         let cost = U256::from(gas) * U256::from(price) + transaction.value_wei;

@@ -2,7 +2,7 @@
 
 use super::keystore::{KdfCost, Keystore, KeystoreError, Password};
 use hum_consensus::{PrivateKey, Signer as _};
-use hum_types::{B256, Encode as _, SequencerKey};
+use hum_types::{Address, B256, Encode as _, SequencerKey};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs,
@@ -322,7 +322,12 @@ impl RoleDirectory {
         }
         let keystore = Keystore::parse(&read_private(&path)?)
             .map_err(|source| DirectoryError::Keystore { path, source })?;
-        Ok(keystore.address.or(keystore.public_key))
+        // The standard writes addresses without prefix and checksum.
+        let address = keystore.address.map(|text| match text.parse::<Address>() {
+            Ok(address) => address.to_string(),
+            Err(_) => text,
+        });
+        Ok(address.or(keystore.public_key))
     }
 
     /// Write a secret that only the owner can read. Never overwrites one.

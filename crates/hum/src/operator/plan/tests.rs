@@ -135,7 +135,7 @@ fn from_nothing_to_a_seat() {
 
 #[test]
 fn each_step_is_left_out_once_it_is_done() {
-    let table: [(&str, fn(&mut OperatorView), &[&str]); 12] = [
+    let table: [(&str, fn(&mut OperatorView), &[&str]); 14] = [
         ("deposited", |v| v.strategies[0].deposited = U256::ZERO, &["approve", "depositIntoStrategy"]),
         (
             "approved",
@@ -171,11 +171,29 @@ fn each_step_is_left_out_once_it_is_done() {
             },
             &["wait"],
         ),
-        ("left", |v| v.is_member = false, &["registerForOperatorSets"]),
+        ("left a moment ago", |v| v.is_member = false, &["wait", "registerForOperatorSets"]),
+        (
+            "left with everything",
+            |v| {
+                v.is_member = false;
+                v.strategies[0].allocation =
+                    Allocation { current: ALL, next: 0, effect_block: 120, allocatable: 0, max: ALL };
+            },
+            &["wait", "wait", "registerForOperatorSets"],
+        ),
+        (
+            "left",
+            |v| {
+                v.is_member = false;
+                v.is_slashable = false;
+            },
+            &["registerForOperatorSets"],
+        ),
         (
             "left, bond taken back",
             |v| {
                 v.is_member = false;
+                v.is_slashable = false;
                 v.bond_wei = U256::from(100);
             },
             &["postBond", "registerForOperatorSets"],
