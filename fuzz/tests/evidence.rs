@@ -25,6 +25,6 @@ fn no_bytes_break_a_property() {
         corpus().expect("the corpus can be read").into_iter().map(|(_, input)| input).collect();
     let mut target = Target::new(committees(), domain(), 300);
     let ran = run(&mut target, inputs, 1, |tried| tried < 30_000).expect("every property holds");
-    assert!(ran.decoded > 100 && ran.ends > 50, "{ran:?}");
+    assert!(ran.decoded > 50 && ran.ends > 300, "{ran:?}");
     println!("{ran:?}");
 }
