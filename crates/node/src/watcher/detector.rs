@@ -9,6 +9,8 @@
 //! claim ────────────────────▶ by rollup, generation, number ─(another block)─────────────────────▶ evidence
 //! ```
 
+mod seen;
+
 use super::{
     answers::Shown,
     committees::Committees,
@@ -19,6 +21,7 @@ use hum_types::{
     Address, B256, BlockRef, ChainId, Domain, Epoch, Generation, Header, Height, RegistrationId, SignedClaim,
     SignedRetraction,
 };
+use seen::{Seen, Single, member};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -61,27 +64,6 @@ pub enum Finding {
     },
     /// Whoever passed it on passed on what nobody signed.
     Forged,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Single {
-    attestation: Attestation,
-    checked: bool,
-}
-
-/// What was heard of one height.
-#[derive(Debug, Default)]
-struct Seen {
-    finalised: Option<B256>,
-    /// A header that L1 contradicts, and the table that it should announce.
-    false_table: Option<(Header, DueTable)>,
-    headers: BTreeMap<B256, Header>,
-    /// By operator, one for each header and epoch.
-    singles: BTreeMap<Address, Vec<Single>>,
-    /// Checked; one for each header, with the most signers seen.
-    certificates: Vec<Certificate>,
-    /// Operators and headers that were counted as wrong.
-    wrong: BTreeSet<(Address, B256)>,
 }
 
 /// Everything heard, bounded.
@@ -462,58 +444,6 @@ impl Detector {
             seen.singles.clear();
         }
     }
-}
-
-impl Seen {
-    /// Whether anything said for this height, by this operator or a quorum, differs from anything else.
-    fn is_disputed(&self, operator: Address) -> bool {
-        let singles = self.singles.get(&operator).into_iter().flatten();
-        let mut said = singles
-            .map(|single| single.attestation.header_hash)
-            .chain(self.certificates.iter().map(|certificate| certificate.header_hash))
-            .chain(self.finalised);
-        let first = said.next();
-        self.false_table.is_some() || said.any(|hash| Some(hash) != first)
-    }
-
-    /// What the operator signed, single attestations first; all of it was checked.
-    fn statements(&self, operator: Address, committees: &Committees) -> Vec<(Seat, Statement)> {
-        let singles = self.singles.get(&operator).into_iter().flatten();
-        let singles = singles.map(|single| (single.attestation.seat, Statement::single(single.attestation)));
-        let quorums = self.certificates.iter().filter_map(|certificate| {
-            let committee = committees.get(certificate.epoch)?;
-            let seat = certificate
-                .signers
-                .present()
-                .find(|seat| member(committee, *seat).is_some_and(|member| member.operator() == operator))?;
-            Some((
-                seat,
-                Statement::quorum(certificate.clone(), self.headers.get(&certificate.header_hash).copied()),
-            ))
-        });
-        singles.chain(quorums).collect()
-    }
-
-    fn count_wrong(
-        &mut self,
-        operator: Address,
-        seat: Seat,
-        epoch: Epoch,
-        height: Height,
-        header_hash: B256,
-    ) -> Option<Finding> {
-        self.wrong.insert((operator, header_hash)).then_some(Finding::Wrong {
-            operator,
-            seat,
-            epoch,
-            height,
-            header_hash,
-        })
-    }
-}
-
-fn member(committee: &Committee, seat: Seat) -> Option<&PossessedKey> {
-    committee.members().get(usize::from(seat.0))
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(crate) enum SnapshotError {
 }
 
 impl L1 {
-    /// Take a snapshot if one is due. `taken_at_least_ms`: see [`Timing::is_due`].
+    /// Take a snapshot if one is due.
     pub(crate) async fn snapshot(self, domain: Domain, keys: Keys, allowance_wei: u128) -> Looked {
         let mut looked = Looked { keys, spent_wei: 0, outcome: Ok(None) };
         looked.outcome = self.take(domain, allowance_wei, &mut looked.keys, &mut looked.spent_wei).await;

@@ -29,7 +29,8 @@ fn takes(signers: &Signers, evidence: FaultEvidence, seats: &[u16]) {
     let fault = evidence.fault();
     let filing = filing(evidence, &committees);
     let accused: Vec<_> = filing.offences().map(|(_, operator, _)| operator).collect();
-    let expected: Vec<_> = seats.iter().map(|seat| signers.operator(*seat)).collect();
+    let mut expected: Vec<_> = seats.iter().map(|seat| signers.operator(*seat)).collect();
+    expected.sort();
     assert_eq!(accused, expected);
     let papers = papers(&filing, &JUDGES, &committees, domain()).expect("papers");
     let mut evm = Evm::new(signers);

@@ -4,7 +4,7 @@ use super::fixture::{Signers, domain, sequencer};
 use crate::watcher::{
     Fault, Judges, L1,
     answers::ClaimJudge,
-    judges::{AttestationJudge, Punishments, RollupRegistry},
+    judges::{AttestationJudge, Punishments, RollupRegistry, TableStore},
     offence,
 };
 use alloy_primitives::U256;
@@ -39,6 +39,8 @@ struct Core {
     due: bool,
     keys: BTreeMap<Address, Vec<u8>>,
     key_sums: Vec<Vec<u8>>,
+    /// Committee tables that judges can read.
+    tables: BTreeSet<B256>,
     taken: Vec<(B256, u64)>,
     finalised: Option<BlockRef>,
     /// Challenged heads, and whether they were answered.
@@ -161,6 +163,14 @@ impl Core {
         if let Ok(call) = Punishments::isJailedCall::abi_decode(data) {
             return Ok(self.slashed.contains(&call.operator).abi_encode());
         }
+        if AttestationJudge::TABLESCall::abi_decode(data).is_ok() {
+            return Ok(Address::repeat_byte(0x7a).abi_encode());
+        }
+        if let Ok(call) = TableStore::tableOfCall::abi_decode(data) {
+            let stored = self.tables.contains(&call.tableHash);
+            let answer = (Address::repeat_byte(0x7b), U256::from(4)).abi_encode_params();
+            return if stored { Ok(answer) } else { Err(reverted("not stored")) };
+        }
         if let Ok(call) = RollupRegistry::rollupCall::abi_decode(data) {
             let punished = self.bonds.contains(&RegistrationId(call.registration));
             let rollup = RollupRegistry::Rollup {
@@ -214,7 +224,14 @@ impl Core {
         if let Ok(call) = AttestationJudge::slashSinglesCall::abi_decode(data) {
             return self.slash(call.operator, call.height);
         }
+        if let Ok(call) = TableStore::storeCall::abi_decode(data) {
+            self.tables.insert(keccak256(&call.table));
+            return Ok(());
+        }
         if let Ok(call) = AttestationJudge::slashMixedCall::abi_decode(data) {
+            if !self.tables.contains(&call.table) {
+                return Err(refused("not stored"));
+            }
             let height = Height(
                 call.certificate
                     .get(9..17)
