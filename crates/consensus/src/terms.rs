@@ -40,7 +40,7 @@ use commonware_consensus::{
 use commonware_cryptography::{Digestible as _, Sha256, certificate::Scheme as _};
 use commonware_p2p::{
     Blocker, Message, Sender,
-    utils::mux::{self, MuxHandle},
+    utils::mux::{self, MuxHandle, SubReceiver, SubSender},
 };
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
@@ -61,6 +61,10 @@ use std::{
 };
 use thiserror::Error;
 use tracing::{debug, error, info, warn};
+
+/// How long a stopped engine's sub-channels may take to be free again.
+const REOPEN_PAUSE: Duration = Duration::from_millis(5);
+const REOPEN_TRIES: u32 = 400;
 
 /// How often to look for a closing block that the application spoke of before marshal had it.
 const CLOSING_POLL: Duration = Duration::from_millis(50);
@@ -205,8 +209,10 @@ where
     /// over; its engine then serves peers until the next one may start.
     pub(crate) async fn run(mut self, processed: u64) {
         let term = processed / self.term_heights;
-        if self.engines(term).await.is_err() {
-            debug!("the network has shut down");
+        match self.engines(term).await {
+            Ok(()) => {}
+            Err(mux::Error::Closed | mux::Error::RecvFailed) => debug!("the network has shut down"),
+            Err(error) => error!(%error, "a term's channel cannot be opened"),
         }
     }
 
@@ -424,8 +430,8 @@ where
     }
 
     async fn lobbies(&mut self, term: u64) -> Result<Lobbies<S>, mux::Error> {
-        let votes = Lobby::new(self.votes.register(term).await?);
-        let certificates = Lobby::new(self.certificates.register(term).await?);
+        let votes = Lobby::new(open(&self.context, &mut self.votes, term).await?);
+        let certificates = Lobby::new(open(&self.context, &mut self.certificates, term).await?);
         Ok(Lobbies { votes, certificates })
     }
 
@@ -437,7 +443,7 @@ where
         lobbies: Lobbies<S>,
         follows: bool,
     ) -> Result<Handle<()>, mux::Error> {
-        let resolver = self.resolver.register(term).await?;
+        let resolver = open(&self.context, &mut self.resolver, term).await?;
         self.engines += 1;
         let (scheme, partition) = if follows {
             // What is left of an earlier run would be read as ours.
@@ -520,6 +526,21 @@ where
         }
         oldest
     }
+}
+
+/// Opens a term's sub-channel. An engine that was stopped holds its own until the muxer has heard of its end.
+async fn open<E: Clock, S: Sender<PublicKey = PublicKey>>(
+    clock: &E,
+    channel: &mut MuxHandle<S>,
+    term: u64,
+) -> Result<(SubSender<S>, SubReceiver<PublicKey>), mux::Error> {
+    for _ in 0..REOPEN_TRIES {
+        match channel.register(term).await {
+            Err(mux::Error::AlreadyRegistered(_)) => clock.sleep(REOPEN_PAUSE).await,
+            opened => return opened,
+        }
+    }
+    channel.register(term).await
 }
 
 /// Where the engine of a term keeps its votes.
