@@ -83,7 +83,7 @@ pub enum Recalling {
         /// Which.
         term: u64,
     },
-    /// This key voted, as peers can prove, and this disk does not know: it follows until that is behind.
+    /// This key voted, or may have, and this disk does not know: it follows until that is behind.
     Waiting {
         /// In this term.
         term: u64,
@@ -91,6 +91,9 @@ pub enum Recalling {
         view: u64,
         /// The highest view that the disk knows of; 0 for none.
         own: u64,
+        /// Whether a peer has shown such a vote. Otherwise the disk is new, and nobody watched the term from its
+        /// beginning who could say that there was none.
+        proven: bool,
     },
     /// It votes, where it has a seat.
     Voting {
@@ -106,6 +109,9 @@ impl fmt::Display for Recalling {
                 write!(f, "{needed} other operators to say what this key has voted")
             }
             Self::Past { term } => write!(f, "the end of term {term}, which is over for its peers"),
+            Self::Waiting { view, proven: false, .. } => {
+                write!(f, "view {view} to be final: the disk is new, and this key may have voted up to there")
+            }
             Self::Waiting { view, own, .. } => write!(
                 f,
                 "view {view} to be final: this key voted up to there, as its peers know and this disk does not (it \
@@ -592,3 +598,6 @@ impl fmt::Debug for Presence {
         f.debug_struct("Presence").field("instance", &self.instance()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

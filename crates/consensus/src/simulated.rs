@@ -284,7 +284,17 @@ impl World {
         &self,
         key: &PublicKey,
     ) -> (Sender<PublicKey, Context>, Receiver<PublicKey>) {
-        let (channel, per_second) = CHANNELS[0];
+        self.register_channel(key, 0).await
+    }
+
+    /// One of the engine's channels, to misbehave on.
+    #[cfg(test)]
+    pub(crate) async fn register_channel(
+        &self,
+        key: &PublicKey,
+        index: usize,
+    ) -> (Sender<PublicKey, Context>, Receiver<PublicKey>) {
+        let (channel, per_second) = CHANNELS[index];
         self.register(key, channel, per_second).await.expect("the network runs")
     }
 

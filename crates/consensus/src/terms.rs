@@ -350,15 +350,10 @@ where
                 let engine = self.engine(term, scheme, Floor::Genesis(floor), lobbies, true).await?;
                 Ok(Stage::Running(engine, pending().boxed()))
             }
-            Decision::Wait(view) => {
-                let own = own.highest();
-                warn!(
-                    term,
-                    view,
-                    own,
-                    "this key voted up to a view that peers know and this disk does not: it follows until that is final"
-                );
-                self.application.recalling(Recalling::Waiting { term, view, own });
+            Decision::Wait { view, proven } => {
+                let waiting = Recalling::Waiting { term, view, own: own.highest(), proven };
+                warn!(term, "it follows and waits for {waiting}");
+                self.application.recalling(waiting);
                 let beyond = {
                     let recall = self.recall.clone();
                     async move { recall.final_beyond(term, view).await }.boxed()

@@ -55,6 +55,25 @@ impl WireSender {
     }
 }
 
+#[cfg(test)]
+struct Caught<F>(F);
+
+#[cfg(test)]
+impl<F: Fn(Recipients, Bytes) + Send + Sync> SendBytes for Caught<F> {
+    fn send(&self, to: Recipients, message: Bytes, _: bool) -> Vec<PublicKey> {
+        self.0(to, message);
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+impl WireSender {
+    /// A sender whose messages are caught.
+    pub(crate) fn caught(catch: impl Fn(Recipients, Bytes) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Caught(catch)))
+    }
+}
+
 impl fmt::Debug for WireSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WireSender")

@@ -22,6 +22,7 @@ mod password;
 mod role;
 mod send;
 mod status;
+mod twin;
 #[cfg(feature = "devnet")]
 mod up;
 mod watch;

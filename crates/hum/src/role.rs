@@ -5,7 +5,7 @@
 //!                            └── ends with the role, on Ctrl-C, or when standard input closes (--until-stdin-closes)
 //! ```
 
-use crate::password::PasswordArgument;
+use crate::{password::PasswordArgument, twin};
 use commonware_runtime::{Metrics as _, Runner as _, Supervisor as _, tokio::Context};
 use eyre::{WrapErr as _, bail, eyre};
 use hum_bls::{OperatorId, PublicKey, SecretKey};
@@ -21,6 +21,7 @@ use hum_node::{
         DirectoryLock, KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig,
         RoleDirectory,
     },
+    lookout::Lookout,
     operator::{Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup, consensus_committee},
     publisher::{self, Identity, PublisherParts, PublisherSettings},
     registry::{L1Registry, Registry},
@@ -209,7 +210,7 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             prepared.application(),
         )
         .await?;
-        let peers = running.peers.clone();
+        let (peers, presence) = (running.peers.clone(), running.presence.clone());
         let (archive, wires, consensus) = running.into_parts();
         let operator = prepared.run(archive, peers, Wires::try_from(wires)?);
         let status = {
@@ -217,16 +218,21 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             move || status_of(&handle, &network, &own)
         };
         let reports = Arc::new(Reported { status, context: context.child("api") });
+        let apis: Vec<String> = network.operators.iter().map(|operator| operator.entry.api.clone()).collect();
         tokio::select! {
-            _ = consensus => bail!("consensus stopped; the log says why"),
+            _ = consensus => match presence.twin() {
+                Some(twin) => Err(twin::sentence(&me, twin)),
+                None => bail!("consensus stopped; the log says why"),
+            },
+            () = twin::look(&presence, &me, &apis) => bail!("nobody can be asked any more"),
             _ = operator.task => bail!("a part of the operator stopped; the log says which"),
-            served = api::serve_operator(config.api, reports, index) => Ok(served?),
+            served = api::serve_operator(config.api, reports, index, presence.clone()) => Ok(served?),
             indexed = indexing => indexed?,
         }
     })
 }
 
-/// The operator's own L1 node, where the network has restaking contracts.
+/// A role's own L1 node, where the network has restaking contracts.
 fn registry(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn Registry>>> {
     if network.restaking.is_none() {
         return Ok(None);
@@ -360,7 +366,9 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         };
         let operators = network.operators.iter().map(|operator| operator.key.clone()).collect();
         let settings = PublisherSettings::new(identity, operators);
-        let parts = PublisherParts { sources: vec![Arc::new(source)], signer, wire: wires.submit };
+        let registry = registry(&network, config.l1_rpc.as_deref())?;
+        let lookout = Some(Lookout::new(&network, registry, Some(joined.peers)));
+        let parts = PublisherParts { sources: vec![Arc::new(source)], signer, wire: wires.submit, lookout };
         let publisher = publisher::start(context.child("hum"), settings, parts).await?;
         let (view, times) = (publisher.watch(), publisher.watch_times());
         let status = move || json!(view());
@@ -417,7 +425,9 @@ pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         let joined = real::join(context.child("network"), transport)?;
         let wires = Wires::try_from(joined.wires)?;
         let settings = RelayerSettings::new(&network, policy);
-        let parts = RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed };
+        let registry = registry(&network, config.l1_rpc.as_deref())?;
+        let lookout = Some(Lookout::new(&network, registry, Some(joined.peers)));
+        let parts = RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed, lookout };
         let relayer = relayer::start(&context.child("hum"), settings, parts)?;
         let view = relayer.watch();
         let status = move || json!(view());

@@ -126,3 +126,82 @@ fn attestation_refuses_each_corrupted_field() {
     assert!(Attestation::decode(&flip(good.encode(), 0)).is_err());
     assert!(Attestation::decode(&flip(good.encode(), 60)).is_err());
 }
+
+/// The sum of signatures.
+fn sum(signatures: impl IntoIterator<Item = Signature>) -> Signature {
+    let points = signatures.into_iter().map(|signature| signature.0.0);
+    let sum = points.reduce(|sum, point| (sum + point).into_affine()).unwrap();
+    Signature(G1::new(sum).unwrap())
+}
+
+#[test]
+fn nobody_stands_in_a_certificate_who_did_not_sign_it() {
+    // Three of four lie about a header, and want the fourth to have signed it too.
+    let operators = Operators::new(&[1; 4]);
+    let table = operators.committee.table();
+    let (honest, lie) = (operators.attestation(0), keccak256("a lie"));
+    let lies: Vec<Attestation> = (1..4)
+        .map(|seat| operators.secrets[usize::from(seat)].attest(domain(), EPOCH, HEIGHT, lie, Seat(seat)))
+        .collect();
+    let all = Certificate { header_hash: lie, ..operators.certificate([0, 1, 2, 3]) };
+    // At another height, in another epoch, under another domain or of another kind it did sign something.
+    let honestly =
+        |height, epoch, domain| operators.secrets[0].attest(domain, epoch, height, lie, Seat(0)).signature;
+    let elsewhere = [
+        honest.signature,
+        honestly(Height(10), EPOCH, domain()),
+        honestly(HEIGHT, Epoch(6), domain()),
+        honestly(HEIGHT, EPOCH, Domain(keccak256("another domain"))),
+        operators.secrets[0].sign(&SignedSubject {
+            kind: Kind::Verdict,
+            epoch: EPOCH,
+            height: HEIGHT,
+            subject: lie,
+            domain: domain(),
+        }),
+        operators.secrets[0].prove_possession(domain(), address(0)),
+        lies[0].signature,
+        rubbish(1),
+    ];
+    let lied = || lies.iter().map(|lie| lie.signature);
+    let without = Certificate { signature: sum(lied()), ..all.clone() };
+    assert!(matches!(without.verify(table, domain()), Err(CertificateError::Signature { .. })));
+    for signature in elsewhere {
+        let framed = Certificate { signature: sum(lied().chain([signature])), ..all.clone() };
+        assert!(matches!(framed.verify(table, domain()), Err(CertificateError::Signature { .. })));
+        let single = Attestation { header_hash: lie, signature, ..honest };
+        assert!(matches!(
+            single.verify(&operators.committee, domain()),
+            Err(AttestationError::Signature { .. })
+        ));
+    }
+    let signed = Certificate { signature: sum(lied().chain([honestly(HEIGHT, EPOCH, domain())])), ..all };
+    assert!(
+        signed.verify(table, domain()).is_ok(),
+        "the attempt is well made: only its signature is missing"
+    );
+}
+
+#[test]
+fn liars_who_share_their_errors_convict_only_themselves() {
+    // Two signatures that are wrong each, by errors that cancel: the sum holds, and is of their own keys alone.
+    let operators = Operators::new(&[1; 4]);
+    let shift = operators.secrets[1].attest(domain(), EPOCH, Height(99), header_hash(), Seat(1)).signature;
+    let bend = |seat: u16, shifted: ark_bn254::G1Affine| {
+        let good = operators.attestation(seat);
+        Attestation { signature: sum([good.signature, Signature(G1::new(shifted).unwrap())]), ..good }
+    };
+    let (one, other) = (bend(2, shift.0.0), bend(3, -shift.0.0));
+    for wrong in [&one, &other] {
+        assert!(wrong.verify(&operators.committee, domain()).is_err());
+    }
+    let mut aggregator = operators.aggregator();
+    for attestation in [operators.attestation(0), operators.attestation(1), one, other] {
+        aggregator.add(&attestation).unwrap();
+    }
+    // Whatever is made of it names only who did sign this header, and holds.
+    if let Some(certificate) = aggregator.aggregate().certificate {
+        assert_eq!(certificate.header_hash, header_hash());
+        assert!(certificate.verify(operators.committee.table(), domain()).is_ok());
+    }
+}

@@ -30,8 +30,8 @@ pub(crate) enum Decision {
     Past,
     /// Vote, above what is final as far as known.
     Vote(Option<Finalization<Scheme, Digest>>),
-    /// Vote when a view at or above this one is final.
-    Wait(u64),
+    /// Vote when a view at or above this one is final; `proven`, when a vote is known that the disk has not.
+    Wait { view: u64, proven: bool },
 }
 
 /// What is asked about one term.
@@ -135,9 +135,10 @@ impl Question {
         }
         let certified = certificate.as_ref().map(|certificate| certificate.view().get());
         let watched = answers.iter().filter(|answer| answer.whole).count();
-        let unknown = self.fresh && certified.is_some() && watched < self.needed;
+        let unknown = self.fresh && !self.own.any && certified.is_some() && watched < self.needed;
         if forgotten.is_some() || unknown {
-            return Decision::Wait(forgotten.max(certified.map(|view| view.saturating_add(1))).unwrap_or(1));
+            let beyond = certified.map(|view| view.saturating_add(1));
+            return Decision::Wait { view: forgotten.max(beyond).unwrap_or(1), proven: forgotten.is_some() };
         }
         if !self.own.any && certificate.is_none() {
             recall.watched_from_the_start(self.term);

@@ -26,6 +26,8 @@ pub(super) struct Net {
     pub(super) records: Vec<Arc<Mutex<Record>>>,
     pub(super) running: Vec<Option<Running>>,
     pub(super) schedule: Arc<Schedule>,
+    /// Which of its disks each operator runs on.
+    pub(super) disks: Vec<u64>,
     runs: u64,
 }
 
@@ -65,7 +67,8 @@ impl Net {
         let world = World::new(&context, layout).await.unwrap();
         let records = keys.iter().map(|_| Arc::default()).collect();
         let running = keys.iter().map(|_| None).collect();
-        Self { context, world, keys, records, running, schedule: Arc::new(schedule), runs: 0 }
+        let disks = vec![0; keys.len()];
+        Self { context, world, keys, records, running, schedule: Arc::new(schedule), disks, runs: 0 }
     }
 
     pub(super) async fn start(&mut self, index: usize, conduct: Conduct) {
@@ -85,13 +88,20 @@ impl Net {
             .start(
                 context,
                 self.keys[index].clone(),
-                format!("operator-{index}"),
+                self.partition(index),
                 Tuning::default(),
                 Arc::new(recorder),
             )
             .await
             .unwrap();
         self.running[index] = Some(running);
+    }
+
+    fn partition(&self, index: usize) -> String {
+        match self.disks[index] {
+            0 => format!("operator-{index}"),
+            disk => format!("operator-{index}-disk-{disk}"),
+        }
     }
 
     pub(super) async fn start_all(&mut self) {

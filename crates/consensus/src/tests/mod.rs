@@ -4,6 +4,7 @@ mod committee;
 mod deterministic;
 mod faults;
 mod loopback;
+mod recall;
 mod recorder;
 mod terms;
 mod turmoil;

@@ -1,6 +1,6 @@
 //! An application that writes down what it is given.
 
-use crate::{Application, Committee, Digest, Fault, Ordered, PrivateKey, Signer as _, Slot};
+use crate::{Application, Committee, Digest, Fault, Ordered, PrivateKey, Recalling, Signer as _, Slot};
 use bytes::Bytes;
 use commonware_runtime::Clock;
 use futures::{
@@ -42,6 +42,7 @@ pub(super) struct Record {
     /// Heights in the order of delivery, repetitions included.
     pub(super) deliveries: Vec<u64>,
     pub(super) faults: Vec<Fault>,
+    pub(super) recalled: Vec<Recalling>,
     pub(super) proposed: BTreeMap<u64, SystemTime>,
     pub(super) verified: BTreeSet<Digest>,
     /// Most ancestors handed over in one call.
@@ -195,6 +196,10 @@ where
 
     fn fault(&self, fault: Fault) {
         self.record().faults.push(fault);
+    }
+
+    fn recalling(&self, stands: Recalling) {
+        self.record().recalled.push(stands);
     }
 }
 

@@ -9,14 +9,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use commonware_codec::DecodeExt as _;
+use hum_consensus::{Presence, PublicKey};
 use hum_types::{B256, Height};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 /// The longest list that is given.
 const LIMIT_MAX: u32 = 1_000;
+
+/// How long another process may take to show itself.
+const PRESENCE_WAIT: Duration = Duration::from_secs(2);
 
 /// What a role says of itself.
 pub trait Reports: Send + Sync + 'static {
@@ -68,6 +73,7 @@ pub async fn serve_operator(
     address: SocketAddr,
     reports: Arc<dyn Reports>,
     index: Arc<Index>,
+    presence: Presence,
 ) -> Result<(), ApiError> {
     let indexed = Router::new()
         .route("/checkpoints", get(checkpoints))
@@ -77,7 +83,23 @@ pub async fn serve_operator(
         .route("/messages", get(messages))
         .route("/messages/{id}", get(message))
         .with_state(index);
-    listen(address, common(reports).merge(indexed)).await
+    let others = Router::new().route("/presence/{key}/{instance}", get(another)).with_state(presence);
+    listen(address, common(reports).merge(indexed).merge(others)).await
+}
+
+/// The sign of a process that runs under a network key and is not the one that asks. The sign proves itself: whoever
+/// passes it on need not be believed.
+async fn another(
+    State(presence): State<Presence>,
+    Path((key, instance)): Path<(B256, u64)>,
+) -> Result<Json<Value>, Refusal> {
+    let unknown = Refusal::NotFound("another process under this key");
+    let Ok(key) = PublicKey::decode(bytes::Bytes::copy_from_slice(key.as_slice())) else {
+        return Err(unknown);
+    };
+    let call = tokio::time::timeout(PRESENCE_WAIT, presence.call(key, instance)).await;
+    let sign = call.ok().flatten().ok_or(unknown)?;
+    Ok(Json(json!({ "sign": alloy_primitives::hex::encode_prefixed(sign) })))
 }
 
 #[derive(Deserialize)]

@@ -23,7 +23,7 @@ use crate::{
 };
 use commonware_utils::sync::Mutex;
 use futures::{FutureExt as _, future::BoxFuture};
-use hum_consensus::{Committee, Digest, Fault, Ordered, Slot, WireSender};
+use hum_consensus::{Committee, Digest, Fault, Ordered, Recalling, Slot, WireSender};
 use hum_types::{Term, TimeMs};
 use proposal::LastProposal;
 use std::sync::{Arc, OnceLock};
@@ -112,5 +112,21 @@ impl<E: Runtime> hum_consensus::Application for Application<E> {
         let what =
             format!("operator {} contradicted itself in view {}: {:?}", fault.signer, fault.view, fault.kind);
         self.0.reporter.alarm(what, self.0.now());
+    }
+
+    fn recalling(&self, stands: Recalling) {
+        let (board, now) = (self.0.reporter.handle().board(), self.0.now());
+        match stands {
+            Recalling::Voting { .. } => board.goes_on(),
+            Recalling::Waiting { proven: true, .. } => {
+                board.waits_for(stands.to_string(), now);
+                self.0
+                    .reporter
+                    .alarm(format!("this disk is older than this key's votes; it waits for {stands}"), now);
+            }
+            Recalling::Waiting { .. } | Recalling::Asking { .. } | Recalling::Past { .. } => {
+                board.waits_for(stands.to_string(), now)
+            }
+        }
     }
 }

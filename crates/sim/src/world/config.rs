@@ -38,6 +38,8 @@ pub struct WorldConfig {
     pub messages: usize,
     /// Processes that do not start with the others.
     pub absent: Vec<Process>,
+    /// Operators whose clocks are wrong: how many milliseconds ahead; behind when negative.
+    pub skewed: Vec<(usize, i64)>,
     /// What goes wrong, and when.
     pub plan: Plan,
     /// Least time that the world goes on after the first message could be sent, in milliseconds.
@@ -65,6 +67,7 @@ impl WorldConfig {
             safe_behind: 2,
             messages: 10,
             absent: Vec::new(),
+            skewed: Vec::new(),
             plan: Plan::default(),
             least_ms: 0,
             patience_ms: 180_000,

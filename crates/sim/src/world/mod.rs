@@ -20,6 +20,7 @@ mod l1;
 mod memory;
 mod plan;
 mod processes;
+mod skew;
 mod traffic;
 
 pub use books::Beat;
@@ -214,6 +215,7 @@ impl World {
                 stage.done.fetch_add(1, Ordering::Relaxed);
                 stage.trace.note(&self.context, format_args!("{:?}", step.action));
                 if step.action == Action::PowerCut {
+                    self.nobody_is_cut_off().await?;
                     return Ok(Ending::PowerCut);
                 }
                 self.act(step.action).await?;
@@ -229,7 +231,16 @@ impl World {
             self.context.sleep(Duration::from_millis((until_ms - now_ms).max(1))).await;
         }
         self.context.sleep(SETTLE).await;
+        self.nobody_is_cut_off().await?;
         Ok(Ending::Settled)
+    }
+
+    /// No peer has blocked another: here all that sit or send are honest to their peers.
+    async fn nobody_is_cut_off(&self) -> Result<(), WorldError> {
+        for (who, whom) in self.net.blocked().await? {
+            self.stage.books.blame(format!("{who} blocked {whom}"));
+        }
+        Ok(())
     }
 
     fn next_step(&self) -> Option<Step> {

@@ -53,6 +53,8 @@ pub enum Action {
     Start(Process),
     /// A process that does not run loses its disk.
     LoseDisk(Process),
+    /// A process that does not run gets back the disk that it lost last, as it was then.
+    RestoreDisk(Process),
     /// Nothing reaches a process or leaves it.
     CutOff(Process),
     /// It is reached again.
@@ -89,6 +91,17 @@ impl Plan {
     #[must_use]
     pub fn crash(self, process: Process, at_ms: u64, away_ms: u64) -> Self {
         self.at(at_ms, Action::Kill(process)).at(at_ms + away_ms, Action::Start(process))
+    }
+
+    /// A process runs on an empty disk for a time, then again on the one that it had before: an old backup.
+    #[must_use]
+    pub fn restore(self, process: Process, at_ms: u64, after_ms: u64) -> Self {
+        self.at(at_ms, Action::Kill(process))
+            .at(at_ms, Action::LoseDisk(process))
+            .at(at_ms + 20, Action::Start(process))
+            .at(at_ms + after_ms, Action::Kill(process))
+            .at(at_ms + after_ms, Action::RestoreDisk(process))
+            .at(at_ms + after_ms + 20, Action::Start(process))
     }
 
     /// A process is out of reach for a time.

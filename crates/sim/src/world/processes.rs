@@ -5,6 +5,7 @@ use super::{
     cast::{OWNER, Rollup, relayer_name},
     config::Dice,
     l1::SimRegistry,
+    skew::Skewed,
 };
 use crate::chain::{SimAccount, SimNode, dev_key};
 use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _};
@@ -12,6 +13,7 @@ use futures::future::try_join_all;
 use hum_chain::LocalKey;
 use hum_consensus::{PrivateKey, PublicKey, Recipients, Signer as _, Tuning, WireSender, simulated};
 use hum_node::{
+    lookout::Lookout,
     operator::{Operator, OperatorHandle, Pace, Prepared, Setup, consensus_committee},
     publisher::{self, Identity, PublisherHandle, PublisherParts, PublisherSettings},
     registry::Registry,
@@ -85,6 +87,11 @@ impl World {
             Action::Kill(process) => self.kill(process),
             Action::Start(process) => self.start_process(process).await?,
             Action::LoseDisk(process) => *self.lost_disks().entry(process).or_default() += 1,
+            Action::RestoreDisk(process) => {
+                let mut lost = self.lost_disks();
+                let disk = lost.entry(process).or_default();
+                *disk = disk.saturating_sub(1);
+            }
             Action::CutOff(process) => self.net.isolate(&self.key(process)).await?,
             Action::Reconnect(process) => {
                 self.net.reconnect(&self.key(process), self.stage.config.link).await?;
@@ -159,10 +166,7 @@ impl World {
         let stage = self.stage.clone();
         let keys = &stage.cast.operators[index];
         let disk = self.disk(process);
-        let registry = stage.cast.network.restaking.as_ref().map(|_| {
-            let clock = context.child("l1");
-            Arc::new(SimRegistry { stage: stage.clone(), clock, operator: index }) as Arc<dyn Registry>
-        });
+        let registry = self.registry(&context, Some(index));
         let setup = Setup {
             network: stage.cast.network.clone(),
             me: keys.network.public_key(),
@@ -172,7 +176,9 @@ impl World {
             partition: disk.clone(),
             pace: Pace::default(),
         };
-        let prepared = Prepared::new(context.child("node"), setup)
+        let skew = stage.config.skewed.iter().find(|(operator, _)| *operator == index);
+        let clock = Skewed::new(context.child("node"), skew.map_or(0, |(_, ahead_ms)| *ahead_ms));
+        let prepared = Prepared::new(clock, setup)
             .await
             .map_err(|source| WorldError::Operator { index, source: Box::new(source) })?;
         let events = prepared.handle().subscribe();
@@ -205,8 +211,10 @@ impl World {
             sources: vec![Arc::new(self.node(rollup, &context))],
             signer: Arc::new(LocalKey::new(rollup.sequencer.clone(), stage.cast.network.domain)),
             wire: wires.submit.tapped(stage.books.hear_publisher(who)),
+            lookout: self.lookout(&context),
         };
-        let mut settings = PublisherSettings::new(identity, self.operator_keys());
+        let first = stage.cast.network.operators.iter().map(|seat| seat.key.clone()).collect();
+        let mut settings = PublisherSettings::new(identity, first);
         settings.partition = self.disk(process);
         let handle = publisher::start(context, settings, parts)
             .await
@@ -228,10 +236,23 @@ impl World {
         });
         let destinations: BTreeMap<ChainId, Destination> = destinations.collect();
         let settings = RelayerSettings::new(&stage.cast.network, Policy::default());
-        let parts = RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed };
+        let lookout = self.lookout(&context);
+        let parts = RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed, lookout };
         self.relayers[index] = Some(relayer::start(&context, settings, parts)?);
         self.idle.extend([wires.submit, wires.gossip]);
         Ok(())
+    }
+
+    /// The L1 node of an operator, or of a process that does not order.
+    fn registry(&self, context: &Context, operator: Option<usize>) -> Option<Arc<dyn Registry>> {
+        let (stage, clock) = (self.stage.clone(), context.child("l1"));
+        self.stage.cast.network.restaking.as_ref()?;
+        Some(Arc::new(SimRegistry { stage, clock, operator }))
+    }
+
+    /// Who the operators are, for a process that does not order. The simulated network connects everybody.
+    fn lookout(&self, context: &Context) -> Option<Lookout> {
+        Some(Lookout::new(&self.stage.cast.network, self.registry(context, None), None))
     }
 
     async fn join(&self, key: &PrivateKey) -> Result<Wires, WorldError> {

@@ -10,6 +10,7 @@ mod loss;
 mod pace;
 mod partitions;
 mod relayers;
+mod safety;
 
 use hum_sim::world::{Report, WorldConfig, run};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,0 +1,142 @@
+//! Two processes with one operator's keys: the first goes on, the second ends and says why.
+#![cfg(feature = "devnet")]
+
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+const HUM: &str = env!("CARGO_BIN_EXE_hum");
+
+struct Up {
+    child: Child,
+    dir: TempDir,
+}
+
+impl Up {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = Command::new(HUM)
+            .args(["up", "--json", "--block-time", "500", "--dir"])
+            .arg(dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        loop {
+            let event: Value = serde_json::from_str(&lines.next().expect("it gets ready").unwrap()).unwrap();
+            if event["event"] == "ready" {
+                println!("ready after {} ms", event["ms"]);
+                return Self { child, dir };
+            }
+        }
+    }
+
+    fn operator(&self) -> PathBuf {
+        self.dir.path().join("operator-0")
+    }
+
+    /// The height that operator 0 has finalised.
+    fn height(&self) -> u64 {
+        let network = self.dir.path().join("network.json");
+        let output = Command::new(HUM)
+            .args(["status", "--json", "--network"])
+            .arg(network)
+            .output()
+            .expect("hum status runs");
+        let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        status["operators"][0]["status"]["finalised"].as_u64().unwrap_or_else(|| panic!("{status}"))
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = Command::new("sh").args(["-c", &format!("kill -INT {}", self.child.id())]).status();
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while Instant::now() < deadline && self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            copy(&path, &target);
+        } else {
+            // Files come and go while the first one runs: what a careless copy gets.
+            let _ = fs::copy(&path, &target);
+        }
+    }
+}
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// Runs an operator until it ends by itself; what it printed, and how long it took.
+fn run(dir: &Path, limit: Duration) -> (ExitStatus, String, Duration) {
+    let (begun, log) = (Instant::now(), dir.join("second.log"));
+    let mut child = Command::new(HUM)
+        .args(["operator", "--dir"])
+        .arg(dir)
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    while begun.elapsed() < limit {
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status, fs::read_to_string(&log).unwrap(), begun.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    panic!("still running after {limit:?}: {}", fs::read_to_string(&log).unwrap());
+}
+
+fn goes_on(up: &Up) {
+    let before = up.height();
+    std::thread::sleep(Duration::from_secs(3));
+    let after = up.height();
+    assert!(after >= before + 5, "the first went from {before} to {after}");
+}
+
+#[test]
+fn a_directory_is_held_by_one_process_and_a_copy_of_a_running_operator_stops() {
+    let up = Up::start();
+    goes_on(&up);
+
+    let (status, words, took) = run(&up.operator(), Duration::from_secs(10));
+    assert!(!status.success() && took < Duration::from_secs(5), "{took:?}: {words}");
+    println!("same directory, after {took:?}: {}", words.trim());
+    assert!(words.contains("lock") || words.contains("held") || words.contains("process"), "{words}");
+    goes_on(&up);
+
+    // The same keys and data, another directory, other ports.
+    let twin = up.dir.path().join("twin");
+    copy(&up.operator(), &twin);
+    let role = twin.join("role.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&role).unwrap()).unwrap();
+    config["listen"] = free_address().into();
+    config["api"] = free_address().into();
+    fs::write(&role, config.to_string()).unwrap();
+    let (status, words, took) = run(&twin, Duration::from_secs(30));
+    println!("a copy, after {took:?}: {}", words.lines().last().unwrap_or_default());
+    assert!(!status.success(), "{words}");
+    assert!(words.contains("another process runs with this operator's network key"), "{words}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    goes_on(&up);
+}
