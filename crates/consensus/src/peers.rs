@@ -82,6 +82,12 @@ impl Peers {
         let _ = self.0.change(|state| state.seated = committee.set().clone());
     }
 
+    /// This process runs no terms: only those that it lists are connected.
+    pub(crate) fn unseat(&self) {
+        // Only drops peers.
+        let _ = self.0.change(|state| state.seated = Set::default());
+    }
+
     /// Most operators that there can ever be at once.
     pub(crate) fn max(&self) -> usize {
         self.0.max

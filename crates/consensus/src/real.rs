@@ -121,6 +121,7 @@ pub fn join(context: tokio::Context, network: Network) -> Result<Joined, JoinErr
         return Err(JoinError::Stranger(Box::new(me)));
     }
     let opened = network.open(context.child("network"))?;
+    opened.peers.unseat();
     Ok(Joined { wires: opened.wires, peers: opened.peers, handle: opened.transport.start() })
 }
 

@@ -14,6 +14,7 @@
 
 pub mod api;
 pub mod config;
+pub mod lookout;
 pub mod operator;
 pub mod publisher;
 pub mod registry;

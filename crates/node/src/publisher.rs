@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Invariants: one hash for each (generation, number), whatever nodes answer and whenever the process dies; no claim is
-//! sent before it is on disk; at most `window` claimed blocks above what operators have finalised.
+//! sent before it is on disk; at most `window` claimed blocks above what operators have finalised; whoever is
+//! registered gets blocks, but only the word of seats counts.
 
 mod actor;
 mod journal;
@@ -24,6 +25,7 @@ mod view;
 pub use journal::{Identity, Journal, JournalError};
 pub use view::{BlockTimes, PublisherHandle, PublisherView, Stage};
 
+use crate::lookout::Lookout;
 use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use hum_chain::{Chain, HeadSigner};
 use hum_consensus::{PublicKey, Wire};
@@ -34,7 +36,7 @@ use std::sync::Arc;
 pub struct PublisherSettings {
     /// The rollup.
     pub identity: Identity,
-    /// The operators to reach.
+    /// The operators to reach, until the lookout knows others.
     pub operators: Vec<PublicKey>,
     /// Where the journal lies in the runtime's storage.
     pub partition: String,
@@ -79,6 +81,8 @@ pub struct PublisherParts {
     pub signer: Arc<dyn HeadSigner>,
     /// The channel to the operators.
     pub wire: Wire,
+    /// Who the operators are when they come and go; without it the first ones are reached.
+    pub lookout: Option<Lookout>,
 }
 
 /// Why a publisher did not start, or ended.

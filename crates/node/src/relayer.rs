@@ -20,7 +20,7 @@ mod view;
 
 pub use view::{DestinationView, RelayerHandle, RelayerView};
 
-use crate::config::Network;
+use crate::{config::Network, lookout::Lookout};
 use commonware_runtime::{Clock, Metrics, Spawner};
 use hum_chain::{Chain, Submit};
 use hum_consensus::{PublicKey, Wire};
@@ -34,7 +34,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct RelayerSettings {
     /// Where the chain of checkpoints starts.
     pub genesis: Genesis,
-    /// The operators to follow.
+    /// The operators to follow, until the lookout knows others.
     pub operators: Vec<PublicKey>,
     /// The light client on each chain.
     pub light_clients: BTreeMap<ChainId, Address>,
@@ -86,6 +86,8 @@ pub struct RelayerParts {
     pub fetch: Wire,
     /// News from operators.
     pub feed: Wire,
+    /// Who the operators are when they come and go; without it the first ones are followed.
+    pub lookout: Option<Lookout>,
 }
 
 /// Why a relayer did not start, or ended.

@@ -206,6 +206,7 @@ pub(super) async fn plan(
             chain_id,
             rpc,
             sequencer: Some(desk),
+            l1_rpc: Some(l1.rpc_url()),
             listen: seat.address,
             api: seat.api,
             private_addresses: true,
@@ -230,6 +231,7 @@ pub(super) async fn plan(
     directory.write(&RelayerConfig {
         version: ROLE_VERSION,
         network: path,
+        l1_rpc: Some(l1.rpc_url()),
         listen: relayer.address,
         api: relayer.api,
         spend_cap_wei: SPEND_CAP_WEI,

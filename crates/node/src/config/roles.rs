@@ -79,6 +79,9 @@ pub struct PublisherConfig {
     /// sequencer's key itself, and `rpc` must be the sequencer's own feed.
     #[serde(default)]
     pub sequencer: Option<String>,
+    /// JSON-RPC of the publisher's own L1 node, which tells who the operators are; the network file's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1_rpc: Option<String>,
     /// Where peers connect.
     pub listen: SocketAddr,
     /// Where status and metrics are served.
@@ -97,6 +100,9 @@ pub struct RelayerConfig {
     pub version: u32,
     /// The network file.
     pub network: PathBuf,
+    /// JSON-RPC of the relayer's own L1 node, which tells who the operators are; the network file's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1_rpc: Option<String>,
     /// Where peers connect.
     pub listen: SocketAddr,
     /// Where status and metrics are served.

@@ -8,7 +8,10 @@ use super::{
     task::{Done, Found, Tools, Trouble},
     view::Shared,
 };
-use crate::wire::{PublisherMessage, Submission};
+use crate::{
+    lookout::Lookout,
+    wire::{PublisherMessage, Submission},
+};
 use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use futures::{
     FutureExt,
@@ -36,6 +39,9 @@ pub(super) struct Actor<E: Storage> {
     journal: Journal<E>,
     shared: Shared,
     operators: Operators,
+    lookout: Option<Lookout>,
+    /// The lookout's version that `operators` is of.
+    looked: Option<u64>,
     /// Encoded messages by block number, of the present generation.
     cache: BTreeMap<u64, Bytes>,
     cached_bytes: usize,
@@ -92,6 +98,8 @@ impl<E: Storage> Actor<E> {
             journal,
             shared,
             operators,
+            lookout: parts.lookout,
+            looked: None,
             cache: BTreeMap::new(),
             cached_bytes: 0,
             rebuild: BTreeMap::new(),
@@ -118,6 +126,9 @@ impl<E: Storage> Actor<E> {
     where
         C: Spawner + Clock + Metrics,
     {
+        if let Some(lookout) = &self.lookout {
+            lookout.start(&context);
+        }
         let interval = Duration::from_millis(self.settings.poll_interval_ms.max(1));
         let mut tick = context.sleep(Duration::ZERO).boxed().fuse();
         loop {
@@ -129,6 +140,7 @@ impl<E: Storage> Actor<E> {
                 () = tick => {
                     tick = context.sleep(interval).boxed().fuse();
                     self.set_now(&context);
+                    self.look_out();
                     self.chores();
                     Ok(())
                 }

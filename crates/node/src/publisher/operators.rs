@@ -3,7 +3,7 @@
 use crate::wire::{PublisherReply, PublisherStatus};
 use hum_consensus::PublicKey;
 use hum_types::{BlockRef, ChainId, Generation, RollupStatus};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Blocks that one operator is sent at a time when it has fallen behind.
 const RESEND_BATCH: u64 = 8;
@@ -11,6 +11,8 @@ const RESEND_BATCH: u64 = 8;
 /// One operator.
 #[derive(Debug, Clone, Default)]
 struct Operator {
+    /// Whether its word counts.
+    seated: bool,
     status: Option<PublisherStatus>,
     /// The highest block of the present generation that it took, as far as we know.
     took: u64,
@@ -20,8 +22,8 @@ struct Operator {
     granted: BTreeMap<u64, u64>,
 }
 
-/// All operators, as seen by one rollup's publisher. Any of them may lie: what counts is what more of them say than
-/// can be faulty.
+/// All operators, as seen by one rollup's publisher. Any of them may lie: what counts is what more of those with seats
+/// say than can be faulty. Without a seat they only get blocks: anybody can register.
 #[derive(Debug, Clone)]
 pub(super) struct Operators {
     chain_id: ChainId,
@@ -40,24 +42,55 @@ pub(super) struct Agreed {
 }
 
 impl Operators {
+    /// Operators that all have seats.
     pub(super) fn new(chain_id: ChainId, operators: impl IntoIterator<Item = PublicKey>) -> Self {
-        Self { chain_id, operators: operators.into_iter().map(|key| (key, Operator::default())).collect() }
+        let operator = Operator { seated: true, ..Operator::default() };
+        Self { chain_id, operators: operators.into_iter().map(|key| (key, operator.clone())).collect() }
+    }
+
+    /// These are the operators from now on. What is known of those that stay is kept; a new one is sent what is not
+    /// settled, like one that was away; of one that left nothing is remembered.
+    pub(super) fn set(
+        &mut self,
+        operators: impl IntoIterator<Item = PublicKey>,
+        seats: &BTreeSet<PublicKey>,
+    ) {
+        let mut known = std::mem::take(&mut self.operators);
+        let operator = |key: PublicKey| {
+            let seated = seats.contains(&key);
+            let operator = Operator { seated, ..known.remove(&key).unwrap_or_default() };
+            (key, operator)
+        };
+        self.operators = operators.into_iter().map(operator).collect();
     }
 
     pub(super) fn keys(&self) -> Vec<PublicKey> {
         self.operators.keys().cloned().collect()
     }
 
-    /// Operators that may be faulty.
+    fn seated(&self) -> impl Iterator<Item = &Operator> {
+        self.operators.values().filter(|operator| operator.seated)
+    }
+
+    /// What those with seats said of themselves.
+    fn statuses(&self) -> impl Iterator<Item = &PublisherStatus> {
+        self.seated().filter_map(|operator| operator.status.as_ref())
+    }
+
+    /// How many have seats.
+    pub(super) fn seats(&self) -> usize {
+        self.seated().count()
+    }
+
+    /// Seats that may be faulty.
     fn faults(&self) -> usize {
-        self.operators.len().saturating_sub(1) / 3
+        self.seats().saturating_sub(1) / 3
     }
 
     /// Whether all but the faulty have said how far they are: then at least one honest operator of any quorum that
     /// took a claim of ours before has spoken.
     pub(super) fn heard_enough(&self) -> bool {
-        let heard = self.operators.values().filter(|operator| operator.status.is_some()).count();
-        heard >= self.operators.len() - self.faults()
+        self.statuses().count() >= self.seats() - self.faults()
     }
 
     /// Note a reply. Strangers, and replies about other rollups, change nothing.
@@ -93,8 +126,7 @@ impl Operators {
     /// What more operators say than can be faulty; `None` before that many have spoken.
     pub(super) fn agreed(&self) -> Option<Agreed> {
         let faults = self.faults();
-        let statuses: Vec<&PublisherStatus> =
-            self.operators.values().filter_map(|o| o.status.as_ref()).collect();
+        let statuses: Vec<&PublisherStatus> = self.statuses().collect();
         let generation = nth_highest(statuses.iter().map(|status| status.generation), faults)?;
         let there = || statuses.iter().filter(|status| status.generation >= generation);
         let head = nth_highest(there().map(|status| status.head.number), faults)?;
@@ -106,16 +138,16 @@ impl Operators {
     /// Like [`Agreed::head`], but only as far as what was finalised is `ours`: after two claims for one number the other
     /// one may stand there.
     pub(super) fn agreed_on(&self, generation: Generation, ours: impl Fn(BlockRef) -> bool) -> Option<u64> {
-        let statuses = self.operators.values().filter_map(|operator| operator.status.as_ref());
-        let heads = statuses.filter(|status| status.generation == generation).map(|status| status.head);
+        let heads =
+            self.statuses().filter(|status| status.generation == generation).map(|status| status.head);
         let shared = |head: BlockRef| if ours(head) { head.number } else { head.number.saturating_sub(1) };
         nth_highest(heads.map(shared), self.faults())
     }
 
     /// The blocks that operators in `generation` report, highest first: each may be a lie.
     pub(super) fn reported(&self, generation: Generation) -> Vec<BlockRef> {
-        let statuses = self.operators.values().filter_map(|operator| operator.status.as_ref());
-        let mut blocks: Vec<_> = statuses
+        let mut blocks: Vec<_> = self
+            .statuses()
             .filter(|status| status.generation == generation)
             .flat_map(|status| [status.head, status.held])
             .collect();

@@ -1,6 +1,7 @@
 //! A publisher with scripted nodes and operators in virtual time.
 
 mod crashes;
+mod followers;
 mod forks;
 mod publishing;
 mod script;
@@ -229,6 +230,8 @@ pub(super) struct Bench {
     pub(super) operators: Operators,
     pub(super) publisher: PrivateKey,
     starts: u64,
+    /// What the publishers that start from now on look at.
+    pub(super) lookout: Option<Lookout>,
 }
 
 impl Bench {
@@ -250,7 +253,7 @@ impl Bench {
                 }
             });
         }
-        Self { context, world, operators, publisher, starts: 0 }
+        Self { context, world, operators, publisher, starts: 0, lookout: None }
     }
 
     pub(super) fn settings(&self) -> PublisherSettings {
@@ -268,7 +271,8 @@ impl Bench {
         let Wires { submit, .. } = wires.try_into().unwrap();
         let sources = sources.into_iter().map(|source| source as Arc<dyn Chain>).collect();
         let context = self.context.child("publisher").with_attribute("start", self.starts);
-        super::start(context, settings, PublisherParts { sources, signer, wire: submit }).await.unwrap()
+        let parts = PublisherParts { sources, signer, wire: submit, lookout: self.lookout.clone() };
+        super::start(context, settings, parts).await.unwrap()
     }
 
     /// Start as usual: one node, the key at hand.

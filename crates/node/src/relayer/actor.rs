@@ -6,7 +6,10 @@ use super::{
     follower::{Follower, Heard},
     view::Shared,
 };
-use crate::wire::{FeedEvent, FeedRequest, FetchMessage};
+use crate::{
+    lookout::Lookout,
+    wire::{FeedEvent, FeedRequest, FetchMessage},
+};
 use commonware_runtime::{Clock, Metrics, Spawner};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use hum_chain::ReadError;
@@ -15,7 +18,7 @@ use hum_relay::{
     Action, Calldata, CertifiedChain, Input, Lead, Observation, Outcome, Planner, Query, Step, Transaction,
     calldata, lead_data, storage::checkpoint_word,
 };
-use hum_types::{Address, ChainId, Decode, Encode, RegistrationId, TimeMs};
+use hum_types::{Address, ChainId, Decode, Encode, Epoch, RegistrationId, TimeMs};
 use std::{
     collections::BTreeMap,
     time::{Duration, UNIX_EPOCH},
@@ -39,6 +42,12 @@ pub(super) struct Actor {
     fetch: Wire,
     feed: Wire,
     follower: Follower,
+    follow: usize,
+    lookout: Option<Lookout>,
+    /// The lookout's version that `follower` is of.
+    looked: Option<u64>,
+    /// The epoch whose committee the lookout was told of.
+    epoch: Option<Epoch>,
     chain: CertifiedChain,
     planner: Planner,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -60,6 +69,10 @@ impl Actor {
                 settings.answer_timeout_ms,
                 settings.quiet_ms,
             ),
+            follow: settings.follow,
+            lookout: parts.lookout,
+            looked: None,
+            epoch: None,
             destinations: parts.destinations,
             light_clients: settings.light_clients,
             registrations,
@@ -74,8 +87,12 @@ impl Actor {
     /// Work until the network fails.
     pub(super) async fn run<E: Spawner + Clock + Metrics>(mut self, context: E) -> RelayerError {
         self.set_now(&context);
+        if let Some(lookout) = &self.lookout {
+            lookout.start(&context);
+        }
         self.plan(Input::Tick);
         loop {
+            self.look_out();
             self.ask();
             let sleep = context.sleep(Duration::from_millis(self.sleep_ms())).fuse();
             futures::pin_mut!(sleep);
@@ -111,6 +128,25 @@ impl Actor {
     fn sleep_ms(&self) -> u64 {
         let wake_ms = self.planner.wake_ms(self.now_ms).unwrap_or(u64::MAX);
         wake_ms.saturating_sub(self.now_ms).clamp(1, TICK_MS)
+    }
+
+    /// Follow whoever is an operator now. Who signs, as far as we have replayed, stays one; so do those before: they have
+    /// what we have not replayed.
+    fn look_out(&mut self) {
+        let Some(lookout) = &self.lookout else { return };
+        let archive = self.chain.archive();
+        let epoch = archive.newest().epoch();
+        if self.epoch.replace(epoch) != Some(epoch) {
+            let rosters: Vec<_> = archive.epochs().map(|record| record.seated.roster()).collect();
+            lookout.sign(rosters.into_iter().rev().take(2));
+        }
+        if let Some(trouble) = lookout.take_trouble() {
+            self.shared.alarm(TimeMs(self.now_ms), &trouble);
+        }
+        let version = lookout.version();
+        if self.looked.replace(version) != Some(version) {
+            self.follower.set_operators(lookout.everyone(), self.follow);
+        }
     }
 
     /// What is said to operators by the clock.

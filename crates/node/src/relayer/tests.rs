@@ -1,5 +1,6 @@
 //! A relayer with scripted operators and a scripted destination in virtual time.
 
+mod followers;
 mod network;
 mod rollup;
 
@@ -30,6 +31,8 @@ struct Bed {
     script: Shared,
     rollup: Rollup,
     block_due_ms: u64,
+    /// What relayers that start from now on look at.
+    lookout: Option<Lookout>,
 }
 
 fn run<F: Future<Output = ()>>(seed: u64, link: Link, test: impl FnOnce(Bed) -> F) -> String {
@@ -52,7 +55,7 @@ fn run<F: Future<Output = ()>>(seed: u64, link: Link, test: impl FnOnce(Bed) -> 
         let rollup = Rollup::new(registration);
         let block_due_ms = now_ms(&context) + BLOCK_MS;
         let auditor = context.child("auditor");
-        test(Bed { context, world, operators, relayers, script, rollup, block_due_ms }).await;
+        test(Bed { context, world, operators, relayers, script, rollup, block_due_ms, lookout: None }).await;
         auditor.auditor().state()
     })
 }
@@ -85,6 +88,7 @@ impl Bed {
             destinations: BTreeMap::from([(DESTINATION, at)]),
             fetch: wires.fetch,
             feed: wires.feed,
+            lookout: self.lookout.clone(),
         };
         let context = self.context.child("role").with_attribute("which", which);
         start(&context, settings, parts).expect("the relayer starts")
@@ -386,7 +390,8 @@ fn wrong_parts_are_refused() {
                 async move {
                     let wires = Wires::try_from(world.join(key).await.expect("wires")).expect("as many");
                     let destinations = ids.into_iter().map(|id| (id, at.clone())).collect();
-                    let parts = RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed };
+                    let parts =
+                        RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed, lookout: None };
                     let settings = RelayerSettings { operators, light_clients, ..settings };
                     start(&context.child("refused"), settings, parts).err()
                 }

@@ -20,11 +20,11 @@ use std::{
 /// Blocks that finality stays behind.
 const FINALITY_BLOCKS: u64 = 2;
 
-/// The L1 node of one operator.
+/// The L1 node of one operator, or of a process that does not order.
 pub(super) struct SimRegistry {
     pub(super) stage: Arc<Stage>,
     pub(super) clock: Context,
-    pub(super) operator: usize,
+    pub(super) operator: Option<usize>,
 }
 
 impl fmt::Debug for SimRegistry {
@@ -43,7 +43,7 @@ impl SimRegistry {
         self.clock.sleep(Duration::from_millis(self.stage.config.node_latency_ms)).await;
         let since_ms = self.elapsed_ms().saturating_sub(self.stage.begun_ms.load(Ordering::Relaxed));
         let down = self.stage.config.l1_outages.iter().any(|outage| {
-            outage.operator == self.operator && (outage.from_ms..outage.to_ms).contains(&since_ms)
+            Some(outage.operator) == self.operator && (outage.from_ms..outage.to_ms).contains(&since_ms)
         });
         if down {
             return Err(ReadError::Timeout { method: "any", after_ms: 1 }.into());

@@ -2,6 +2,7 @@
 
 use super::{Actor, older};
 use crate::{
+    lookout::Lookout,
     publisher::Stage,
     wire::{PublisherMessage, PublisherReply, RefusalKind},
 };
@@ -19,6 +20,30 @@ pub(super) struct Lost {
 }
 
 impl<E: Storage> Actor<E> {
+    /// Take over who the operators are now.
+    pub(super) fn look_out(&mut self) {
+        let Some(lookout) = &self.lookout else { return };
+        if let Some(trouble) = lookout.take_trouble() {
+            self.shared.alarm(&trouble);
+        }
+        let version = lookout.version();
+        if self.looked.replace(version) != Some(version) {
+            self.operators.set(lookout.everyone(), &lookout.seats());
+            let (operators, keys) = (&self.operators, self.operators.keys());
+            self.rebuild.values_mut().for_each(|who| who.retain(|key| keys.contains(key)));
+            self.shared.did(format!(
+                "sends to {} operators, {} of them with seats",
+                keys.len(),
+                operators.seats()
+            ));
+        }
+    }
+
+    /// Whether enough of the right operators have said how far they are.
+    fn heard_enough(&self) -> bool {
+        self.lookout.as_ref().is_none_or(Lookout::is_ready) && self.operators.heard_enough()
+    }
+
     /// What is done by the clock.
     pub(super) fn chores(&mut self) {
         let mark = self.journal.mark().number;
@@ -101,7 +126,7 @@ impl<E: Storage> Actor<E> {
         let settled = self.settled();
         self.journal.settle(settled);
         self.shared.settled(settled, agreed.quarantined && agreed.generation == self.journal.generation());
-        if self.stage == Stage::Joining && self.operators.heard_enough() && self.lost().is_none() {
+        if self.stage == Stage::Joining && self.heard_enough() && self.lost().is_none() {
             self.enter(Stage::Publishing);
             self.shared.did("joined: enough operators said how far they are");
             tracing::info!(generation = %self.journal.generation(), claimed = self.journal.mark().number, "joined the operators");
@@ -119,7 +144,7 @@ impl<E: Storage> Actor<E> {
         let ahead =
             older(generation, agreed.generation) || agreed.generation == generation && agreed.head > mark;
         let one_is_enough =
-            self.stage == Stage::Joining && self.operators.heard_enough() && !self.tools.signer.vouches();
+            self.stage == Stage::Joining && self.heard_enough() && !self.tools.signer.vouches();
         if !ahead && !one_is_enough {
             return None;
         }

@@ -139,3 +139,35 @@ fn a_wish_is_granted_once_in_a_while() {
     assert!(operators.wants(&keys[0], 3, 1_000, 1_000));
     assert!(!operators.wants(&PrivateKey::from_seed(99).public_key(), 3, 0, 1_000));
 }
+
+#[test]
+fn who_comes_is_sent_what_is_not_settled_and_who_goes_is_forgotten() {
+    let (mut operators, keys) = operators(4);
+    for key in &keys {
+        operators.note(key, &status(0, 5, 9), Generation(0));
+    }
+    let newcomer = PrivateKey::from_seed(9).public_key();
+    let now: Vec<PublicKey> = keys[1..].iter().cloned().chain([newcomer.clone()]).collect();
+    operators.set(now, &keys[1..].iter().cloned().collect());
+    let due = operators.due(5, 9, 0, 1_000);
+    assert_eq!(due, (6..=9).map(|number| (number, vec![newcomer.clone()])).collect::<Vec<_>>());
+    assert!(!operators.note(&keys[0], &status(0, 7, 9), Generation(0)), "a stranger now");
+    assert_eq!(operators.agreed().unwrap().head, 5);
+}
+
+#[test]
+fn without_a_seat_a_word_counts_for_nothing() {
+    let (mut operators, keys) = operators(4);
+    for key in &keys {
+        operators.note(key, &status(0, 5, 5), Generation(0));
+    }
+    let crowd: Vec<PublicKey> = (10..30).map(|seed| PrivateKey::from_seed(seed).public_key()).collect();
+    operators.set(keys.iter().chain(&crowd).cloned(), &keys.iter().cloned().collect());
+    for key in &crowd {
+        operators.note(key, &status(9, 1_000, 2_000), Generation(0));
+    }
+    let agreed = operators.agreed().unwrap();
+    assert_eq!((agreed.generation, agreed.head, operators.heard_enough()), (Generation(0), 5, true));
+    assert_eq!(operators.reported(Generation(9)), vec![]);
+    assert_eq!(operators.agreed_on(Generation(9), |_| true), None);
+}
