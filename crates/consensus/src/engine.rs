@@ -297,7 +297,7 @@ where
     let instance = random.next_u64();
     let recall = Recall::new(recall::Parts {
         namespace: genesis.namespace(b"hum/presence/1"),
-        instance: instance,
+        instance,
         now: Box::new(move || clock.current()),
         seats_max: peers.max(),
         key: key.clone(),
