@@ -122,7 +122,7 @@ fn a_directory_is_held_by_one_process_and_a_copy_of_a_running_operator_stops() {
     let (status, words, took) = run(&up.operator(), Duration::from_secs(10));
     assert!(!status.success() && took < Duration::from_secs(5), "{took:?}: {words}");
     println!("same directory, after {took:?}: {}", words.trim());
-    assert!(words.contains("lock") || words.contains("held") || words.contains("process"), "{words}");
+    assert!(words.contains("is held by process") && words.contains("stop that one first"), "{words}");
     goes_on(&up);
 
     // The same keys and data, another directory, other ports.
