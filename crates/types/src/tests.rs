@@ -170,9 +170,9 @@ fn the_bounds_of_a_roster_are_checked() {
     let good = Roster { valid_until: TimeS(5), entries: vec![entry.clone()] };
     assert_eq!(Roster::decode(&good.encode()), Ok(good.clone()));
     assert_eq!(good.entries[0].endpoint.address(), Some(([10, 0, 0, 1], 7_000).into()));
-    let none = Roster { entries: vec![], ..good.clone() };
+    let none = Roster { entries: vec![], valid_until: good.valid_until };
     assert!(matches!(Roster::decode(&none.encode()), Err(DecodeError::Malformed { field: "seats", .. })));
-    let many = Roster { entries: vec![entry; ROSTER_ENTRIES_MAX + 1], ..good.clone() };
+    let many = Roster { entries: vec![entry; ROSTER_ENTRIES_MAX + 1], valid_until: good.valid_until };
     assert!(matches!(Roster::decode(&many.encode()), Err(DecodeError::TooLong { field: "seats", .. })));
     let mut long = good.encode();
     let length_at = 8 + 4 + 20 + 64 + 128 + 64 + 32;

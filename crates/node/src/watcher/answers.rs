@@ -4,7 +4,7 @@
 //! slashed, so whoever holds it shows it, and gets the challenger's bond.
 
 use super::{court::L1, docket::Verdict};
-use alloy_sol_types::{SolCall as _, SolEvent as _, sol};
+use alloy_sol_types::{SolCall as _, SolEvent as _};
 use hum_chain::{At, LogQuery, ReadError};
 use hum_types::{
     Address, B256, BlockRef, ChainId, Confidence, Encode as _, Generation, RegistrationId,
@@ -23,18 +23,24 @@ const AGAIN_MS: u64 = 2_000;
 /// The state of a challenge that waits for its answer.
 const OPEN: u8 = 1;
 
-sol! {
-    /// What watchers call of `IClaimJudge`.
-    #[derive(Debug)]
-    interface ClaimJudge {
-        struct Subject { uint64 chainId; bytes32 registration; uint32 generation; uint64 number; bytes32 blockHash; }
-        struct Challenge { address challenger; uint64 deadline; uint8 state; bytes32 subject; }
-        event Challenged(bytes32 indexed challenge, bytes32 indexed subject, uint64 chainId, bytes32 registration,
-            uint32 generation, uint64 number, bytes32 blockHash, uint64 deadline);
-        function answer(bytes32 id, Subject subject, bool retraction, bytes signature) external;
-        function challengeAt(bytes32 id) external view returns (Challenge);
+#[allow(missing_docs, clippy::too_many_arguments)]
+mod bindings {
+    use alloy_sol_types::sol;
+
+    sol! {
+        /// What watchers call of `IClaimJudge`.
+        #[derive(Debug)]
+        interface ClaimJudge {
+            struct Subject { uint64 chainId; bytes32 registration; uint32 generation; uint64 number; bytes32 blockHash; }
+            struct Challenge { address challenger; uint64 deadline; uint8 state; bytes32 subject; }
+            event Challenged(bytes32 indexed challenge, bytes32 indexed subject, uint64 chainId, bytes32 registration,
+                uint32 generation, uint64 number, bytes32 blockHash, uint64 deadline);
+            function answer(bytes32 id, Subject subject, bool retraction, bytes signature) external;
+            function challengeAt(bytes32 id) external view returns (Challenge);
+        }
     }
 }
+pub(crate) use bindings::ClaimJudge;
 
 /// A head that somebody says was never claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

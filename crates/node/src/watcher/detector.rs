@@ -46,6 +46,7 @@ const OFFENCES_MAX: usize = 4;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "findings are rare and handled one at a time")]
 pub enum Finding {
     /// Somebody can be punished.
     Evidence(FaultEvidence),

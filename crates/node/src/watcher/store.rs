@@ -31,6 +31,7 @@ const FILE: Height = Height(0);
 
 /// One thing that is written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "records are rare and written one at a time")]
 pub enum EvidenceRecord {
     /// A committee.
     Committee {

@@ -17,6 +17,7 @@ pub(crate) struct Want {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a bounded mailbox of a few")]
 pub(crate) enum Message {
     Block(Want),
     /// Of the header that closes an epoch at this height.
