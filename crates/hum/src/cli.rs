@@ -1,6 +1,8 @@
 //! Commands and their options.
 
-use crate::{block, certificate, checkpoint, doctor, message, operator, output::Logging, role, send, status, watch};
+use crate::{
+    block, certificate, checkpoint, doctor, message, operator, output::Logging, role, send, status, watch,
+};
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 

@@ -236,15 +236,7 @@ impl Judges {
             let call = ServiceManager::announceJudgeCall { judge };
             draft.call(owner, "announce a judge", manager, call.abi_encode())?;
         }
-        Ok(Self {
-            table_store: tables,
-            attestation,
-            claim,
-            lane,
-            settlement,
-            table_adapter,
-            state_root,
-        })
+        Ok(Self { table_store: tables, attestation, claim, lane, settlement, table_adapter, state_root })
     }
 }
 
