@@ -14,6 +14,8 @@
 //! which marshal checks against the committee of the term that it closes. So a node that was away, or begins with an
 //! empty disk, walks term by term and never believes a committee that the one before did not finalise.
 
+mod stage;
+
 use crate::{
     Application, Committee, Digest, PrivateKey, PublicKey, Recalling, Tuning,
     block::Block,
@@ -22,7 +24,7 @@ use crate::{
     lobby::Lobby,
     pace::{Ordering, Paced},
     peers::Peers,
-    recall::{self, Conclusion, Decision, Own, Question, Recall},
+    recall::{self, Decision, Own, Question, Recall},
     schemes::Schemes,
 };
 use commonware_consensus::{
@@ -33,7 +35,6 @@ use commonware_consensus::{
         config::{Floor, ForwardPolicy, SkipPolicy},
         elector::RoundRobin,
         scheme::ed25519::Scheme,
-        types::Finalization,
     },
     types::{Epoch, Height, ViewDelta},
 };
@@ -45,12 +46,9 @@ use commonware_p2p::{
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
 use commonware_utils::{NZUsize, channel::mpsc, vec::NonEmptyVec};
-use futures::{
-    FutureExt as _,
-    future::{BoxFuture, pending},
-    pin_mut, select_biased,
-};
+use futures::{FutureExt as _, future::pending, pin_mut, select_biased};
 use rand_core::CryptoRng;
+use stage::{Stage, Step};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -106,70 +104,6 @@ where
 struct Lobbies<S: Sender> {
     votes: Lobby<S>,
     certificates: Lobby<S>,
-}
-
-/// What is done about a term.
-enum Stage<S: Sender> {
-    /// Peers are asked what our key has voted; what comes for the engine is held.
-    Asking(Lobbies<S>, BoxFuture<'static, Conclusion>),
-    /// The engine runs; a follower's ends when it may vote.
-    Running(Handle<()>, BoxFuture<'static, Finalization<Scheme, Digest>>),
-    /// Neither, for a moment.
-    Over,
-}
-
-enum Step<S: Sender> {
-    Held,
-    Heard(PublicKey, u64),
-    Concluded(Lobbies<S>, Conclusion),
-    Beyond(Finalization<Scheme, Digest>),
-    Stopped,
-}
-
-impl<S: Sender<PublicKey = PublicKey>> Stage<S> {
-    /// The next thing that happens in the stage. Safe to cancel; a stage that concluded is over.
-    async fn step(&mut self) -> Result<Step<S>, mux::Error> {
-        let conclusion = match self {
-            Self::Asking(lobbies, question) => {
-                let vote = lobbies.votes.enter().fuse();
-                let certificate = lobbies.certificates.enter().fuse();
-                let question = question.fuse();
-                pin_mut!(vote, certificate, question);
-                select_biased! {
-                    conclusion = question => conclusion,
-                    peer = vote => {
-                        peer?;
-                        return Ok(Step::Held);
-                    }
-                    peer = certificate => {
-                        peer?;
-                        return Ok(Step::Held);
-                    }
-                }
-            }
-            Self::Running(engine, beyond) => {
-                let (ended, beyond) = (engine.fuse(), beyond.fuse());
-                pin_mut!(ended, beyond);
-                return Ok(select_biased! {
-                    _ = ended => Step::Stopped,
-                    finalization = beyond => Step::Beyond(finalization),
-                });
-            }
-            Self::Over => return Ok(Step::Stopped),
-        };
-        match std::mem::replace(self, Self::Over) {
-            Self::Asking(lobbies, _) => Ok(Step::Concluded(lobbies, conclusion)),
-            Self::Running(..) | Self::Over => Ok(Step::Stopped),
-        }
-    }
-
-    /// Ends the engine, and waits until it has ended.
-    async fn stop(&mut self) {
-        if let Self::Running(engine, _) = std::mem::replace(self, Self::Over) {
-            engine.abort();
-            let _ = engine.await;
-        }
-    }
 }
 
 /// Why a committee cannot order here.

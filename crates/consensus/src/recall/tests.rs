@@ -1,6 +1,6 @@
 //! Two processes of one key, and peers that see one of them each.
 
-use super::*;
+use super::{presence::Alive, *};
 use crate::Digest as BlockDigest;
 use commonware_codec::Read as _;
 use commonware_consensus::simplex::types::Notarize;
