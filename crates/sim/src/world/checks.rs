@@ -150,7 +150,11 @@ pub(super) fn report(mut world: World) -> Report {
     let handles: Vec<OperatorHandle> = world.handles().collect();
     let checkpoints = stage.books.checkpoints();
     remembered(&handles, &checkpoints, &mut violations);
-    let set_aside = stands(&stage, &handles, &mut violations, &mut unfinished);
+    let running =
+        world.operators.iter().enumerate().filter_map(|(index, running)| Some((index, running.as_ref()?)));
+    let running: BTreeMap<usize, OperatorHandle> =
+        running.map(|(index, running)| (index, running.operator.handle.clone())).collect();
+    let set_aside = stands(&stage, &running, &mut violations, &mut unfinished);
     advances_are_real(&stage, &checkpoints, &mut violations);
     certificates_hold(&stage, &handles, &checkpoints, &mut violations);
     seats_are_held(&stage, &handles, &mut violations);
@@ -231,19 +235,22 @@ fn remembered(handles: &[OperatorHandle], checkpoints: &[Arc<Checkpoint>], viola
     }
 }
 
-/// Where operators are with each rollup; the rollups that are set aside.
+/// Where operators are with each rollup; the rollups that are set aside. Whom L1 no longer lists may be switched off.
 fn stands(
     stage: &Stage,
-    handles: &[OperatorHandle],
+    running: &BTreeMap<usize, OperatorHandle>,
     violations: &mut Vec<String>,
     unfinished: &mut Vec<String>,
 ) -> Vec<ChainId> {
-    if handles.len() != stage.config.operators {
-        violations.push(format!("{} operators run, {} should", handles.len(), stage.config.operators));
-    }
+    let listed = (0..stage.config.operators).filter(|index| stage.config.lists(*index));
+    violations.extend(
+        listed
+            .filter(|index| !running.contains_key(index))
+            .map(|index| format!("operator {index} has ended")),
+    );
     let mut set_aside = BTreeSet::new();
     let behind = 2 + BEHIND_MS / stage.config.block_time_ms.max(1);
-    for (index, handle) in handles.iter().enumerate().filter(|(index, _)| stage.config.lists(*index)) {
+    for (index, handle) in running.iter().filter(|(index, _)| stage.config.lists(**index)) {
         for leaf in handle.rollups() {
             if leaf.status != RollupStatus::Active {
                 set_aside.insert(leaf.chain_id);

@@ -5,6 +5,7 @@
 
 mod crashes;
 mod epochs;
+mod followers;
 mod liars;
 mod loss;
 mod pace;

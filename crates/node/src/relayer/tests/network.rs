@@ -35,6 +35,8 @@ pub(super) struct Script {
     /// Operators that say nothing.
     pub(super) silent: BTreeSet<u16>,
     pub(super) asked: u64,
+    /// Who was asked something.
+    pub(super) asked_of: BTreeSet<u16>,
 }
 
 pub(super) type Shared = Arc<Mutex<Script>>;
@@ -102,6 +104,7 @@ impl Script {
             liar: false,
             silent: BTreeSet::new(),
             asked: 0,
+            asked_of: BTreeSet::new(),
         }
     }
 
@@ -199,6 +202,7 @@ impl Script {
 
     fn answer(&mut self, operator: u16, question: Question) -> Option<Answer> {
         self.asked += 1;
+        self.asked_of.insert(operator);
         if self.silent.contains(&operator) {
             return None;
         }
