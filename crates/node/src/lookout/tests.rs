@@ -100,7 +100,7 @@ impl Registry for FakeL1 {
 
     fn newest(&self, _: L1Origin) -> BoxFuture<'_, Result<Option<SnapshotRecord>, RestakingError>> {
         self.page(|page| {
-            (!page.seats.is_empty()).then(|| SnapshotRecord {
+            (!page.seats.is_empty()).then_some(SnapshotRecord {
                 index: page.snapshot,
                 table_hash: B256::ZERO,
                 l1_block: page.block,
