@@ -22,19 +22,21 @@ struct Up {
 impl Up {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut child = Command::new(HUM)
+        let child = Command::new(HUM)
             .args(["up", "--json", "--block-time", "500", "--dir"])
             .arg(dir.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // Owned before anything can fail: whoever panics below still ends the process.
+        let mut up = Self { child, dir };
+        let mut lines = BufReader::new(up.child.stdout.take().unwrap()).lines();
         loop {
             let event: Value = serde_json::from_str(&lines.next().expect("it gets ready").unwrap()).unwrap();
             if event["event"] == "ready" {
                 println!("ready after {} ms", event["ms"]);
-                return Self { child, dir };
+                return up;
             }
         }
     }
