@@ -361,7 +361,8 @@ async fn a_clock_that_is_wrong() {
 #[tokio::test]
 async fn every_gap_between_an_operator_and_its_seat() {
     let operator = Operator::new().await;
-    let table: [(&str, fn(&mut node::World)); 14] = [
+    type Spoil = fn(&mut node::World);
+    let table: [(&str, Spoil); 14] = [
         ("balance-none", |world| world.balance = U256::ZERO),
         ("not-an-operator", |world| world.is_operator = false),
         ("stake-none", |world| world.shares = U256::ZERO),

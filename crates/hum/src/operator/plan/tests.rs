@@ -116,6 +116,9 @@ fn words(steps: &[Step]) -> Vec<String> {
         .collect()
 }
 
+/// What makes an operator's state another one.
+type Change = fn(&mut OperatorView);
+
 #[test]
 fn from_nothing_to_a_seat() {
     assert_eq!(
@@ -135,7 +138,7 @@ fn from_nothing_to_a_seat() {
 
 #[test]
 fn each_step_is_left_out_once_it_is_done() {
-    let table: [(&str, fn(&mut OperatorView), &[&str]); 14] = [
+    let table: [(&str, Change, &[&str]); 14] = [
         ("deposited", |v| v.strategies[0].deposited = U256::ZERO, &["approve", "depositIntoStrategy"]),
         (
             "approved",
@@ -210,7 +213,7 @@ fn each_step_is_left_out_once_it_is_done() {
 
 #[test]
 fn what_cannot_be_done_is_refused_with_the_next_step() {
-    let table: [(&str, fn(&mut OperatorView), &str); 6] = [
+    let table: [(&str, Change, &str); 6] = [
         ("jailed", |v| v.is_jailed = true, "cannot come back"),
         ("another key", |v| v.registration.id = Some(OperatorId(B256::ZERO)), "bring the old one back"),
         (
