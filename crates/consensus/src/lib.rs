@@ -44,6 +44,7 @@ mod archive;
 mod block;
 mod committee;
 mod delivery;
+mod elector;
 mod engine;
 mod lobby;
 mod pace;

@@ -20,6 +20,7 @@ use crate::{
     Application, Committee, Digest, PrivateKey, PublicKey, Recalling, Tuning,
     block::Block,
     delivery::Evidence,
+    elector::FirstTwice,
     engine::{MAILBOX, milliseconds, positive},
     lobby::Lobby,
     pace::{Ordering, Paced},
@@ -33,12 +34,11 @@ use commonware_consensus::{
     simplex::{
         self, SkipBudget,
         config::{Floor, ForwardPolicy, SkipPolicy},
-        elector::RoundRobin,
         scheme::ed25519::Scheme,
     },
     types::{Epoch, Height, ViewDelta},
 };
-use commonware_cryptography::{Digestible as _, Sha256, certificate::Scheme as _};
+use commonware_cryptography::{Digestible as _, certificate::Scheme as _};
 use commonware_p2p::{
     Blocker, Message, Sender,
     utils::mux::{self, MuxHandle, SubReceiver, SubSender},
@@ -398,7 +398,7 @@ where
             context.child("engine").with_attribute("term", term).with_attribute("start", *engines),
             simplex::Config {
                 scheme,
-                elector: RoundRobin::<Sha256>::default(),
+                elector: FirstTwice,
                 blocker: self.blocker.clone(),
                 automaton,
                 relay: deferred.clone(),

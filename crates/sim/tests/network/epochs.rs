@@ -8,8 +8,6 @@ use hum_sim::world::{Beat, Dice, Outage, Plan, Process, Report, Snapshot, WorldC
 const INTERVAL_MS: u64 = 200;
 /// What the network and the judging of blocks add to a turn, in milliseconds.
 const HOPS_MS: u64 = 150;
-/// A view whose proposal could not be verified is given up after this time, in milliseconds.
-const VIEW_MS: u64 = 800;
 /// Time between two committees, in milliseconds.
 const SPELL_MS: u64 = 7_000;
 /// Committees after the first.
@@ -83,18 +81,9 @@ fn committees_change_under_load_without_a_pause() {
         rotated(report);
         let begun = report.beats.iter().position(|beat| beat.at_ms > report.begun_ms + 2_000).unwrap();
         let (gaps, longest) = (boundaries(report), longest_gap(&report.beats[begun..]));
-        for pair in report.beats[begun..].windows(2).filter(|pair| pair[1].at_ms - pair[0].at_ms > 400) {
-            let (at, gap) = (&pair[1], pair[1].at_ms - pair[0].at_ms);
-            println!(
-                "           {gap} ms before height {} of epoch {}, at {} ms",
-                at.height, at.epoch, at.at_ms
-            );
-        }
         println!("           gaps after handovers {gaps:?} ms, longest of all {longest} ms");
         let most = INTERVAL_MS + HOPS_MS + 2 * INTERVAL_MS;
-        assert!(gaps.iter().all(|gap| *gap <= most), "{gaps:?} ms: {report:?}");
-        // No more than one view that is given up.
-        assert!(longest <= VIEW_MS + INTERVAL_MS, "{longest} ms: {report:?}");
+        assert!(longest <= most, "{longest} ms, {gaps:?} ms after handovers: {report:?}");
     });
 }
 
