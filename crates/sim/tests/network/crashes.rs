@@ -4,8 +4,8 @@ use super::{each_world, whole};
 use hum_sim::world::{Action, Dice, Plan, Process, WorldConfig};
 
 /// Points in time at which a crash is tried; the seed counts them off over the first seconds.
-const POINTS: u64 = 12;
-const STEP_MS: u64 = 471;
+const POINTS: u64 = 8;
+const STEP_MS: u64 = 707;
 
 fn small(seed: u64) -> WorldConfig {
     WorldConfig { messages: 4, block_time_ms: 500, patience_ms: 60_000, ..WorldConfig::seeded(seed) }

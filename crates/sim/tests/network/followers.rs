@@ -53,5 +53,5 @@ fn outlived(report: &Report) {
 
 #[test]
 fn a_network_outlives_its_founders() {
-    each_world("a_network_outlives_its_founders", 2, world, outlived);
+    each_world("a_network_outlives_its_founders", 1, world, outlived);
 }

@@ -6,7 +6,7 @@ use hum_sim::world::WorldConfig;
 #[test]
 fn every_message_is_executed_once_whatever_is_lost_or_crashes() {
     let world = |seed| WorldConfig::seeded(seed).with_a_crash();
-    each_world("every_message_is_executed_once_whatever_is_lost_or_crashes", 20, world, |report| {
+    each_world("every_message_is_executed_once_whatever_is_lost_or_crashes", 12, world, |report| {
         whole(report);
         assert!(report.beats.iter().all(|beat| beat.quarantined.is_empty() && beat.retracted.is_empty()));
     });
