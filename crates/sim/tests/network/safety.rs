@@ -36,10 +36,10 @@ fn safe(report: &Report) {
 
 #[test]
 fn a_crash_at_every_step_of_a_height_convicts_nobody() {
-    const POINTS: u64 = 12;
-    // Three checkpoints' time in even steps.
+    const POINTS: u64 = 24;
+    // Three checkpoints' time in steps of less than a message's travel: between any two things that are written.
     let crash = |seed| {
-        let at_ms = 1_500 + (seed - 1) % POINTS * 58;
+        let at_ms = 1_500 + (seed - 1) % POINTS * 29;
         world(seed, Plan::default().crash(victim(seed), at_ms, 40), 6_000)
     };
     each_world("a_crash_at_every_step_of_a_height_convicts_nobody", POINTS, crash, safe);
