@@ -368,6 +368,29 @@ contract RollupRegistryTest is Test {
         refused(BOB, "removed", inactive, accuse(claim(2, 9, "a")));
     }
 
+    /// @notice A bond is taken once: an accusation that ends after another report took it only ends, and whoever has the chain
+    /// now keeps it.
+    function test_accusationOutlivesTheBond() public {
+        list();
+        vm.prank(BOB);
+        bytes32 accusation = registry.accuseClaim(id, claim(2, 10, "c"), adapter, "");
+        registry_report();
+        uint256 fund = registry.owedWei(FUND);
+        vm.prank(OWNER);
+        registry.authorise(CHAIN, ALICE);
+        vm.warp(block.timestamp + DELAY);
+        vm.prank(ALICE);
+        bytes32 successor = registry.register{value: BOND}(CHAIN, jvm.addr(KEY), SPEC, SPEC);
+        vm.recordLogs();
+        registry.concludeAccusation(accusation);
+        eq("no second event", vm.getRecordedLogs().length, 0);
+        eq("the chain is its successor's", registry.registrationOf(CHAIN), successor);
+        eq("nothing for the accuser", registry.owedWei(BOB), 0);
+        eq("nothing more for the fund", registry.owedWei(FUND), fund);
+        eq("the successor's bond stands", registry.rollup(successor).bondWei, BOND);
+        refused(BOB, "ended", err(IRollupRegistry.NoAccusation.selector, accusation), abi.encodeCall(IRollupRegistry.concludeAccusation, (accusation)));
+    }
+
     /// @notice Accusations after the bond is gone pay nobody, and one that refuses ether saves no bond.
     function test_accuserThatRefusesEther() public {
         list();
