@@ -15,7 +15,7 @@ contract VictimsFundOnNewerCoreTest is Restaking, StandInCore {
     VictimsFund private fund;
 
     function setUp() public override {
-        fund = VictimsFund(deploy("VictimsFund", abi.encode(this, DELAY)));
+        fund = VictimsFund(payable(deploy("VictimsFund", abi.encode(this, DELAY))));
         config.redistributionRecipient = address(fund);
         super.setUp();
     }
@@ -35,7 +35,7 @@ contract VictimsFundOnNewerCoreTest is Restaking, StandInCore {
         slashes(operatorAt(0), "offence");
         eq("slashes", newer().getSlashCount(set()), 1);
         newer().clearBurnOrRedistributableShares(set(), 1);
-        TestToken token = TestToken(strategy);
+        TestToken token = tokenOf(strategy);
         eq("fund", token.balanceOf(address(fund)), 1000);
         newer().clearBurnOrRedistributableShares(set(), 1);
         eq("once", token.balanceOf(address(fund)), 1000);
@@ -49,7 +49,7 @@ contract VictimsFundOnNewerCoreTest is Restaking, StandInCore {
     }
 
     function test_refusesPayouts() public {
-        TestToken token = TestToken(strategy);
+        TestToken token = tokenOf(strategy);
         token.mint(address(fund), 100);
         bytes memory announce = abi.encodeCall(VictimsFund.announce, (IERC20(token), VICTIM, 60, "reason"));
         bytes memory stranger = err(VictimsFund.NotOwner.selector, VICTIM);
@@ -77,7 +77,7 @@ contract VictimsFundOnNewerCoreTest is Restaking, StandInCore {
 
     /// @notice A payout that the fund cannot cover waits.
     function test_waitsForTokens() public {
-        TestToken token = TestToken(strategy);
+        TestToken token = tokenOf(strategy);
         uint256 payout = fund.announce(token, VICTIM, 60, "reason");
         vm.warp(block.timestamp + DELAY);
         (bool ok,) = address(fund).call(abi.encodeCall(VictimsFund.pay, (payout)));
@@ -86,5 +86,25 @@ contract VictimsFundOnNewerCoreTest is Restaking, StandInCore {
         fund.pay(payout);
         eq("victim", token.balanceOf(VICTIM), 60);
         eq("payouts", fund.payoutCount(), 1);
+    }
+
+    /// @notice Ether is announced and paid as tokens are.
+    function test_paysEther() public {
+        vm.deal(address(this), 100);
+        (bool taken,) = address(fund).call{value: 100}("");
+        yes("taken", taken);
+        uint256 first = fund.announce(fund.ETHER(), VICTIM, 60, "reason");
+        uint256 second = fund.announce(fund.ETHER(), VICTIM, 60, "reason");
+        refuses("early", err(VictimsFund.PayoutNotDue.selector, first, block.timestamp + DELAY), address(fund), abi.encodeCall(VictimsFund.pay, (first)));
+        vm.warp(block.timestamp + DELAY);
+        fund.pay(first);
+        eq("victim", VICTIM.balance, 60);
+        eq("the rest", address(fund).balance, 40);
+        (bool ok,) = address(fund).call(abi.encodeCall(VictimsFund.pay, (second)));
+        yes("too little", !ok);
+        vm.deal(address(fund), 60);
+        fund.pay(second);
+        eq("paid", VICTIM.balance, 120);
+        eq("nothing is left", address(fund).balance, 0);
     }
 }
