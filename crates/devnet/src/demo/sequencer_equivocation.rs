@@ -39,6 +39,13 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
         Some(()) => scene.tell(format!("{name}'s sequencer lost its bond of {bond_wei} wei on L1")),
         None => scene.violation(format!("{name}'s sequencer signed two blocks and keeps its bond")),
     }
+    let fund_wei = if taken.is_some() { stakes.collect().await? } else { 0 };
+    let fund = stakes.fund;
+    scene.tell(format!("{fund_wei} wei of it are in the victims' fund {fund}, the rest is the reporter's"));
+    // The reporter's tenth is not the fund's.
+    scene.demand(fund_wei == bond_wei - bond_wei / 10, || {
+        format!("the victims' fund {fund} has {fund_wei} wei of a bond of {bond_wei}")
+    });
     for lost in traffic.included().await {
         scene.violation(lost);
     }
@@ -61,6 +68,8 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     Ok(Figures::from_iter([
         ("bond_taken".to_owned(), json!(taken.is_some())),
         ("bond_wei".to_owned(), json!(bond_wei.to_string())),
+        ("victims_fund".to_owned(), json!(fund)),
+        ("victims_fund_wei".to_owned(), json!(fund_wei.to_string())),
         ("quarantined".to_owned(), json!(quarantined)),
         ("others_executed".to_owned(), json!(tally.executed)),
     ]))

@@ -86,6 +86,11 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
         }
         None => scene.violation("the evidence was not punished"),
     }
+    let fund = stakes.fund;
+    scene.tell(format!(
+        "what was slashed is burned: this release of EigenLayer's core redistributes none, on a later one it goes to the \
+         victims' fund {fund}"
+    ));
     scene.demand(before > 0 && after == 0, || format!("of a stake of {before}, {after} is left"));
 
     // The watcher takes the next snapshot at once; a term later the liar has no seat.
@@ -131,6 +136,8 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
         ("evidence_to_slash_ms".to_owned(), json!(evidence_to_slash_ms)),
         ("stake_before".to_owned(), json!(before.to_string())),
         ("stake_after".to_owned(), json!(after.to_string())),
+        ("slashed_stake".to_owned(), json!("burned")),
+        ("victims_fund".to_owned(), json!(fund)),
         ("left_committee".to_owned(), json!(left)),
         ("sent".to_owned(), json!(tally.sent)),
         ("executed".to_owned(), json!(tally.executed)),

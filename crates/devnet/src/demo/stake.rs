@@ -1,12 +1,12 @@
-//! What L1 says of stakes and bonds: nobody else's word for it.
+//! What L1 says of stakes, bonds and the victims' fund: nobody else's word for it.
 
 use super::{DemoError, scene::Scene};
 use crate::network::connect;
 use alloy::{sol, sol_types::SolCall};
 use hum_chain::{
-    At, Chain as _,
+    At, Call, Chain as _, Submit as _,
     restaking::{Contracts, IAllocationManager},
-    rpc::RpcChain,
+    rpc::{RpcChain, RpcSubmit},
 };
 use hum_types::{Address, RegistrationId};
 
@@ -24,21 +24,27 @@ sol! {
             bool punished;
         }
         function rollup(bytes32 registration) external view returns (Rollup memory);
+        function collect(address account) external;
     }
 }
 
 /// A look at L1.
 pub(super) struct Stakes {
     l1: RpcChain,
+    /// An account that anybody could have.
+    submit: RpcSubmit,
     contracts: Contracts,
     registry: Address,
+    /// Where forfeited bonds of sequencers go.
+    pub(super) fund: Address,
 }
 
 impl Stakes {
     pub(super) fn open(scene: &Scene) -> Result<Self, DemoError> {
-        let (l1, _) = connect(&scene.network.l1, scene.network.dev_secret())?;
+        let (l1, submit) = connect(&scene.network.l1, scene.network.dev_secret())?;
         let restaking = scene.network.restaking();
-        Ok(Self { l1, contracts: restaking.contracts.clone(), registry: restaking.rollup_registry })
+        let (registry, fund) = (restaking.rollup_registry, restaking.victims_fund);
+        Ok(Self { l1, submit, contracts: restaking.contracts.clone(), registry, fund })
     }
 
     /// What of an operator's stake can be slashed now, over all strategies.
@@ -58,6 +64,18 @@ impl Stakes {
     pub(super) async fn bond(&self, registration: RegistrationId) -> Result<(u128, bool), DemoError> {
         let rollup = self.ask(self.registry, IRegistry::rollupCall { registration: registration.0 }).await?;
         Ok((rollup.bondWei.saturating_to(), rollup.punished))
+    }
+
+    /// Have the registry pay the fund, as anybody may; what the fund holds then, in wei.
+    pub(super) async fn collect(&self) -> Result<u128, DemoError> {
+        let call = IRegistry::collectCall { account: self.fund }.abi_encode();
+        let failed = |problem: String| DemoError::Role { what: "collect for the fund".to_owned(), problem };
+        let sent = self.submit.send(Call::new(self.registry, call.into())).await;
+        let outcome = sent.map_err(|error| failed(error.to_string()))?;
+        if !outcome.success {
+            return Err(failed("the registry refused".to_owned()));
+        }
+        Ok(self.l1.balance(self.fund).await.map_err(read)?.saturating_to())
     }
 
     async fn ask<C: SolCall>(&self, contract: Address, call: C) -> Result<C::Return, DemoError> {

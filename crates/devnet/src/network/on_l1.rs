@@ -40,7 +40,6 @@ impl OnL1 {
         let spares: Vec<Address> = spares(config, secrets).collect();
         let parties = Parties {
             owner: secrets.secret("owner", 0),
-            fund: secrets.address("fund", 0),
             seats_max: config.seats_max(),
             rollups,
             founders,

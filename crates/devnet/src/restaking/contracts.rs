@@ -39,6 +39,9 @@ mod bindings {
     pub mod registry {
         alloy::sol!(RollupRegistry, "../../contracts/artifacts/RollupRegistry.json");
     }
+    pub mod fund {
+        alloy::sol!(VictimsFund, "../../contracts/artifacts/VictimsFund.json");
+    }
     pub mod token {
         alloy::sol!(StakeToken, "../../contracts/artifacts/StakeToken.json");
         alloy::sol! {
@@ -50,6 +53,7 @@ use bindings::{
     adapter::TableAdapter,
     attestation::AttestationJudge,
     claim::ClaimJudge,
+    fund::VictimsFund,
     lane::LaneJudge,
     manager::{IServiceManager::Config, ServiceManager},
     registry::RollupRegistry,
@@ -77,6 +81,9 @@ pub struct Restaking {
     pub judges: Judges,
     /// Rollups and the bonds of their sequencers.
     pub rollup_registry: Address,
+    /// Where forfeited bonds of sequencers go; its owner is the deployment's. Slashed stake is burned: this core
+    /// redistributes none.
+    pub victims_fund: Address,
 }
 
 /// The contracts that check a proof and order slashing, by fault.
@@ -122,7 +129,7 @@ impl Restaking {
         owner: &mut Author,
         chain_id: ChainId,
         core: &Core,
-        (fund, seats_max): (Address, u16),
+        seats_max: u16,
         rollups: &[RollupFacts],
         operators: &[Address],
     ) -> Result<Self, RestakingError> {
@@ -147,6 +154,7 @@ impl Restaking {
                 snapshotIntervalBlocks: parameters::SNAPSHOT_INTERVAL_BLOCKS,
                 judgeDelaySeconds: parameters::JUDGE_DELAY_S,
                 bondWei: alloy::primitives::Uint::from(parameters::OPERATOR_BOND_WEI),
+                // This core knows no redistribution: with a recipient, setting the operator set up would revert.
                 redistributionRecipient: Address::ZERO,
             },
         };
@@ -156,10 +164,13 @@ impl Restaking {
         let call = ServiceManager::setUpCall { metadataURI: METADATA_URI.to_owned() };
         draft.call(owner, "set the service manager up", service_manager, call.abi_encode())?;
 
+        let arguments =
+            VictimsFund::constructorCall { owner: me, delaySeconds: parameters::PAYOUT_DELAY_S };
+        let victims_fund = deploy(draft, owner, "the victims' fund", &VictimsFund::BYTECODE, &arguments)?;
         let arguments = RollupRegistry::constructorCall {
             domain: domain.0,
             owner: me,
-            fund,
+            fund: victims_fund,
             bondMinWei: U256::from(parameters::SEQUENCER_BOND_WEI),
             authorisationDelayS: parameters::AUTHORISATION_DELAY_S,
             exitDelayS: parameters::EXIT_DELAY_S,
@@ -190,7 +201,7 @@ impl Restaking {
             strategy_manager: core.strategy_manager,
             strategies: vec![strategy],
         };
-        Ok(Self { contracts, domain, token, judges, rollup_registry })
+        Ok(Self { contracts, domain, token, judges, rollup_registry, victims_fund })
     }
 }
 

@@ -26,8 +26,6 @@ pub(crate) const SET_UP_BLOCKS: u64 = 64;
 pub(crate) struct Parties<'a> {
     /// Secret of the account that deploys everything; it has sent nothing yet.
     pub(crate) owner: B256,
-    /// What of a sequencer's bond no reporter gets.
-    pub(crate) fund: Address,
     /// Seats of a committee.
     pub(crate) seats_max: u16,
     /// The members.
@@ -42,7 +40,7 @@ impl Restaking {
     /// Make the L1's past, deploy everything, and let the founders in. The L1 must be paused and have no blocks; afterwards
     /// the first snapshot is final there.
     pub(crate) async fn set_up(l1: &DevChain, parties: Parties<'_>) -> Result<Self, RestakingError> {
-        let Parties { owner, fund, seats_max, rollups, founders, spares } = parties;
+        let Parties { owner, seats_max, rollups, founders, spares } = parties;
         l1.mine(PAST_BLOCKS).await?;
         let mut owner = Author::new(owner, 0)?;
         let mut accounts = Vec::with_capacity(founders.len() + spares.len());
@@ -54,7 +52,7 @@ impl Restaking {
         let core = Core::draft(&mut draft, &mut owner)?;
         let chain_id = l1.config().chain_id;
         let restaking =
-            Self::draft(&mut draft, &mut owner, chain_id, &core, (fund, seats_max), rollups, &accounts)?;
+            Self::draft(&mut draft, &mut owner, chain_id, &core, seats_max, rollups, &accounts)?;
         draft.mine().await?;
         restaking.enrol(l1, &mut owner, founders).await?;
         l1.mine(l1.config().finalized_depth).await?;

@@ -39,6 +39,8 @@ pub(super) const SEQUENCER_BOND_WEI: u128 = 10_000_000_000_000_000_000;
 pub(super) const AUTHORISATION_DELAY_S: u64 = 0;
 /// Seconds for which a rollup that leaves stays liable; longer than any answer takes.
 pub(super) const EXIT_DELAY_S: u64 = 600;
+/// Seconds between the announcement of a payout to a victim and its payment: time to object, if only to see how it goes.
+pub(super) const PAYOUT_DELAY_S: u64 = 60;
 /// Seconds for an answer to an accusation: enough to see it in three L1 blocks and answer in the fourth, short enough to wait
 /// for.
 pub(super) const ANSWER_TIME_S: u64 = 20;

@@ -49,7 +49,6 @@ async fn founders_form_the_first_committee_on_eigenlayers_core() {
     };
     let parties = Parties {
         owner: secrets().secret("owner", 0),
-        fund: secrets().address("fund", 0),
         seats_max: SEATS_MAX,
         rollups: &[rollup],
         founders: &founders,
@@ -80,5 +79,17 @@ async fn founders_form_the_first_committee_on_eigenlayers_core() {
     call.extend(U256::from(901).to_be_bytes::<32>());
     let found = chain.call(restaking.rollup_registry, call.into(), At::LATEST).await.unwrap();
     assert_eq!(found.as_ref(), rollup.registration().0.as_slice());
+
+    // What sequencers forfeit goes to a contract that pays nobody at once.
+    let ask = async |contract, function: &str| {
+        let call = alloy::primitives::keccak256(function)[..4].to_vec();
+        let found = chain.call(contract, call.into(), At::LATEST).await.unwrap();
+        U256::try_from_be_slice(&found).unwrap()
+    };
+    let word = |address: Address| U256::from_be_slice(address.into_word().as_slice());
+    let fund = restaking.victims_fund;
+    assert_eq!(ask(restaking.rollup_registry, "FUND()").await, word(fund));
+    assert_eq!(ask(fund, "OWNER()").await, word(secrets().address("owner", 0)));
+    assert_eq!(ask(fund, "DELAY_SECONDS()").await, U256::from(parameters::PAYOUT_DELAY_S));
     l1.shutdown().await;
 }
