@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IAllocationManager} from "../../src/interfaces/IEigenLayer.sol";
 import {Test} from "../Vm.sol";
-import {NewerCore} from "./NewerCore.sol";
+import {NewerCore, NewerStrategy} from "./NewerCore.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 
 /// @notice What operators call of the core; the same on every version.
@@ -180,13 +180,23 @@ abstract contract StandInCore is Cores {
     }
 
     function newStrategy() internal override returns (address) {
-        return address(new TestToken());
+        return address(new NewerStrategy(address(new TestToken())));
+    }
+
+    /// @notice What the strategy holds.
+    function tokenOf(address strategy) internal view returns (TestToken) {
+        return TestToken(NewerStrategy(strategy).underlyingToken());
     }
 
     function deposit(address operator, address strategy, uint256 amount) internal override {
-        TestToken(strategy).mint(address(this), amount);
-        TestToken(strategy).approve(address(core), amount);
-        NewerCore(address(core)).deposit(operator, strategy, amount);
+        NewerCore newer = NewerCore(address(core));
+        TestToken token = tokenOf(strategy);
+        token.mint(operator, amount);
+        vm.startPrank(operator);
+        token.approve(address(core), amount);
+        if (amount != 0) newer.depositIntoStrategy(strategy, address(token), amount);
+        if (!newer.isOperator(operator)) newer.registerAsOperator(address(0), 0, "");
+        vm.stopPrank();
     }
 
     function sharesOf(address operator, address strategy) internal view override returns (uint256) {

@@ -6,13 +6,28 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 
-/// @title Stand-in for an AllocationManager of core v1.9 and later
+/// @title A strategy of the stand-in: a share is a token
+contract NewerStrategy {
+    address public immutable underlyingToken;
+
+    constructor(address token) {
+        underlyingToken = token;
+    }
+
+    function sharesToUnderlyingView(uint256 shares) external pure returns (uint256) {
+        return shares;
+    }
+}
+
+/// @title Stand-in for a core of v1.9 and later
 /// @notice For tests only, in our own words: no published package holds a newer core. It behaves as newer releases say they do in
-/// what concerns an AVS: `slashOperator` answers; one stored slasher a set, changed with delay; second forms of the calls that
-/// create sets; redistribution in two steps. Strategies are plain tokens, shares are tokens, and what the DelegationManager and
-/// the StrategyManager keep is kept here: {deposit} and {clearBurnOrRedistributableShares}.
+/// what concerns an AVS and its operators: `slashOperator` answers; one stored slasher a set, changed with delay; second forms of
+/// the calls that create sets; redistribution in two steps; a new operator's allocation delay counts at once. What a core's
+/// AllocationManager, DelegationManager and StrategyManager do, this one contract does. It holds all tokens itself, and every
+/// staker is its own operator: nobody delegates to another.
 contract NewerCore {
     using EnumerableSet for EnumerableSet.AddressSet;
+    using EnumerableSet for EnumerableSet.Bytes32Set;
 
     struct CreateSetParamsV2 {
         uint32 operatorSetId;
@@ -32,6 +47,20 @@ contract NewerCore {
         bytes data;
     }
 
+    /// @notice As {getAllocation} answers.
+    struct Allocation {
+        uint64 currentMagnitude;
+        int128 pendingDiff;
+        uint32 effectBlock;
+    }
+
+    struct Delay {
+        bool isSet;
+        uint32 current;
+        uint32 afterwards;
+        uint32 effectBlock;
+    }
+
     struct OperatorSetState {
         bool exists;
         address slasher;
@@ -43,7 +72,7 @@ contract NewerCore {
         EnumerableSet.AddressSet members;
     }
 
-    struct Allocation {
+    struct Held {
         uint64 current;
         uint64 afterwards;
         uint32 effectBlock;
@@ -58,8 +87,12 @@ contract NewerCore {
     mapping(address avs => address) private registrars;
     mapping(bytes32 set => OperatorSetState) private sets;
     mapping(address operator => mapping(bytes32 set => uint32)) private slashableUntil;
-    mapping(address operator => mapping(bytes32 set => mapping(address strategy => Allocation))) private allocations;
-    mapping(address operator => mapping(address strategy => uint256)) public operatorShares;
+    mapping(address operator => mapping(bytes32 set => mapping(address strategy => Held))) private allocations;
+    mapping(address operator => mapping(address strategy => EnumerableSet.Bytes32Set)) private setsOf;
+    mapping(address operator => bool) public isOperator;
+    mapping(address operator => Delay) private delays;
+    mapping(address staker => mapping(address strategy => uint256)) public stakerDepositShares;
+    mapping(address staker => mapping(address strategy => uint256)) private shares;
     mapping(address operator => mapping(address strategy => uint64)) private slashedMagnitude;
     mapping(bytes32 set => mapping(uint256 slashId => mapping(address strategy => uint256))) private slashedShares;
 
@@ -80,6 +113,13 @@ contract NewerCore {
     error StrategyNotInOperatorSet();
     error InsufficientMagnitude();
     error InputArrayLengthMismatch();
+    error InvalidOperator();
+    error ActivelyDelegated();
+    error UninitializedAllocationDelay();
+    error ModificationAlreadyPending();
+    error SameMagnitude();
+    error InvalidToken();
+    error FullySlashed();
 
     constructor(uint32 deallocationDelay, uint32 configurationDelay) {
         (DEALLOCATION_DELAY, ALLOCATION_CONFIGURATION_DELAY) = (deallocationDelay, configurationDelay);
@@ -141,7 +181,7 @@ contract NewerCore {
 
     function slashOperator(address avs, IAllocationManager.SlashingParams calldata params)
         external
-        returns (uint256 slashId, uint256[] memory shares)
+        returns (uint256 slashId, uint256[] memory taken)
     {
         IAllocationManager.OperatorSet memory operatorSet = IAllocationManager.OperatorSet(avs, params.operatorSetId);
         OperatorSetState storage set = _existing(avs, params.operatorSetId);
@@ -149,14 +189,14 @@ contract NewerCore {
         if (!isOperatorSlashable(params.operator, operatorSet)) revert OperatorNotSlashable();
         if (params.strategies.length != params.wadsToSlash.length) revert InputArrayLengthMismatch();
         slashId = ++set.slashes;
-        shares = new uint256[](params.strategies.length);
-        for (uint256 i; i < shares.length; ++i) {
+        taken = new uint256[](params.strategies.length);
+        for (uint256 i; i < taken.length; ++i) {
             address strategy = params.strategies[i];
             if (i > 0 && strategy <= params.strategies[i - 1]) revert StrategiesMustBeInAscendingOrder();
             if (params.wadsToSlash[i] == 0 || params.wadsToSlash[i] > WAD) revert InvalidWadToSlash();
             if (!set.strategies.contains(strategy)) revert StrategyNotInOperatorSet();
-            shares[i] = _take(params.operator, _key(operatorSet), strategy, params.wadsToSlash[i]);
-            slashedShares[_key(operatorSet)][slashId][strategy] = shares[i];
+            taken[i] = _take(params.operator, _key(operatorSet), strategy, params.wadsToSlash[i]);
+            slashedShares[_key(operatorSet)][slashId][strategy] = taken[i];
         }
         emit OperatorSlashed(params.operator, operatorSet, params.strategies, params.wadsToSlash, params.description);
     }
@@ -168,37 +208,47 @@ contract NewerCore {
             address strategy = set.strategies.at(i);
             uint256 amount = slashedShares[_key(operatorSet)][slashId][strategy];
             slashedShares[_key(operatorSet)][slashId][strategy] = 0;
-            if (amount != 0) require(IERC20(strategy).transfer(set.recipient, amount));
+            if (amount != 0) require(IERC20(NewerStrategy(strategy).underlyingToken()).transfer(set.recipient, amount));
         }
     }
 
     // ---- What an operator calls
 
-    /// @notice Stake of the operator, from the caller's tokens.
-    function deposit(address operator, address strategy, uint256 amount) external {
-        require(IERC20(strategy).transferFrom(msg.sender, address(this), amount));
-        operatorShares[operator][strategy] += amount;
+    function depositIntoStrategy(address strategy, address token, uint256 amount) external returns (uint256) {
+        if (token != NewerStrategy(strategy).underlyingToken()) revert InvalidToken();
+        if (getMaxMagnitude(msg.sender, strategy) == 0) revert FullySlashed();
+        require(IERC20(token).transferFrom(msg.sender, address(this), amount));
+        stakerDepositShares[msg.sender][strategy] += amount;
+        shares[msg.sender][strategy] += amount;
+        return amount;
+    }
+
+    function registerAsOperator(address, uint32 allocationDelay, string calldata) external {
+        if (isOperator[msg.sender]) revert ActivelyDelegated();
+        isOperator[msg.sender] = true;
+        // Before v1.9 this, too, waited for the configuration delay.
+        delays[msg.sender] = Delay(true, allocationDelay, allocationDelay, 0);
+    }
+
+    function setAllocationDelay(address operator, uint32 delay) external only(operator) {
+        if (!isOperator[operator]) revert InvalidOperator();
+        (, uint32 now_) = getAllocationDelay(operator);
+        delays[operator] = Delay(true, now_, delay, uint32(block.number) + ALLOCATION_CONFIGURATION_DELAY + 1);
     }
 
     function modifyAllocations(address operator, AllocateParams[] calldata params) external only(operator) {
+        (bool isSet, uint32 delay) = getAllocationDelay(operator);
+        if (!isSet) revert UninitializedAllocationDelay();
         for (uint256 i; i < params.length; ++i) {
-            bytes32 set = _key(params[i].operatorSet);
             _existing(params[i].operatorSet.avs, params[i].operatorSet.id);
             for (uint256 k; k < params[i].strategies.length; ++k) {
-                address strategy = params[i].strategies[k];
-                uint64 next = params[i].newMagnitudes[k];
-                if (next > getMaxMagnitude(operator, strategy)) revert InsufficientMagnitude();
-                Allocation storage a = allocations[operator][set][strategy];
-                uint64 now_ = _magnitude(a, uint32(block.number));
-                // Less takes effect after the delay, when stake is slashable; more counts at once.
-                bool delayed = next < now_ && isOperatorSlashable(operator, params[i].operatorSet);
-                (a.current, a.afterwards) = (delayed ? now_ : next, next);
-                a.effectBlock = delayed ? uint32(block.number) + DEALLOCATION_DELAY + 1 : 0;
+                _modify(operator, params[i].operatorSet, params[i].strategies[k], params[i].newMagnitudes[k], delay);
             }
         }
     }
 
     function registerForOperatorSets(address operator, RegisterParams calldata params) external only(operator) {
+        if (!isOperator[operator]) revert InvalidOperator();
         for (uint256 i; i < params.operatorSetIds.length; ++i) {
             OperatorSetState storage set = _existing(params.avs, params.operatorSetIds[i]);
             IAllocationManager.OperatorSet memory operatorSet = IAllocationManager.OperatorSet(params.avs, params.operatorSetIds[i]);
@@ -258,6 +308,37 @@ contract NewerCore {
         return WAD - slashedMagnitude[operator][strategy];
     }
 
+    function getAllocatableMagnitude(address operator, address strategy) public view returns (uint64 free) {
+        free = getMaxMagnitude(operator, strategy);
+        bytes32[] memory all = setsOf[operator][strategy].values();
+        for (uint256 i; i < all.length; ++i) {
+            Held storage a = allocations[operator][all[i]][strategy];
+            uint64 now_ = _magnitude(a, uint32(block.number));
+            // What is on its way out is not free before it is out.
+            free -= now_ > a.afterwards ? now_ : a.afterwards;
+        }
+    }
+
+    function getAllocation(address operator, IAllocationManager.OperatorSet calldata operatorSet, address strategy)
+        external
+        view
+        returns (Allocation memory)
+    {
+        Held storage a = allocations[operator][_key(operatorSet)][strategy];
+        uint64 now_ = _magnitude(a, uint32(block.number));
+        if (block.number >= a.effectBlock) return Allocation(now_, 0, 0);
+        return Allocation(now_, int128(uint128(a.afterwards)) - int128(uint128(now_)), a.effectBlock);
+    }
+
+    function getAllocationDelay(address operator) public view returns (bool isSet, uint32 delay) {
+        Delay storage d = delays[operator];
+        return (d.isSet, block.number < d.effectBlock ? d.current : d.afterwards);
+    }
+
+    function operatorShares(address operator, address strategy) public view returns (uint256) {
+        return isOperator[operator] ? shares[operator][strategy] : 0;
+    }
+
     function getMinimumSlashableStake(
         IAllocationManager.OperatorSet calldata operatorSet,
         address[] calldata operators,
@@ -271,8 +352,10 @@ contract NewerCore {
             for (uint256 k; k < strategies.length; ++k) {
                 uint64 most = getMaxMagnitude(operators[i], strategies[k]);
                 if (most == 0) continue;
-                uint64 held = _magnitude(allocations[operators[i]][_key(operatorSet)][strategies[k]], futureBlock);
-                stake[i][k] = Math.mulDiv(operatorShares[operators[i]][strategies[k]], held, most);
+                Held storage a = allocations[operators[i]][_key(operatorSet)][strategies[k]];
+                // Of now and then, the less.
+                uint256 held = Math.min(_magnitude(a, uint32(block.number)), _magnitude(a, futureBlock));
+                stake[i][k] = Math.mulDiv(operatorShares(operators[i], strategies[k]), held, most);
             }
         }
     }
@@ -287,20 +370,45 @@ contract NewerCore {
         for (uint256 i; i < strategies.length; ++i) set.strategies.add(strategies[i]);
     }
 
+    function _modify(
+        address operator,
+        IAllocationManager.OperatorSet calldata operatorSet,
+        address strategy,
+        uint64 next,
+        uint32 delay
+    ) private {
+        bytes32 set = _key(operatorSet);
+        Held storage a = allocations[operator][set][strategy];
+        if (block.number < a.effectBlock) revert ModificationAlreadyPending();
+        uint64 now_ = a.afterwards;
+        if (next == now_) revert SameMagnitude();
+        uint32 effectBlock = uint32(block.number) + delay;
+        if (next > now_) {
+            if (next - now_ > getAllocatableMagnitude(operator, strategy)) revert InsufficientMagnitude();
+        } else {
+            // Slashable stake leaves after the delay, other stake at once.
+            effectBlock = isOperatorSlashable(operator, operatorSet) ? uint32(block.number) + DEALLOCATION_DELAY + 1 : 0;
+        }
+        (a.current, a.afterwards, a.effectBlock) = (now_, next, effectBlock);
+        setsOf[operator][strategy].add(set);
+    }
+
     function _take(address operator, bytes32 set, address strategy, uint256 wad) private returns (uint256 taken) {
-        Allocation storage a = allocations[operator][set][strategy];
+        Held storage a = allocations[operator][set][strategy];
         uint64 held = _magnitude(a, uint32(block.number));
         if (held == 0) return 0;
         uint64 lost = uint64(Math.mulDiv(held, wad, WAD, Math.Rounding.Ceil));
-        taken = Math.mulDiv(operatorShares[operator][strategy], lost, getMaxMagnitude(operator, strategy));
-        operatorShares[operator][strategy] -= taken;
+        taken = Math.mulDiv(operatorShares(operator, strategy), lost, getMaxMagnitude(operator, strategy));
+        shares[operator][strategy] -= taken;
         slashedMagnitude[operator][strategy] += lost;
         a.current = held - lost;
-        if (a.effectBlock <= block.number || a.afterwards > a.current) a.afterwards = a.current;
+        if (block.number >= a.effectBlock) a.afterwards = a.current;
+        else if (a.afterwards > held) a.afterwards -= lost;
+        else if (a.afterwards > a.current) a.afterwards = a.current;
     }
 
-    function _magnitude(Allocation storage a, uint32 atBlock) private view returns (uint64) {
-        return a.effectBlock != 0 && atBlock < a.effectBlock ? a.current : a.afterwards;
+    function _magnitude(Held storage a, uint32 atBlock) private view returns (uint64) {
+        return atBlock < a.effectBlock ? a.current : a.afterwards;
     }
 
     function _existing(address avs, uint32 id) private view returns (OperatorSetState storage set) {

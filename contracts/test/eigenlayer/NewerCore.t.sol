@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IAllocationManager} from "../../src/interfaces/IEigenLayer.sol";
-import {StandInCore, TestToken} from "./Cores.sol";
+import {StandInCore} from "./Cores.sol";
 import {NewerCore} from "./NewerCore.sol";
 import {Restaking} from "./Restaking.sol";
 
@@ -28,7 +28,7 @@ contract NewerCoreTest is Restaking, StandInCore {
         joinEqual(1, 1000);
         slashes(operatorAt(0), "offence");
         NewerCore(address(core)).clearBurnOrRedistributableShares(set(), 1);
-        eq("burned", TestToken(strategy).balanceOf(0x00000000000000000000000000000000000E16E4), 1000);
+        eq("burned", tokenOf(strategy).balanceOf(0x00000000000000000000000000000000000E16E4), 1000);
     }
 
     /// @notice An AVS of today's calls: a set made the second way, with a slasher of its own, changed with delay.
