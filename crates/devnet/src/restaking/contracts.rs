@@ -164,8 +164,7 @@ impl Restaking {
         let call = ServiceManager::setUpCall { metadataURI: METADATA_URI.to_owned() };
         draft.call(owner, "set the service manager up", service_manager, call.abi_encode())?;
 
-        let arguments =
-            VictimsFund::constructorCall { owner: me, delaySeconds: parameters::PAYOUT_DELAY_S };
+        let arguments = VictimsFund::constructorCall { owner: me, delaySeconds: parameters::PAYOUT_DELAY_S };
         let victims_fund = deploy(draft, owner, "the victims' fund", &VictimsFund::BYTECODE, &arguments)?;
         let arguments = RollupRegistry::constructorCall {
             domain: domain.0,

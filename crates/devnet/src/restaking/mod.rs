@@ -51,8 +51,7 @@ impl Restaking {
         let mut draft = Draft::new(l1);
         let core = Core::draft(&mut draft, &mut owner)?;
         let chain_id = l1.config().chain_id;
-        let restaking =
-            Self::draft(&mut draft, &mut owner, chain_id, &core, seats_max, rollups, &accounts)?;
+        let restaking = Self::draft(&mut draft, &mut owner, chain_id, &core, seats_max, rollups, &accounts)?;
         draft.mine().await?;
         restaking.enrol(l1, &mut owner, founders).await?;
         l1.mine(l1.config().finalized_depth).await?;

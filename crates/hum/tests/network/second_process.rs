@@ -1,73 +1,24 @@
 //! Two processes with one operator's keys: the first goes on, the second ends and says why.
-#![cfg(feature = "devnet")]
 
+use crate::{HUM, alone, up::Up};
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
     net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    path::Path,
+    process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
 
-const HUM: &str = env!("CARGO_BIN_EXE_hum");
-
-struct Up {
-    child: Child,
-    dir: TempDir,
-}
-
-impl Up {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let child = Command::new(HUM)
-            .args(["up", "--json", "--block-time", "500", "--dir"])
-            .arg(dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // Owned before anything can fail: whoever panics below still ends the process.
-        let mut up = Self { child, dir };
-        let mut lines = BufReader::new(up.child.stdout.take().unwrap()).lines();
-        loop {
-            let event: Value = serde_json::from_str(&lines.next().expect("it gets ready").unwrap()).unwrap();
-            if event["event"] == "ready" {
-                println!("ready after {} ms", event["ms"]);
-                return up;
-            }
-        }
-    }
-
-    fn operator(&self) -> PathBuf {
-        self.dir.path().join("operator-0")
-    }
-
-    /// The height that operator 0 has finalised.
-    fn height(&self) -> u64 {
-        let network = self.dir.path().join("network.json");
-        let output = Command::new(HUM)
-            .args(["status", "--json", "--network"])
-            .arg(network)
-            .output()
-            .expect("hum status runs");
-        let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        status["operators"][0]["status"]["finalised"].as_u64().unwrap_or_else(|| panic!("{status}"))
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let _ = Command::new("sh").args(["-c", &format!("kill -INT {}", self.child.id())]).status();
-        let deadline = Instant::now() + Duration::from_secs(15);
-        while Instant::now() < deadline && self.child.try_wait().is_ok_and(|status| status.is_none()) {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The height that operator 0 has finalised.
+fn height(up: &Up) -> u64 {
+    let output = Command::new(HUM)
+        .args(["status", "--json", "--network"])
+        .arg(&up.network)
+        .output()
+        .expect("hum status runs");
+    let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    status["operators"][0]["status"]["finalised"].as_u64().unwrap_or_else(|| panic!("{status}"))
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -110,18 +61,19 @@ fn run(dir: &Path, limit: Duration) -> (ExitStatus, String, Duration) {
 }
 
 fn goes_on(up: &Up) {
-    let before = up.height();
+    let before = height(up);
     std::thread::sleep(Duration::from_secs(3));
-    let after = up.height();
+    let after = height(up);
     assert!(after >= before + 5, "the first went from {before} to {after}");
 }
 
 #[test]
 fn a_directory_is_held_by_one_process_and_a_copy_of_a_running_operator_stops() {
-    let up = Up::start();
+    let _alone = alone();
+    let up = Up::start(&["--block-time", "500"]);
     goes_on(&up);
 
-    let (status, words, took) = run(&up.operator(), Duration::from_secs(10));
+    let (status, words, took) = run(&up.role("operator-0"), Duration::from_secs(10));
     assert!(!status.success() && took < Duration::from_secs(5), "{took:?}: {words}");
     println!("same directory, after {took:?}: {}", words.trim());
     assert!(words.contains("is held by process") && words.contains("stop that one first"), "{words}");
@@ -129,7 +81,7 @@ fn a_directory_is_held_by_one_process_and_a_copy_of_a_running_operator_stops() {
 
     // The same keys and data, another directory, other ports.
     let twin = up.dir.path().join("twin");
-    copy(&up.operator(), &twin);
+    copy(&up.role("operator-0"), &twin);
     let role = twin.join("role.json");
     let mut config: Value = serde_json::from_slice(&fs::read(&role).unwrap()).unwrap();
     config["listen"] = free_address().into();

@@ -1,6 +1,6 @@
 //! An operator's way in and out, on EigenLayer's own core, with the commands that operators use.
-#![cfg(feature = "devnet")]
 
+use crate::{alone, hum, text, up::Up};
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall as _;
 use hum_chain::{
@@ -11,29 +11,16 @@ use hum_types::ChainId;
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    path::Path,
 };
-use tempfile::TempDir;
 
-const HUM: &str = env!("CARGO_BIN_EXE_hum");
 /// What a newcomer restakes, in whole tokens.
 const STAKE: &str = "32";
 const ETHER: u64 = 1_000_000_000_000_000_000;
 
 alloy_sol_types::sol! {
     function transfer(address to, uint256 amount) external returns (bool);
-}
-
-fn hum(arguments: &[&str]) -> Output {
-    Command::new(HUM).args(arguments).stdin(Stdio::null()).output().expect("hum runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The JSON that a command prints, and whether it succeeded.
@@ -51,71 +38,25 @@ fn good(arguments: &[&str]) -> Value {
     json
 }
 
-struct Up {
-    child: Child,
-    dir: TempDir,
-    network: PathBuf,
-}
-
-impl Up {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut child = Command::new(HUM)
-            .args(["up", "--json", "--rollups", "2", "--dir"])
-            .arg(dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ready = loop {
-            let line = lines.next().expect("hum up gets ready").unwrap();
-            let event: Value = serde_json::from_str(&line).unwrap();
-            if event["event"] == "ready" {
-                break event;
-            }
-        };
-        let network = ready["network"].as_str().unwrap().into();
-        Self { child, dir, network }
-    }
-
-    fn role(&self, name: &str) -> String {
-        self.dir.path().join(name).display().to_string()
-    }
-
-    /// Give the account tokens to stake and ether for gas and bond, out of an operator's own.
-    fn fund(&self, account: Address) {
-        let network: Value = serde_json::from_slice(&fs::read(&self.network).unwrap()).unwrap();
-        let giver = self.role("operator-0");
-        let status = good(&["operator", "status", "--json", "--dir", &giver]);
-        let token: Address = status["strategies"][0]["token"].as_str().unwrap().parse().unwrap();
-        let secret = fs::read_to_string(Path::new(&giver).join("keys/account.key")).unwrap();
-        let secret: B256 = secret.trim().parse().unwrap();
-        let chain = ChainId(network["l1"]["chain_id"].as_u64().unwrap());
-        let rpc = RpcChain::new(network["l1"]["rpc"].as_str().unwrap(), chain, RpcLimits::default()).unwrap();
-        let submit = RpcSubmit::new(rpc, secret, SubmitPolicy::default()).unwrap();
-        let amount = U256::from(32) * U256::from(ETHER);
-        let tokens = Call::new(token, transferCall { to: account, amount }.abi_encode().into());
-        let ether =
-            Call { value: U256::from(3) * U256::from(ETHER), ..Call::new(account, Default::default()) };
-        tokio::runtime::Runtime::new().unwrap().block_on(async {
-            for call in [tokens, ether] {
-                assert!(submit.send(call).await.unwrap().success);
-            }
-        });
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let _ = Command::new("sh").args(["-c", &format!("kill -INT {}", self.child.id())]).status();
-        let deadline = Instant::now() + Duration::from_secs(15);
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(50));
+/// Give the account tokens to stake and ether for gas and bond, out of an operator's own.
+pub(crate) fn fund(up: &Up, account: Address) {
+    let network: Value = serde_json::from_slice(&fs::read(&up.network).unwrap()).unwrap();
+    let giver = up.role("operator-0").display().to_string();
+    let status = good(&["operator", "status", "--json", "--dir", &giver]);
+    let token: Address = status["strategies"][0]["token"].as_str().unwrap().parse().unwrap();
+    let secret = fs::read_to_string(Path::new(&giver).join("keys/account.key")).unwrap();
+    let secret: B256 = secret.trim().parse().unwrap();
+    let chain = ChainId(network["l1"]["chain_id"].as_u64().unwrap());
+    let rpc = RpcChain::new(network["l1"]["rpc"].as_str().unwrap(), chain, RpcLimits::default()).unwrap();
+    let submit = RpcSubmit::new(rpc, secret, SubmitPolicy::default()).unwrap();
+    let amount = U256::from(32) * U256::from(ETHER);
+    let tokens = Call::new(token, transferCall { to: account, amount }.abi_encode().into());
+    let ether = Call { value: U256::from(3) * U256::from(ETHER), ..Call::new(account, Default::default()) };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        for call in [tokens, ether] {
+            assert!(submit.send(call).await.unwrap().success);
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    });
 }
 
 fn secret_file(path: &Path, contents: &str) -> String {
@@ -132,13 +73,14 @@ fn names<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
 
 #[test]
 fn from_nothing_to_a_seat_and_out_again() {
-    let up = Up::start();
+    let _alone = alone();
+    let up = Up::start(&["--rollups", "2"]);
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("newcomer").display().to_string();
     let password = secret_file(&home.path().join("password"), "correct horse\n");
     let wrong = secret_file(&home.path().join("wrong"), "battery staple\n");
     let listen = "127.9.8.7:19000";
-    let network = up.network.display().to_string();
+    let network = up.network.clone();
 
     let made = hum(&[
         "operator",
@@ -189,7 +131,7 @@ fn from_nothing_to_a_seat_and_out_again() {
     let (enough, _) = run(&["operator", "register", "--dry-run"]);
     assert!(!enough, "the account has no ether");
 
-    up.fund(account);
+    fund(&up, account);
     let register = ["operator", "register", "--deposit", STAKE];
     let (_, plan) = run(&[&register[..], &["--dry-run"]].concat());
     assert_eq!(
@@ -247,7 +189,7 @@ fn from_nothing_to_a_seat_and_out_again() {
     assert_eq!(status["bond_wei"], ETHER.to_string());
 
     // A founder's directory is taken, and its process says so.
-    let founder = up.role("operator-0");
+    let founder = up.role("operator-0").display().to_string();
     let second = hum(&["operator", "--dir", &founder]);
     assert!(!second.status.success());
     assert!(text(&second.stderr).contains("is held by process"), "{}", text(&second.stderr));
