@@ -17,6 +17,7 @@ mod backoff;
 mod block;
 pub mod contracts;
 mod error;
+mod proof;
 pub mod restaking;
 pub mod rpc;
 pub mod sequencer;
@@ -24,6 +25,7 @@ pub mod sequencer;
 pub use backoff::Backoff;
 pub use block::BlockBytesError;
 pub use error::{Disposition, ReadError, SubmitError};
+pub use proof::{ProvenSlot, StateProof, StateProofError};
 pub use sequencer::{HeadSigner, LocalKey, SignError};
 
 use alloy_primitives::U256;
@@ -54,6 +56,19 @@ pub trait Chain: Debug + Send + Sync + 'static {
 
     /// One storage word.
     fn storage(&self, account: Address, slot: B256, at: At) -> BoxFuture<'_, Result<B256, ReadError>>;
+
+    /// Trie nodes that prove an account's storage words, or their absence, in the state of a block. Not checked:
+    /// [`StateProof::check`] does, against the state root that matters to the caller.
+    fn proof(
+        &self,
+        account: Address,
+        slots: Vec<B256>,
+        at: At,
+    ) -> BoxFuture<'_, Result<StateProof, ReadError>> {
+        let _ = (account, slots, at);
+        let (method, advice) = ("eth_getProof", "ask a node that proves its state");
+        Box::pin(std::future::ready(Err(ReadError::Unsupported { method, advice })))
+    }
 
     /// An account's code; empty when it has none.
     fn code(&self, account: Address, at: At) -> BoxFuture<'_, Result<Bytes, ReadError>>;

@@ -14,9 +14,12 @@ pub(crate) use client::Client;
 pub use client::RpcLimits;
 pub use submit::{FeePolicy, RpcSubmit, SubmitPolicy};
 
-use crate::{At, BlockBytesError, Chain, Log, LogQuery, RawBlock, RawWitness, ReadError};
+use crate::{
+    At, BlockBytesError, Chain, Log, LogQuery, ProvenSlot, RawBlock, RawWitness, ReadError, StateProof,
+};
 use alloy::rpc::types as wire;
 use alloy_primitives::{U64, U256};
+use alloy_rlp::EMPTY_STRING_CODE;
 use client::Allowance;
 use futures::future::{BoxFuture, FutureExt};
 use hum_types::{Address, B256, BlockRef, Bytes, ChainId, Confidence};
@@ -279,6 +282,23 @@ fn known_log(method: &'static str, log: wire::Log) -> Result<Log, ReadError> {
     })
 }
 
+fn known_proof(
+    method: &'static str,
+    account: Address,
+    slots: &[B256],
+    found: wire::EIP1186AccountProofResponse,
+) -> Result<StateProof, ReadError> {
+    if found.storage_proof.len() != slots.len() {
+        return Err(differs(method, "number of slots", slots.len(), found.storage_proof.len()));
+    }
+    let words = found.storage_proof.into_iter().zip(slots).map(|(proven, slot)| {
+        // An empty trie has no nodes; some nodes send the empty one.
+        let nodes = proven.proof.into_iter().filter(|node| node.as_ref() != [EMPTY_STRING_CODE]);
+        ProvenSlot { slot: *slot, word: proven.value.into(), nodes: nodes.collect() }
+    });
+    Ok(StateProof { account, nodes: found.account_proof, slots: words.collect() })
+}
+
 impl Chain for RpcChain {
     fn chain_id(&self) -> ChainId {
         self.0.chain_id
@@ -315,6 +335,21 @@ impl Chain for RpcChain {
         async move {
             let word: U256 = self.ask("eth_getStorageAt", json!([account, slot, state_at(at)])).await?;
             Ok(word.into())
+        }
+        .boxed()
+    }
+
+    fn proof(
+        &self,
+        account: Address,
+        slots: Vec<B256>,
+        at: At,
+    ) -> BoxFuture<'_, Result<StateProof, ReadError>> {
+        async move {
+            const METHOD: &str = "eth_getProof";
+            let params = json!([account, slots, state_at(at)]);
+            let found: wire::EIP1186AccountProofResponse = self.ask(METHOD, params).await?;
+            known_proof(METHOD, account, &slots, found)
         }
         .boxed()
     }

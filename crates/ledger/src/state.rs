@@ -1,6 +1,6 @@
 //! The state after a checkpoint, and the two ways to the next one.
 
-use crate::{Refusal, Rollup, RollupParams, SeatedRoster};
+use crate::{Refusal, Rollup, RollupParams, SeatedRoster, rollup::Claims};
 use hum_bls::Committee;
 use hum_types::{
     B256, Body, ChainId, Change, Checkpoint, Domain, Epoch, Evidence, Header, Height, L1Origin, RollupLeaf,
@@ -138,7 +138,7 @@ impl State {
             ..self.header
         };
         self.follows(&header)?;
-        let mut next = self.apply(height, l1_origin, body)?;
+        let mut next = self.apply(height, l1_origin, body, Claims::Checked)?;
         header.rollups_root = next.rollups_root();
         header.next_table_hash = self.next_table_hash(&next);
         next.header = header;
@@ -147,13 +147,23 @@ impl State {
 
     /// The state after `checkpoint`, if it follows from this one.
     pub fn check(&self, checkpoint: &Checkpoint) -> Result<Self, Refusal> {
+        self.check_with(checkpoint, Claims::Checked)
+    }
+
+    /// The state after `checkpoint` as whoever signed its header means it: no sequencer's signature in its body is looked
+    /// at. Of use only to those who accuse: it says what heads an attested header has, not that they are anyone's.
+    pub fn check_unclaimed(&self, checkpoint: &Checkpoint) -> Result<Self, Refusal> {
+        self.check_with(checkpoint, Claims::Overlooked)
+    }
+
+    fn check_with(&self, checkpoint: &Checkpoint, claims: Claims) -> Result<Self, Refusal> {
         let (header, body) = (checkpoint.header, &checkpoint.body);
         self.follows(&header)?;
         let computed = body.hash();
         if header.body_hash != computed {
             return Err(Refusal::BodyHash { declared: header.body_hash, computed });
         }
-        let mut next = self.apply(header.height, header.l1_origin, body)?;
+        let mut next = self.apply(header.height, header.l1_origin, body, claims)?;
         let computed = self.next_table_hash(&next);
         if header.next_table_hash != computed {
             return Err(Refusal::NextTable { declared: header.next_table_hash, computed });
@@ -211,7 +221,13 @@ impl State {
         }
     }
 
-    fn apply(&self, height: Height, l1_origin: L1Origin, body: &Body) -> Result<Self, Refusal> {
+    fn apply(
+        &self,
+        height: Height,
+        l1_origin: L1Origin,
+        body: &Body,
+        claims: Claims,
+    ) -> Result<Self, Refusal> {
         let domain = self.header.domain;
         let mut next = self.clone();
         for change in &body.changes {
@@ -224,7 +240,8 @@ impl State {
                     next.rollup_mut(chain_id)?.quarantine(domain, evidence)?;
                 }
                 Change::Retract { retraction } => {
-                    next.rollup_mut(retraction.retraction.chain_id)?.retract(domain, height, retraction)?;
+                    let rollup = next.rollup_mut(retraction.retraction.chain_id)?;
+                    rollup.retract(domain, height, retraction, claims)?;
                 }
                 Change::NextCommittee { roster } => {
                     next.seated = self.next_seated(height, l1_origin, body, roster)?;
@@ -246,7 +263,7 @@ impl State {
                 return Err(Refusal::Empty { chain_id });
             }
             for block in &advance.blocks {
-                rollup.advance(domain, height, block)?;
+                rollup.advance(domain, height, block, claims)?;
             }
         }
         Ok(next)

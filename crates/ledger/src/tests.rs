@@ -303,3 +303,31 @@ fn every_rule_of_the_body_is_checked() {
         assert!(expected(&refusal), "case {i}: {refusal}");
     }
 }
+
+#[test]
+fn what_a_header_without_claims_means_is_the_state_that_the_claims_would_have_made() {
+    let state = genesis();
+    let signed = claim(A, 0, 11, 1);
+    let block = |signature| AdvancedBlock {
+        block: signed.claim.block,
+        state_root: B256::repeat_byte(0x51),
+        time_ms: TimeMs(5),
+        signature,
+        messages: vec![message("a")],
+    };
+    let body = |signature| Body {
+        changes: Vec::new(),
+        advances: vec![Advance { chain_id: A, blocks: vec![block(signature)] }],
+    };
+    let (header, claimed) =
+        state.seal(&body(signed.signature), TimeMs(2000), state.header().l1_origin).unwrap();
+    let unsigned = body(claim(A, 0, 12, 1).signature);
+    let header = Header { body_hash: unsigned.hash(), ..header };
+    let checkpoint = Checkpoint { header, body: unsigned };
+    assert!(matches!(state.check(&checkpoint), Err(Refusal::Claim { chain_id: A, .. })));
+    let meant = state.check_unclaimed(&checkpoint).unwrap();
+    assert_eq!(meant.leaves(), claimed.leaves());
+    let header = Header { rollups_root: B256::ZERO, ..header };
+    let refused = state.check_unclaimed(&Checkpoint { header, ..checkpoint });
+    assert!(matches!(refused, Err(Refusal::RollupsRoot { .. })), "everything else is checked");
+}
