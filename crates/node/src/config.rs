@@ -18,9 +18,9 @@ pub use keystore::{KdfCost, Keystore, KeystoreError, Password};
 pub use network::{
     CommitteeEntry, Deployment, Gateways, JudgesEntry, L1Entry, Member, NETWORK_VERSION, Network,
     NetworkError, NetworkFile, OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RestakingEntry, RollupEntry,
-    RollupLimits,
+    RollupLimits, SettlementEntry,
 };
-pub use roles::{OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig, WatcherConfig};
+pub use roles::{BatcherConfig, OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig, WatcherConfig};
 
 #[cfg(test)]
 pub(crate) mod tests;

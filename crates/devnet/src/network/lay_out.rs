@@ -131,6 +131,7 @@ pub(super) async fn plan(
             spec,
             anchor,
             limits: RollupLimits::default(),
+            settlement: None,
             block_time_ms: chain.config().block_time_ms,
         });
         let token = secrets.secret("desk", index);
@@ -209,6 +210,7 @@ pub(super) async fn plan(
             l1_rpc: Some(l1.rpc_url()),
             listen: seat.address,
             api: seat.api,
+            batcher: None,
             private_addresses: true,
         })?;
         directory.write_key(KeyName::Network, seat.key)?;

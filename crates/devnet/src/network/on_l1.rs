@@ -90,8 +90,10 @@ impl OnL1 {
                 lane: Some(judges.lane),
                 settlement: Some(judges.settlement),
                 table_adapter: Some(judges.table_adapter),
+                batch_adapter: None,
             },
             rollup_registry: Some(*rollup_registry),
+            batch_inbox: None,
         }
     }
 

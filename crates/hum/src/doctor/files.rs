@@ -192,7 +192,8 @@ fn role_file(directory: &RoleDirectory) -> Result<RoleFile, DirectoryError> {
     if let Ok(config) = PublisherConfig::load(directory) {
         let signer = if config.sequencer.is_some() { KeyName::Desk } else { KeyName::Sequencer };
         let PublisherConfig { network, listen, api, .. } = config;
-        let needs = vec![KeyName::Network, signer];
+        let mut needs = vec![KeyName::Network, signer];
+        needs.extend(config.batcher.is_some().then_some(KeyName::Batcher));
         return Ok(RoleFile { role: "publisher", network, listen, api, operator: None, needs });
     }
     if let Ok(RelayerConfig { network, listen, api, .. }) = RelayerConfig::load(directory) {

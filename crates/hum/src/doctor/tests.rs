@@ -71,6 +71,7 @@ fn rollup() -> RollupEntry {
         spec,
         anchor: alloy::rlp::encode(&anchor).into(),
         limits: RollupLimits::default(),
+        settlement: None,
         block_time_ms: 1000,
     }
 }
@@ -104,6 +105,7 @@ fn network(rpc: &str, network_key: B256, listen: SocketAddr) -> NetworkFile {
             strategies: vec![node::STRATEGY],
             judges: Default::default(),
             rollup_registry: None,
+            batch_inbox: None,
         }),
         operators: vec![OperatorEntry {
             name: None,

@@ -23,11 +23,14 @@ pub enum KeyName {
     Account,
     /// Opens the sequencer's desk to its publisher.
     Desk,
+    /// secp256k1: the account on L1 that posts a rollup's batches.
+    Batcher,
 }
 
 impl KeyName {
     /// Every one.
-    pub const ALL: [Self; 5] = [Self::Network, Self::Bls, Self::Sequencer, Self::Account, Self::Desk];
+    pub const ALL: [Self; 6] =
+        [Self::Network, Self::Bls, Self::Sequencer, Self::Account, Self::Desk, Self::Batcher];
 
     /// Its file's name without the ending.
     #[must_use]
@@ -38,6 +41,7 @@ impl KeyName {
             Self::Sequencer => "sequencer",
             Self::Account => "account",
             Self::Desk => "desk",
+            Self::Batcher => "batcher",
         }
     }
 
@@ -51,7 +55,9 @@ impl KeyName {
                 let key = hum_bls::SecretKey::from_secret(secret).ok()?;
                 Some(alloy_primitives::hex::encode_prefixed(key.public_key().g1().encode()))
             }
-            Self::Sequencer | Self::Account => Some(SequencerKey::from_secret(secret)?.address().to_string()),
+            Self::Sequencer | Self::Account | Self::Batcher => {
+                Some(SequencerKey::from_secret(secret)?.address().to_string())
+            }
             Self::Desk => Some(String::new()),
         }
     }
@@ -69,7 +75,7 @@ impl KeyName {
     }
 
     const fn is_account(self) -> bool {
-        matches!(self, Self::Sequencer | Self::Account)
+        matches!(self, Self::Sequencer | Self::Account | Self::Batcher)
     }
 }
 

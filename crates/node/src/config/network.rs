@@ -81,6 +81,9 @@ pub struct RestakingEntry {
     /// The registry of rollups and their bonds; absent while rollups are registered in this file only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollup_registry: Option<Address>,
+    /// Where rollups post their batches; absent while nothing judges what is settled by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_inbox: Option<Address>,
 }
 
 /// The judges; absent ones do not stand yet.
@@ -102,6 +105,9 @@ pub struct JudgesEntry {
     /// What tells that judge of tables: the adapter that knows snapshots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table_adapter: Option<Address>,
+    /// What tells that judge, and the registry of rollups, of batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_adapter: Option<Address>,
 }
 
 /// The L1.
@@ -162,6 +168,19 @@ impl Default for RollupLimits {
     }
 }
 
+/// How operators learn from L1 what of a rollup is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SettlementEntry {
+    /// By batches of its blocks on L1.
+    Batches {
+        /// The contract that they are posted to.
+        inbox: Address,
+        /// The first L1 block that may hold one.
+        from_block: u64,
+    },
+}
+
 /// A member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -189,6 +208,9 @@ pub struct RollupEntry {
     /// Bounds on the work that a block may cause.
     #[serde(default)]
     pub limits: RollupLimits,
+    /// How it is settled; when absent, it has no `Safe` and no `Finalized` heads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settlement: Option<SettlementEntry>,
     /// Usual time between blocks, in milliseconds; for displays only.
     pub block_time_ms: u64,
 }

@@ -63,7 +63,27 @@ impl OperatorConfig {
     }
 }
 
-/// A publisher's file. Keys: `network`, and `desk` (the token of the sequencer's desk) or `sequencer`.
+/// How a rollup's batches are posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatcherConfig {
+    /// JSON-RPC of the L1 node that batches are posted through; the publisher's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1_rpc: Option<String>,
+    /// Milliseconds between two batches that are not full.
+    pub interval_ms: u64,
+    /// Most bytes of a batch's data.
+    pub data_bytes_max: usize,
+    /// Blocks below the newest claimed one that stay out of a batch.
+    pub depth: u64,
+    /// Wei that may be spent in one hour.
+    pub spend_cap_wei: u128,
+    /// Wei below which the batcher raises an alarm.
+    pub low_balance_wei: u128,
+}
+
+/// A publisher's file. Keys: `network`, and `desk` (the token of the sequencer's desk) or `sequencer`; `batcher` where it
+/// posts batches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublisherConfig {
@@ -86,6 +106,9 @@ pub struct PublisherConfig {
     pub listen: SocketAddr,
     /// Where status and metrics are served.
     pub api: SocketAddr,
+    /// How it posts the rollup's batches on L1; when absent, it posts none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batcher: Option<BatcherConfig>,
     /// Whether peers on private and loopback addresses are allowed.
     #[serde(default)]
     pub private_addresses: bool,

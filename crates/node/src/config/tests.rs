@@ -105,6 +105,40 @@ fn each_wrong_field_is_named() {
 }
 
 #[test]
+fn batches_are_posted_where_the_judges_look() {
+    let inbox = Address::repeat_byte(0xd1);
+    let with = |declared, expected| {
+        let mut file = file();
+        file.rollups[1].settlement = Some(SettlementEntry::Batches { inbox: declared, from_block: 3 });
+        file.restaking = Some(RestakingEntry {
+            allocation_manager: Address::ZERO,
+            delegation_manager: Address::ZERO,
+            strategy_manager: Address::ZERO,
+            strategies: Vec::new(),
+            judges: Default::default(),
+            rollup_registry: None,
+            batch_inbox: expected,
+        });
+        file.check()
+    };
+    let found = with(inbox, Some(inbox)).unwrap().members[1].entry.settlement;
+    assert_eq!(found, Some(SettlementEntry::Batches { inbox, from_block: 3 }));
+    assert!(with(inbox, None).is_ok(), "settled, though nobody judges it");
+    assert!(matches!(
+        with(Address::repeat_byte(0xd2), Some(inbox)),
+        Err(NetworkError::Inbox { chain_id: ChainId(902), expected, .. }) if expected == inbox
+    ));
+    assert!(matches!(with(Address::ZERO, None), Err(NetworkError::InboxZero { chain_id: ChainId(902) })));
+    let json = serde_json::json!({"kind": "batches", "inbox": inbox, "from_block": 3});
+    assert_eq!(serde_json::from_value::<SettlementEntry>(json.clone()).ok(), found);
+    for (key, value) in [("kind", "blobs"), ("depth", "2")] {
+        let mut json = json.clone();
+        json[key] = value.into();
+        assert!(serde_json::from_value::<SettlementEntry>(json).is_err(), "{key}");
+    }
+}
+
+#[test]
 fn operators_that_are_no_committee_are_refused() {
     assert!(matches!(refused(|file| file.operators.clear()), NetworkError::Roster(_)));
     assert!(matches!(

@@ -178,6 +178,7 @@ impl Cast {
                 strategies: Vec::new(),
                 judges: JudgesEntry::default(),
                 rollup_registry: None,
+                batch_inbox: None,
             }),
             operators: seated,
             committee: CommitteeEntry {
@@ -265,6 +266,7 @@ fn rollup(
         spec,
         anchor: alloy_rlp::encode(&anchor).into(),
         limits: RollupLimits::default(),
+        settlement: None,
         block_time_ms: config.block_time_ms,
         name,
     };

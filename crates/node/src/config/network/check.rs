@@ -119,6 +119,22 @@ pub enum NetworkError {
         /// The most that can be.
         most: usize,
     },
+    /// Batches cannot be posted to the zero address.
+    #[error("inbox of rollup {chain_id} is the zero address")]
+    InboxZero {
+        /// The rollup.
+        chain_id: ChainId,
+    },
+    /// Batches are posted where no judge looks.
+    #[error("inbox of rollup {chain_id} is {declared}, the deployment's is {expected}")]
+    Inbox {
+        /// The rollup.
+        chain_id: ChainId,
+        /// In the rollup's entry.
+        declared: Address,
+        /// In `restaking`.
+        expected: Address,
+    },
     /// The operators do not form a committee.
     #[error("operators: {0}")]
     Roster(#[from] RosterError),
@@ -182,7 +198,8 @@ impl NetworkFile {
             return Err(NetworkError::Domain { declared: self.domain.0, computed: computed.0 });
         }
         self.check_bounds()?;
-        let members = check_rollups(self.rollups)?;
+        let members =
+            check_rollups(self.rollups, self.restaking.as_ref().and_then(|entry| entry.batch_inbox))?;
         let seated = Arc::new(check_committee(self.domain, &self.committee, &self.operators)?);
         let committee = seated.committee().clone();
         let terms = Terms::of(self.term_heights)?;
@@ -229,7 +246,7 @@ impl NetworkFile {
     }
 }
 
-fn check_rollups(entries: Vec<RollupEntry>) -> Result<Vec<Member>, NetworkError> {
+fn check_rollups(entries: Vec<RollupEntry>, inbox: Option<Address>) -> Result<Vec<Member>, NetworkError> {
     if entries.is_empty() {
         return Err(NetworkError::Empty { what: "rollups" });
     }
@@ -245,12 +262,27 @@ fn check_rollups(entries: Vec<RollupEntry>) -> Result<Vec<Member>, NetworkError>
         {
             return Err(NetworkError::Order { previous, next: chain_id });
         }
-        members.push(check_rollup(entry)?);
+        members.push(check_rollup(entry, inbox)?);
     }
     Ok(members)
 }
 
-fn check_rollup(entry: RollupEntry) -> Result<Member, NetworkError> {
+fn check_settlement(
+    chain_id: ChainId,
+    settlement: SettlementEntry,
+    inbox: Option<Address>,
+) -> Result<(), NetworkError> {
+    let SettlementEntry::Batches { inbox: declared, from_block: _ } = settlement;
+    if declared.is_zero() {
+        return Err(NetworkError::InboxZero { chain_id });
+    }
+    match inbox {
+        Some(expected) if expected != declared => Err(NetworkError::Inbox { chain_id, declared, expected }),
+        _ => Ok(()),
+    }
+}
+
+fn check_rollup(entry: RollupEntry, inbox: Option<Address>) -> Result<Member, NetworkError> {
     let chain_id = entry.chain_id;
     if entry.spec.chain_id() != chain_id {
         return Err(NetworkError::Spec { chain_id, found: entry.spec.chain_id() });
@@ -270,6 +302,9 @@ fn check_rollup(entry: RollupEntry) -> Result<Member, NetworkError> {
         if found == 0 || found > most {
             return Err(NetworkError::Limit { chain_id, what, found, most });
         }
+    }
+    if let Some(settlement) = entry.settlement {
+        check_settlement(chain_id, settlement, inbox)?;
     }
     let mut rest = &entry.anchor[..];
     let header = Header::decode(&mut rest).map_err(|source| NetworkError::Anchor { chain_id, source })?;

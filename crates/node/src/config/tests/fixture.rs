@@ -76,6 +76,7 @@ fn rollup(chain_id: ChainId) -> RollupEntry {
         spec,
         anchor: alloy_rlp::encode(&anchor).into(),
         limits: RollupLimits::default(),
+        settlement: None,
         block_time_ms: 1000,
     }
 }
