@@ -1,0 +1,1 @@
+//! Blocks through a batch and back.
