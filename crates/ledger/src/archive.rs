@@ -305,7 +305,11 @@ impl Archive {
     ) -> Result<LaneProof, ArchiveError> {
         let missing = ArchiveError::Lane { source_chain: source, lane };
         let head = self.prove_head(height, source, lane)?;
-        let leaves = self.state_at(height)?.rollup(source).ok_or(missing.clone())?.latest_lanes();
+        let leaves = self
+            .state_at(height)?
+            .rollup(source)
+            .ok_or(missing.clone())?
+            .lanes(hum_types::Confidence::Latest);
         let index = leaves.iter().position(|leaf| leaf.lane == lane).ok_or(missing)?;
         let (lanes, siblings) = single(leaves.iter().map(LaneLeaf::hash), index)?;
         Ok(LaneProof { head, leaf: leaves[index], lanes, index: index as u64, siblings })

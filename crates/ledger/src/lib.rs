@@ -15,20 +15,27 @@
 //! nothing; the roots of an [`Archive`] are those of the states it was fed.
 
 mod archive;
+mod history;
 mod lanes;
 mod refusal;
 mod rollup;
 mod roster;
+mod settle;
 mod state;
 
 pub use archive::{Archive, ArchiveError, EpochRecord, HeadProof, LaneProof, PendingMessage, RunProof};
 pub use refusal::Refusal;
 pub use rollup::{BlockRecord, Rollup, RollupParams};
 pub use roster::{RosterError, SeatedRoster, roster_entry};
+pub use settle::Settled;
 pub use state::{Genesis, State};
 
-/// Blocks below `Latest` that a retraction can still cut back to, while `Safe` is not derived.
-pub const HISTORY_BLOCKS_MAX: usize = 512;
+/// Blocks of a rollup, up to its head, that a `Safe` or `Finalized` head can still move to; those below the `Finalized`
+/// head are forgotten before. A batch that ends below them settles nothing, the next one can.
+pub const HISTORY_BLOCKS_MAX: usize = 4_096;
+
+/// Blocks of a rollup, up to its head, that a retraction can cut back to; what is `Safe` ends them before.
+pub const RETRACTABLE_BLOCKS_MAX: usize = 512;
 
 #[cfg(test)]
 mod tests;

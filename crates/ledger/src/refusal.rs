@@ -2,7 +2,8 @@
 
 use crate::RosterError;
 use hum_types::{
-    Address, B256, BlockRef, ChainId, ClaimError, Domain, Epoch, Generation, Height, L1Origin, LaneId, TimeMs,
+    Address, B256, BlockRef, ChainId, ClaimError, Confidence, Domain, Epoch, Generation, Height, L1Origin,
+    LaneId, TimeMs,
 };
 
 /// Why a body or a header cannot follow its parent. Every variant is the proposer's fault.
@@ -233,8 +234,8 @@ pub enum Refusal {
         /// What it should be.
         expected: Generation,
     },
-    /// A retraction to a block that the ledger does not hold.
-    #[error("chain {chain_id} cannot go back to block {number} {hash}: not on its verified chain above Safe")]
+    /// A retraction to a block that is not on the verified chain, or is too old.
+    #[error("chain {chain_id} cannot go back to block {number} {hash}: none of its newest certified blocks")]
     Kept {
         /// The chain.
         chain_id: ChainId,
@@ -242,6 +243,70 @@ pub enum Refusal {
         number: u64,
         /// The block's hash.
         hash: B256,
+    },
+    /// A retraction of what L1 holds.
+    #[error(
+        "chain {chain_id} cannot go back to block {} {}: its Safe head is {} {}",
+        kept.number, kept.hash, safe.number, safe.hash
+    )]
+    KeptBelowSafe {
+        /// The chain.
+        chain_id: ChainId,
+        /// What the retraction would keep.
+        kept: BlockRef,
+        /// The `Safe` head.
+        safe: BlockRef,
+    },
+    /// A head of a rollup that left.
+    #[error("chain {chain_id} has left, its heads stay where they are")]
+    SettleLeft {
+        /// The chain.
+        chain_id: ChainId,
+    },
+    /// `Latest` is no settled confidence.
+    #[error("chain {chain_id} settles block {} {} at Latest, which only advances", head.number, head.hash)]
+    SettleLatest {
+        /// The chain.
+        chain_id: ChainId,
+        /// The head given.
+        head: BlockRef,
+    },
+    /// `Finalized` is settled at the header's L1 origin, `Safe` there or above.
+    #[error("chain {chain_id} settles at {confidence} by L1 block {declared}, the header's is {header}")]
+    SettleOrigin {
+        /// The chain.
+        chain_id: ChainId,
+        /// The confidence.
+        confidence: Confidence,
+        /// The L1 block given.
+        declared: L1Origin,
+        /// The header's origin.
+        header: L1Origin,
+    },
+    /// A settled head that does not rise.
+    #[error(
+        "chain {chain_id} settles block {} {} at {confidence}, its head there is {} {}",
+        declared.number, declared.hash, present.number, present.hash
+    )]
+    SettleBack {
+        /// The chain.
+        chain_id: ChainId,
+        /// The confidence.
+        confidence: Confidence,
+        /// The head given.
+        declared: BlockRef,
+        /// The present head, or the anchor while there is none.
+        present: BlockRef,
+    },
+    /// A settled head that is not on the certified chain, or too old to be known.
+    #[error("chain {chain_id} settles block {} {}, certified and known there is {held:?}", declared.number, declared.hash)]
+    SettleUnknown {
+        /// The chain.
+        chain_id: ChainId,
+        /// The head given.
+        declared: BlockRef,
+        /// The hash of the certified block of that number, while it is known.
+        held: Option<B256>,
     },
     /// An invalid block that this chain could not build on anyway.
     #[error("chain {chain_id}: evidence is about block {number}, the head is {head}")]

@@ -1,16 +1,17 @@
 //! One rollup: its head, its recent blocks, its lanes, its standing.
 
 use crate::{
-    HISTORY_BLOCKS_MAX, Refusal,
+    RETRACTABLE_BLOCKS_MAX, Refusal, Settled,
+    history::History,
     lanes::{Entry, Lanes},
 };
 use hum_types::{
-    Address, AdvancedBlock, B256, BlockRef, ChainId, Class, Domain, Evidence, Generation, HeadClaim,
-    HeadPart, Height, LaneId, LaneIndex, LaneLeaf, RegistrationId, RollupLeaf, RollupStatus, SignedClaim,
-    SignedRetraction, TimeMs,
+    Address, AdvancedBlock, B256, BlockRef, ChainId, Class, Confidence, Domain, Evidence, Generation,
+    HeadClaim, HeadPart, Height, LaneId, LaneIndex, LaneLeaf, RegistrationId, RollupLeaf, RollupStatus,
+    SignedClaim, SignedRetraction, TimeMs,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -42,7 +43,21 @@ pub(crate) enum Claims {
     Overlooked,
 }
 
-/// A certified block that the sequencer could still retract, or the anchor.
+impl RollupParams {
+    /// The gateway of a confidence.
+    #[must_use]
+    pub const fn facade(&self, confidence: Confidence) -> Address {
+        self.facades[confidence as usize]
+    }
+
+    /// The confidence that a gateway of the rollup serves; `None` for any other account.
+    #[must_use]
+    pub fn confidence_of(&self, facade: Address) -> Option<Confidence> {
+        Confidence::ALL.into_iter().find(|confidence| self.facade(*confidence) == facade)
+    }
+}
+
+/// A certified block, or the anchor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockRecord {
     /// Number and hash.
@@ -51,19 +66,22 @@ pub struct BlockRecord {
     pub state_root: B256,
     /// Its timestamp; zero for the anchor.
     pub time_ms: TimeMs,
-    lanes: Lanes,
+    pub(crate) lanes: Lanes,
     entries: Arc<[Entry]>,
 }
 
 /// A rollup's state after some checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rollup {
-    params: Arc<RollupParams>,
-    generation: Generation,
-    status: RollupStatus,
+    pub(crate) params: Arc<RollupParams>,
+    pub(crate) generation: Generation,
+    pub(crate) status: RollupStatus,
     advanced_at: Height,
-    /// The oldest retractable block first, the head last; never empty.
-    history: VecDeque<Arc<BlockRecord>>,
+    pub(crate) history: History,
+    /// The lowest block that a retraction can keep; never falls.
+    floor: u64,
+    pub(crate) safe: Option<Settled>,
+    pub(crate) finalized: Option<Settled>,
     /// Messages that retractions dropped, with their first generation: one that comes back unchanged keeps it.
     /// Forgotten once what stands at their place cannot be retracted any more.
     dropped: Arc<BTreeMap<(LaneId, LaneIndex, B256), Generation>>,
@@ -79,11 +97,14 @@ impl Rollup {
             entries: Arc::new([]),
         };
         Self {
+            floor: params.anchor.number,
             params: Arc::new(params),
             generation: Generation(0),
             status: RollupStatus::Active,
             advanced_at: Height(0),
-            history: VecDeque::from([Arc::new(anchor)]),
+            history: History::new(anchor),
+            safe: None,
+            finalized: None,
             dropped: Arc::default(),
         }
     }
@@ -109,14 +130,21 @@ impl Rollup {
     /// The newest certified block.
     #[must_use]
     pub fn head(&self) -> &BlockRecord {
-        self.history.back().expect("the history holds at least the anchor")
+        self.history.head()
     }
 
-    /// A certified block that is still retractable, or the anchor while it is.
+    /// A block of its certified chain that is still known: no older than the `Finalized` head, and among the newest
+    /// [`crate::HISTORY_BLOCKS_MAX`]; the anchor counts.
     #[must_use]
     pub fn block_at(&self, number: u64) -> Option<&BlockRecord> {
-        let first = self.history.front()?.block.number;
-        self.history.get(usize::try_from(number.checked_sub(first)?).ok()?).map(Arc::as_ref)
+        self.history.get(number).map(Arc::as_ref)
+    }
+
+    /// Whether a retraction can go back to this block: it stands on the certified chain, no lower than `Safe`, among the
+    /// newest [`RETRACTABLE_BLOCKS_MAX`].
+    #[must_use]
+    pub fn is_retractable_to(&self, kept: BlockRef) -> bool {
+        kept.number >= self.floor && self.block_at(kept.number).is_some_and(|record| record.block == kept)
     }
 
     /// The `Latest` head part.
@@ -131,10 +159,16 @@ impl Rollup {
         }
     }
 
-    /// The lanes of the `Latest` façade, by destination.
+    /// The lanes of one façade as of the head of its confidence, by destination; none while that head is not settled.
     #[must_use]
-    pub fn latest_lanes(&self) -> Vec<LaneLeaf> {
-        self.head().lanes.leaves(self.params.facades[0], self.generation)
+    pub fn lanes(&self, confidence: Confidence) -> Vec<LaneLeaf> {
+        let facade = self.params.facade(confidence);
+        match confidence {
+            Confidence::Latest => self.head().lanes.leaves(facade, self.generation),
+            Confidence::Safe | Confidence::Finalized => self
+                .settled(confidence)
+                .map_or_else(Vec::new, |settled| settled.block.lanes.leaves(facade, settled.generation)),
+        }
     }
 
     /// Messages in a lane so far, whichever façade it belongs to.
@@ -143,7 +177,7 @@ impl Rollup {
         self.head().lanes.get(lane).map_or(0, |lane| lane.slot.count)
     }
 
-    /// The leaf that a header commits to. `Safe` and `Finalized` are zero until they can be derived.
+    /// The leaf that a header commits to. The parts of `Safe` and `Finalized` are zero until they are settled.
     #[must_use]
     pub fn leaf(&self) -> RollupLeaf {
         RollupLeaf {
@@ -152,11 +186,15 @@ impl Rollup {
             generation: self.generation,
             status: self.status,
             class: self.params.class,
-            heads: [self.latest(), HeadPart::default(), HeadPart::default()],
+            heads: [
+                self.latest(),
+                self.settled_part(Confidence::Safe),
+                self.settled_part(Confidence::Finalized),
+            ],
         }
     }
 
-    /// Where the messages of a retractable block stand: lane, index, generation, hash; in log order.
+    /// Where the messages of a known block stand: lane, index, generation, hash; in log order.
     pub(crate) fn entries_of(&self, number: u64) -> &[Entry] {
         self.block_at(number).map_or(&[], |record| &record.entries)
     }
@@ -200,25 +238,28 @@ impl Rollup {
                 .ok_or(Refusal::LaneFull { chain_id, lane: sent.lane })?;
             entries.push(entry);
         }
-        self.history.push_back(Arc::new(BlockRecord {
+        self.history.push(BlockRecord {
             block: block.block,
             state_root: block.state_root,
             time_ms: block.time_ms,
             lanes,
             entries: entries.into(),
-        }));
-        if self.history.len() > HISTORY_BLOCKS_MAX
-            && let Some(settled) = self.history.pop_front()
-        {
-            self.forget_dropped(&settled.entries);
-        }
+        });
+        self.keep_from((expected + 1).saturating_sub(RETRACTABLE_BLOCKS_MAX as u64));
         self.advanced_at = height;
         Ok(())
     }
 
-    fn forget_dropped(&mut self, settled: &[Entry]) {
-        if !self.dropped.is_empty() && !settled.is_empty() {
-            let places: BTreeSet<_> = settled.iter().map(|entry| (entry.lane, entry.index)).collect();
+    /// No retraction can go below this block any more.
+    pub(crate) fn keep_from(&mut self, number: u64) {
+        let from = self.floor;
+        self.floor = from.max(number);
+        if self.dropped.is_empty() {
+            return;
+        }
+        let passed = (from..self.floor).flat_map(|number| self.entries_of(number));
+        let places: BTreeSet<_> = passed.map(|entry| (entry.lane, entry.index)).collect();
+        if !places.is_empty() {
             Arc::make_mut(&mut self.dropped).retain(|(lane, index, _), _| !places.contains(&(*lane, *index)));
         }
     }
@@ -295,11 +336,16 @@ impl Rollup {
                 .map_err(|source| Refusal::Claim { chain_id, source })?;
         }
         let kept = retraction.kept;
-        if self.block_at(kept.number).is_none_or(|record| record.block != kept) {
+        if let Some(safe) = self.safe.as_ref().map(|safe| safe.block.block)
+            && kept.number < safe.number
+        {
+            return Err(Refusal::KeptBelowSafe { chain_id, kept, safe });
+        }
+        if !self.is_retractable_to(kept) {
             return Err(Refusal::Kept { chain_id, number: kept.number, hash: kept.hash });
         }
         while self.head().block.number > kept.number {
-            let record = self.history.pop_back().expect("the kept block stands below");
+            let Some(record) = self.history.pop() else { break };
             if !record.entries.is_empty() {
                 let dropped = Arc::make_mut(&mut self.dropped);
                 for entry in record.entries.iter() {

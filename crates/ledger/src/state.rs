@@ -246,6 +246,9 @@ impl State {
                 Change::NextCommittee { roster } => {
                     next.seated = self.next_seated(height, l1_origin, body, roster)?;
                 }
+                Change::Settle { chain_id, confidence, head, l1 } => {
+                    next.rollup_mut(*chain_id)?.settle(height, l1_origin, *confidence, *head, *l1)?;
+                }
             }
         }
         let mut previous = None;

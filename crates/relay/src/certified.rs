@@ -352,7 +352,7 @@ impl CertifiedChain {
             .iter()
             .filter_map(|change| match change {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
-                Change::Quarantine { .. } | Change::NextCommittee { .. } => None,
+                Change::Quarantine { .. } | Change::NextCommittee { .. } | Change::Settle { .. } => None,
             })
             .collect();
         let before: Vec<(LaneKey, u64)> = self
@@ -414,7 +414,7 @@ impl Outbox for CertifiedChain {
     fn lanes(&self) -> Vec<LaneView> {
         let rollups = self.archive.newest().rollups();
         let lanes = rollups.flat_map(|rollup| {
-            rollup.latest_lanes().into_iter().map(|leaf| LaneView {
+            rollup.lanes(Confidence::Latest).into_iter().map(|leaf| LaneView {
                 key: LaneKey { source: rollup.params().chain_id, lane: leaf.lane },
                 confidence: Confidence::Latest,
                 generation: rollup.generation(),

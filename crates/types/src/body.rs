@@ -1,7 +1,8 @@
 //! What a checkpoint adds to the one before it. Whoever holds the bodies can rebuild every root without any rollup.
 
 use crate::{
-    B256, BlockRef, ChainId, Evidence, LaneMessage, Roster, SequencerSignature, SignedRetraction, TimeMs,
+    B256, BlockRef, ChainId, Confidence, Evidence, L1Origin, LaneMessage, Roster, SequencerSignature,
+    SignedRetraction, TimeMs,
     codec::{Decode, DecodeError, Encode, Reader, put_list},
     keccak256,
 };
@@ -101,6 +102,17 @@ pub enum Change {
         /// Who signs from the next height on.
         roster: Roster,
     },
+    /// Move a rollup's `Safe` or `Finalized` head to a block that L1 holds.
+    Settle {
+        /// The rollup.
+        chain_id: ChainId,
+        /// `Safe` or `Finalized`.
+        confidence: Confidence,
+        /// The new head: the last block that was settled.
+        head: BlockRef,
+        /// The L1 block in which it was found settled.
+        l1: L1Origin,
+    },
 }
 
 impl Encode for Change {
@@ -118,6 +130,13 @@ impl Encode for Change {
                 out.push(3);
                 roster.encode_to(out);
             }
+            Self::Settle { chain_id, confidence, head, l1 } => {
+                out.push(4);
+                chain_id.encode_to(out);
+                confidence.encode_to(out);
+                head.encode_to(out);
+                l1.encode_to(out);
+            }
         }
     }
 }
@@ -130,8 +149,24 @@ impl Decode for Change {
             1 => Ok(Self::Quarantine { evidence: Evidence::decode_from(reader)? }),
             2 => Ok(Self::Retract { retraction: SignedRetraction::decode_from(reader)? }),
             3 => Ok(Self::NextCommittee { roster: Roster::decode_from(reader)? }),
+            4 => Ok(Self::Settle {
+                chain_id: ChainId::decode_from(reader)?,
+                confidence: settled(Confidence::decode_from(reader)?)?,
+                head: BlockRef::decode_from(reader)?,
+                l1: L1Origin::decode_from(reader)?,
+            }),
             value => Err(DecodeError::Value { field: "change tag", value: value.into() }),
         }
+    }
+}
+
+/// `Latest` advances and is never settled.
+fn settled(confidence: Confidence) -> Result<Confidence, DecodeError> {
+    match confidence {
+        Confidence::Latest => {
+            Err(DecodeError::Value { field: "settled confidence", value: (confidence as u8).into() })
+        }
+        Confidence::Safe | Confidence::Finalized => Ok(confidence),
     }
 }
 
@@ -156,7 +191,7 @@ impl Body {
     pub fn next_committee(&self) -> Option<&Roster> {
         self.changes.iter().find_map(|change| match change {
             Change::NextCommittee { roster } => Some(roster),
-            Change::Quarantine { .. } | Change::Retract { .. } => None,
+            Change::Quarantine { .. } | Change::Retract { .. } | Change::Settle { .. } => None,
         })
     }
 

@@ -20,6 +20,21 @@ pub struct L1Origin {
     pub hash: B256,
 }
 
+impl Encode for L1Origin {
+    fn encode_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.number.to_be_bytes());
+        out.extend_from_slice(self.hash.as_slice());
+    }
+}
+
+impl Decode for L1Origin {
+    const WHAT: &'static str = "L1 block";
+
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { number: reader.u64("L1 block number")?, hash: reader.b256("L1 block hash")? })
+    }
+}
+
 impl std::fmt::Display for L1Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.number, self.hash)

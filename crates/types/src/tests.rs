@@ -82,6 +82,14 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
             Change::Retract { retraction: retraction.sign(Domain(B256::ZERO), &key) }
         }),
         roster().prop_map(|roster| Change::NextCommittee { roster }),
+        (any::<u64>(), 1_u8..=2, block_ref(), block_ref()).prop_map(|(chain, confidence, head, l1)| {
+            Change::Settle {
+                chain_id: ChainId(chain),
+                confidence: confidence.try_into().unwrap(),
+                head,
+                l1: L1Origin { number: l1.number, hash: l1.hash },
+            }
+        }),
     ];
     let body =
         (vec(change, 0..3), vec(advance, 0..3)).prop_map(|(changes, advances)| Body { changes, advances });
@@ -154,6 +162,29 @@ fn lengths_above_their_bound_are_refused_before_memory_is_taken() {
         payload: vec![0; PAYLOAD_BYTES_MAX + 1].into(),
     };
     assert!(matches!(Message::decode(&long.encode()), Err(DecodeError::TooLong { field: "payload", .. })));
+}
+
+#[test]
+fn a_settle_is_ninety_bytes_and_never_of_latest() {
+    let change = Change::Settle {
+        chain_id: ChainId(0x0102_0304_0506_0708),
+        confidence: Confidence::Finalized,
+        head: BlockRef { number: 9, hash: B256::repeat_byte(0xaa) },
+        l1: L1Origin { number: 10, hash: B256::repeat_byte(0xbb) },
+    };
+    let head = format!("0000000000000009{}", "aa".repeat(32));
+    let l1 = format!("000000000000000a{}", "bb".repeat(32));
+    let bytes = hex(&format!("04010203040506070802{head}{l1}"));
+    assert_eq!(change.encode(), bytes);
+    assert_eq!(Change::decode(&bytes), Ok(change));
+    for (confidence, field) in [(0, "settled confidence"), (3, "Confidence")] {
+        let mut bad = bytes.clone();
+        bad[9] = confidence;
+        assert_eq!(Change::decode(&bad), Err(DecodeError::Value { field, value: confidence.into() }));
+    }
+    for end in 0..bytes.len() {
+        assert!(Change::decode(&bytes[..end]).is_err(), "cut at {end}");
+    }
 }
 
 #[test]

@@ -252,11 +252,11 @@ impl Books {
                         evidence:
                             Evidence::Equivocation { one: claim, .. } | Evidence::InvalidBlock { claim, .. },
                     } => Some(claim.claim.chain_id),
-                    Change::Retract { .. } | Change::NextCommittee { .. } => None,
+                    Change::Retract { .. } | Change::NextCommittee { .. } | Change::Settle { .. } => None,
                 });
             let retracted = body.changes.iter().filter_map(|change| match change {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
-                Change::Quarantine { .. } | Change::NextCommittee { .. } => None,
+                Change::Quarantine { .. } | Change::NextCommittee { .. } | Change::Settle { .. } => None,
             });
             let advanced = body
                 .advances

@@ -46,6 +46,9 @@ impl<E: Runtime> Inner<E> {
             Ok(after) => after,
             Err(refusal) => return reject(&refusal),
         };
+        if checkpoint.body.changes.iter().any(|change| matches!(change, Change::Settle { .. })) {
+            return reject(&"it settles a head, which this operator does not look up on L1");
+        }
         if checkpoint.header.height.0 != height {
             return reject(&"its height is not the block's");
         }

@@ -12,7 +12,7 @@ use crate::{
 };
 use commonware_utils::channel::oneshot;
 use hum_consensus::PublicKey;
-use hum_ledger::{HISTORY_BLOCKS_MAX, Rollup, State};
+use hum_ledger::{RETRACTABLE_BLOCKS_MAX, Rollup, State};
 use hum_types::{
     Advance, AdvancedBlock, AuthenticClaim, AuthenticRetraction, B256, BLOCKS_PER_ADVANCE_MAX, BlockRef,
     Body, ChainId, Change, Checkpoint, Encode as _, Evidence, Generation, HeadClaim, InvalidReason, LaneId,
@@ -142,7 +142,7 @@ impl Book {
             return Err(RefusalKind::TooLarge);
         }
         // What can no longer be retracted is no evidence either; it would only fill memory.
-        if block.number < head.saturating_sub(HISTORY_BLOCKS_MAX as u64) {
+        if block.number < head.saturating_sub(RETRACTABLE_BLOCKS_MAX as u64) {
             return Err(RefusalKind::Settled);
         }
         let known = track.claims(generation, block.number).iter().any(|known| known.get().block == block);
@@ -178,7 +178,7 @@ impl Book {
         if Some(said.generation) != rollup.generation().next() {
             return Err(RefusalKind::Generation);
         }
-        if rollup.block_at(said.kept.number).is_none_or(|record| record.block != said.kept) {
+        if !rollup.is_retractable_to(said.kept) {
             return Err(RefusalKind::Kept);
         }
         track.retract(retraction);

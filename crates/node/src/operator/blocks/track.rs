@@ -8,7 +8,7 @@ use super::{
 use crate::wire::RefusalKind;
 use commonware_utils::channel::oneshot;
 use hum_consensus::PublicKey;
-use hum_ledger::{HISTORY_BLOCKS_MAX, Rollup};
+use hum_ledger::{RETRACTABLE_BLOCKS_MAX, Rollup};
 use hum_types::{
     AuthenticClaim, AuthenticRetraction, B256, BlockRef, Evidence, Generation, InvalidReason, SignedClaim,
     TimeMs,
@@ -417,7 +417,7 @@ impl Track {
         if !advanced.is_empty() {
             self.left_out = LeftOut::default();
         }
-        let oldest = head.number.saturating_sub(HISTORY_BLOCKS_MAX as u64);
+        let oldest = head.number.saturating_sub(RETRACTABLE_BLOCKS_MAX as u64);
         self.claims.retain(|(claimed_in, number), _| *claimed_in >= generation && *number >= oldest);
         self.verdicts.retain(|_, (number, _)| *number >= oldest);
         self.undecided.retain(|_, (number, _)| *number > head.number);

@@ -79,7 +79,7 @@ fn an_operator_that_was_away_long_catches_up_from_its_peers() {
         }
         net.until_head(&a).await;
         let missed = net.handle(0).header().height.0;
-        assert!(missed > 400 && a.head().number > hum_ledger::HISTORY_BLOCKS_MAX as u64, "{missed}");
+        assert!(missed > 400 && a.head().number > hum_ledger::RETRACTABLE_BLOCKS_MAX as u64, "{missed}");
         net.start(2).await;
         net.until_head(&a).await;
         net.until_certified().await;
