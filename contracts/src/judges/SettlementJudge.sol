@@ -24,17 +24,19 @@ contract SettlementJudge is ISettlementJudge, RollupEvidence {
     /// @param tables where committee tables lie
     /// @param owner announces adapters: the ServiceManager's
     /// @param adapterDelayS after which an announced adapter counts
-    /// @param first adapter, active from the start; operators see it before they register
+    /// @param first adapters, active from the start; operators see them before they register
     constructor(
         IServiceManager serviceManager,
         ITableStore tables,
         address owner,
         uint64 adapterDelayS,
-        ISettlementAdapter first
+        ISettlementAdapter[] memory first
     ) Evidence(serviceManager, tables) {
         (OWNER, ADAPTER_DELAY_S) = (owner, adapterDelayS);
-        adapterActiveAt[address(first)] = uint64(block.timestamp);
-        emit AdapterAnnounced(address(first), uint64(block.timestamp));
+        for (uint256 i; i < first.length; ++i) {
+            adapterActiveAt[address(first[i])] = uint64(block.timestamp);
+            emit AdapterAnnounced(address(first[i]), uint64(block.timestamp));
+        }
     }
 
     modifier onlyOwner() {

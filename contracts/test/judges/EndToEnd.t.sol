@@ -9,6 +9,7 @@ import {ISettlementJudge} from "../../src/interfaces/ISettlementJudge.sol";
 import {ITableStore} from "../../src/interfaces/ITableStore.sol";
 import {Bn254} from "../../src/lib/Bn254.sol";
 import {RealCore, StandInCore} from "../eigenlayer/Cores.sol";
+import {listOf} from "./Listed.sol";
 import {RestakedCourt} from "./RestakedCourt.sol";
 
 /// @notice From what an operator signed to its stake, on a core.
@@ -19,7 +20,7 @@ abstract contract EndToEnd is RestakedCourt {
     function setUp() public override {
         super.setUp();
         byTables = ISettlementAdapter(deploy("TableAdapter", abi.encode(manager)));
-        settlement = ISettlementJudge(deploy("SettlementJudge", abi.encode(manager, tables, this, uint64(30 days), byTables)));
+        settlement = ISettlementJudge(deploy("SettlementJudge", abi.encode(manager, tables, this, uint64(30 days), listOf(byTables))));
         manager.announceJudge(address(settlement));
         joinEqual(4, 1000 ether);
         tables.store(committee());

@@ -8,6 +8,7 @@ import {ISettlementAdapter} from "../../src/interfaces/ISettlementAdapter.sol";
 import {ISettlementJudge} from "../../src/interfaces/ISettlementJudge.sol";
 import {IStateRootJudge} from "../../src/interfaces/IStateRootJudge.sol";
 import {Test} from "../Vm.sol";
+import {listOf} from "./Listed.sol";
 import {RollupWorld} from "./RollupWorld.sol";
 
 /// @notice Honest operators (seats 0 and 1) and liars (2 and 3), a sequencer that never claims twice and one that does, and reporters
@@ -52,7 +53,7 @@ contract Town is RollupWorld {
         claims = IClaimJudge(judge("ClaimJudge", abi.encode(manager, tables, registry, BOND, ANSWER)));
         stateRoots = IStateRootJudge(judge("StateRootJudge", abi.encode(manager, tables, registry)));
         byTables = ISettlementAdapter(deploy("TableAdapter", abi.encode(manager)));
-        settlement = ISettlementJudge(judge("SettlementJudge", abi.encode(manager, tables, OWNER, uint64(1 days), byTables)));
+        settlement = ISettlementJudge(judge("SettlementJudge", abi.encode(manager, tables, OWNER, uint64(1 days), listOf(byTables))));
         enrol();
         attest(0);
     }

@@ -5,6 +5,7 @@ import {IEvidence} from "../../src/interfaces/IEvidence.sol";
 import {ISettlementAdapter} from "../../src/interfaces/ISettlementAdapter.sol";
 import {ISettlementJudge} from "../../src/interfaces/ISettlementJudge.sol";
 import {TableAdapter} from "../../src/judges/TableAdapter.sol";
+import {listOf} from "./Listed.sol";
 import {RollupWorld} from "./RollupWorld.sol";
 
 /// @notice Knows one settled head, as an adapter of a rollup's L1 contracts would.
@@ -35,7 +36,7 @@ contract SettlementJudgeTest is RollupWorld {
     function setUp() public override {
         super.setUp();
         byTables = ISettlementAdapter(deploy("TableAdapter", abi.encode(manager)));
-        court = ISettlementJudge(judge("SettlementJudge", abi.encode(manager, tables, OWNER, DELAY, byTables)));
+        court = ISettlementJudge(judge("SettlementJudge", abi.encode(manager, tables, OWNER, DELAY, listOf(byTables))));
         manager.addSnapshot(keccak256("older table"), 500);
         manager.addSnapshot(keccak256("same block"), 500);
         manager.addSnapshot(newer, 800);

@@ -11,9 +11,9 @@ use commonware_codec::{DecodeExt as _, Encode as _};
 use hum_chain::contracts::Deployment;
 use hum_consensus::{PrivateKey, Signer as _};
 use hum_node::config::{
-    CommitteeEntry, Deployment as DeploymentEntry, Gateways, KeyName, L1Entry, NETWORK_VERSION, NetworkFile,
-    OperatorConfig, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION, RelayerConfig, RoleDirectory,
-    RollupEntry, RollupLimits, WatcherConfig,
+    BatcherConfig, CommitteeEntry, Deployment as DeploymentEntry, Gateways, KeyName, L1Entry,
+    NETWORK_VERSION, NetworkFile, OperatorConfig, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION,
+    RelayerConfig, RoleDirectory, RollupEntry, RollupLimits, SettlementEntry, WatcherConfig,
 };
 use hum_types::{B256, Bytes, ChainId, Class, Epoch, L1Origin, TimeMs, keccak256};
 use hum_verify::ChainSpec;
@@ -29,9 +29,15 @@ const TERM_HEIGHTS: u64 = 32;
 const REANCHOR_DELAY_S: u32 = 600;
 /// How often the local watcher looks whether a snapshot of the stakes is due: every L1 block.
 const SNAPSHOTS_EVERY_MS: u64 = 1_000;
-/// Wei that the local relayer, and the watcher, may spend in an hour on one chain.
+/// How often a local batcher posts what there is: two L1 blocks.
+const BATCH_INTERVAL_MS: u64 = 2_000;
+/// Most bytes of a local batch: an L1 transaction holds 128 KiB.
+const BATCH_DATA_BYTES_MAX: usize = 120_000;
+/// Blocks that a local batcher leaves out, so that what is taken back at once was not posted.
+const BATCH_DEPTH: u64 = 2;
+/// Wei that the local relayer, watcher and batchers may each spend in an hour on one chain.
 const SPEND_CAP_WEI: u128 = 100_000_000_000_000_000_000;
-/// Wei below which the local relayer raises an alarm.
+/// Wei below which the local relayer, or a batcher, raises an alarm.
 const LOW_BALANCE_WEI: u128 = 1_000_000_000_000_000_000;
 
 /// A role to start.
@@ -87,6 +93,7 @@ pub(super) async fn plan(
             sequencer: secrets.address("sequencer", index),
             anchor_hash: keccak256(&anchor),
             spec_hash: spec.hash(),
+            batcher: secrets.address("batcher", index),
         });
         rules.push((spec, anchor));
     }
@@ -131,7 +138,11 @@ pub(super) async fn plan(
             spec,
             anchor,
             limits: RollupLimits::default(),
-            settlement: None,
+            settlement: Some(SettlementEntry::Batches {
+                inbox: restaking.batch_inbox,
+                // Whoever posts comes after what the network starts from.
+                from_block: origin.number,
+            }),
             block_time_ms: chain.config().block_time_ms,
         });
         let token = secrets.secret("desk", index);
@@ -141,7 +152,8 @@ pub(super) async fn plan(
         let publisher = peer(format!("publisher-{name}"), PeerRole::Publisher, &seat);
         peers.push(PeerEntry { chain_id: Some(chain_id), ..publisher });
         let feed = Endpoint::open(&chain, 0).await?;
-        seats.push((seat, chain_id, desk.url().to_owned(), feed.url(), token));
+        let batcher = secrets.secret("batcher", index);
+        seats.push((seat, chain_id, desk.url().to_owned(), feed.url(), (token, batcher)));
         rollups.push(LocalRollup { name, chain, registration, sequencer_secret, feed, desk });
     }
     let relayer = ports.seat(secrets, "relayer-key", 0)?;
@@ -199,7 +211,7 @@ pub(super) async fn plan(
         directory.write_key(KeyName::Bls, secrets.bls(index).expose_secret())?;
         directory.write_key(KeyName::Account, secrets.secret("operator", index))?;
     }
-    for ((seat, chain_id, desk, rpc, token), rollup) in seats.into_iter().zip(&rollups) {
+    for ((seat, chain_id, desk, rpc, (token, batcher)), rollup) in seats.into_iter().zip(&rollups) {
         let directory = role(format!("publisher-{}", rollup.name), "publisher");
         directory.write(&PublisherConfig {
             version: ROLE_VERSION,
@@ -210,11 +222,19 @@ pub(super) async fn plan(
             l1_rpc: Some(l1.rpc_url()),
             listen: seat.address,
             api: seat.api,
-            batcher: None,
+            batcher: Some(BatcherConfig {
+                l1_rpc: None,
+                interval_ms: BATCH_INTERVAL_MS,
+                data_bytes_max: BATCH_DATA_BYTES_MAX,
+                depth: BATCH_DEPTH,
+                spend_cap_wei: SPEND_CAP_WEI,
+                low_balance_wei: LOW_BALANCE_WEI,
+            }),
             private_addresses: true,
         })?;
         directory.write_key(KeyName::Network, seat.key)?;
         directory.write_key(KeyName::Desk, token)?;
+        directory.write_key(KeyName::Batcher, batcher)?;
     }
     let directory = role("watcher".to_owned(), "watch");
     directory.write(&WatcherConfig {

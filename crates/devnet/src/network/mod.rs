@@ -425,8 +425,9 @@ impl LocalConfig {
         let mut l1 = chain("l1".to_owned(), L1_CHAIN_ID, 1_000);
         (l1.paused, l1.genesis_age_s) = (true, PAST_BLOCKS + SET_UP_BLOCKS);
         let founders = (0..self.operators).map(|index| secrets.address("operator", index));
-        for operator in founders.chain(on_l1::spares(self, secrets)) {
-            l1.prefunded.push((operator, U256::from(BALANCE_WEI)));
+        let batchers = (0..self.rollups).map(|index| secrets.address("batcher", index));
+        for account in founders.chain(on_l1::spares(self, secrets)).chain(batchers) {
+            l1.prefunded.push((account, U256::from(BALANCE_WEI)));
         }
         let l1 = DevChain::start(l1).await?;
         let mut rollups = Vec::with_capacity(self.rollups);

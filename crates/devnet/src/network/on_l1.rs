@@ -78,7 +78,7 @@ impl OnL1 {
 
     /// What the network file says of it.
     pub(super) fn entry(&self) -> RestakingEntry {
-        let Restaking { contracts, judges, rollup_registry, .. } = &self.restaking;
+        let Restaking { contracts, judges, rollup_registry, batch_inbox, .. } = &self.restaking;
         RestakingEntry {
             allocation_manager: contracts.allocation_manager,
             delegation_manager: contracts.delegation_manager,
@@ -90,10 +90,10 @@ impl OnL1 {
                 lane: Some(judges.lane),
                 settlement: Some(judges.settlement),
                 table_adapter: Some(judges.table_adapter),
-                batch_adapter: None,
+                batch_adapter: Some(judges.batch_adapter),
             },
             rollup_registry: Some(*rollup_registry),
-            batch_inbox: None,
+            batch_inbox: Some(*batch_inbox),
         }
     }
 

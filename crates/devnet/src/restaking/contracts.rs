@@ -36,6 +36,12 @@ mod bindings {
     pub mod adapter {
         alloy::sol!(TableAdapter, "../../contracts/artifacts/TableAdapter.json");
     }
+    pub mod batches {
+        alloy::sol!(BatchAdapter, "../../contracts/artifacts/BatchAdapter.json");
+    }
+    pub mod inbox {
+        alloy::sol!(BatchInbox, "../../contracts/artifacts/BatchInbox.json");
+    }
     pub mod registry {
         alloy::sol!(RollupRegistry, "../../contracts/artifacts/RollupRegistry.json");
     }
@@ -52,8 +58,10 @@ mod bindings {
 use bindings::{
     adapter::TableAdapter,
     attestation::AttestationJudge,
+    batches::BatchAdapter,
     claim::ClaimJudge,
     fund::VictimsFund,
+    inbox::BatchInbox,
     lane::LaneJudge,
     manager::{IServiceManager::Config, ServiceManager},
     registry::RollupRegistry,
@@ -81,6 +89,8 @@ pub struct Restaking {
     pub judges: Judges,
     /// Rollups and the bonds of their sequencers.
     pub rollup_registry: Address,
+    /// Where the rollups' batches are posted.
+    pub batch_inbox: Address,
     /// Where forfeited bonds of sequencers go; its owner is the deployment's. Slashed stake is burned: this core
     /// redistributes none.
     pub victims_fund: Address,
@@ -101,6 +111,8 @@ pub struct Judges {
     pub settlement: Address,
     /// Tells that judge of tables.
     pub table_adapter: Address,
+    /// Tells that judge, and the registry of rollups, of batches.
+    pub batch_adapter: Address,
     /// A state root that is not its block's.
     pub state_root: Address,
 }
@@ -112,12 +124,14 @@ pub(crate) struct RollupFacts {
     pub(crate) sequencer: Address,
     pub(crate) anchor_hash: B256,
     pub(crate) spec_hash: B256,
+    /// Who posts its batches.
+    pub(crate) batcher: Address,
 }
 
 impl RollupFacts {
     /// Its entry in the registry.
     pub(crate) fn registration(&self) -> RegistrationId {
-        let Self { chain_id, sequencer, anchor_hash, spec_hash } = *self;
+        let Self { chain_id, sequencer, anchor_hash, spec_hash, batcher: _ } = *self;
         RegistrationId::derive(chain_id, sequencer, anchor_hash, spec_hash)
     }
 }
@@ -176,7 +190,9 @@ impl Restaking {
             answerTimeS: parameters::ANSWER_TIME_S,
         };
         let rollup_registry = deploy(draft, owner, "the registry", &RollupRegistry::BYTECODE, &arguments)?;
-        let judges = Judges::draft(draft, owner, service_manager, rollup_registry)?;
+        let arguments = BatchInbox::constructorCall { registry: rollup_registry };
+        let batch_inbox = deploy(draft, owner, "the inbox of batches", &BatchInbox::BYTECODE, &arguments)?;
+        let judges = Judges::draft(draft, owner, service_manager, rollup_registry, batch_inbox)?;
         for rollup in rollups {
             let call = RollupRegistry::authoriseCall { chainId: rollup.chain_id.0, account: me };
             draft.call(owner, "authorise a rollup", rollup_registry, call.abi_encode())?;
@@ -188,6 +204,9 @@ impl Restaking {
             };
             let bond = U256::from(parameters::SEQUENCER_BOND_WEI);
             draft.pay(owner, "register a rollup", rollup_registry, call.abi_encode(), bond)?;
+            let (registration, account) = (rollup.registration().0, rollup.batcher);
+            let call = BatchInbox::setBatcherCall { registration, account };
+            draft.call(owner, "name a batcher", batch_inbox, call.abi_encode())?;
         }
         for operator in operators {
             let call = StakeToken::transferCall { to: *operator, value: U256::from(parameters::TOKENS_EACH) };
@@ -200,7 +219,7 @@ impl Restaking {
             strategy_manager: core.strategy_manager,
             strategies: vec![strategy],
         };
-        Ok(Self { contracts, domain, token, judges, rollup_registry, victims_fund })
+        Ok(Self { contracts, domain, token, judges, rollup_registry, batch_inbox, victims_fund })
     }
 }
 
@@ -210,6 +229,7 @@ impl Judges {
         owner: &mut Author,
         manager: Address,
         registry: Address,
+        inbox: Address,
     ) -> Result<Self, RestakingError> {
         let me = owner.address();
         let arguments = TableStore::constructorCall { serviceManager: manager };
@@ -230,12 +250,17 @@ impl Judges {
         let arguments = TableAdapter::constructorCall { serviceManager: manager };
         let table_adapter =
             deploy(draft, owner, "the adapter of tables", &TableAdapter::BYTECODE, &arguments)?;
+        let arguments = BatchAdapter::constructorCall { inbox };
+        let batch_adapter =
+            deploy(draft, owner, "the adapter of batches", &BatchAdapter::BYTECODE, &arguments)?;
+        let call = RollupRegistry::announceAdapterCall { adapter: batch_adapter };
+        draft.call(owner, "announce the adapter of batches", registry, call.abi_encode())?;
         let arguments = SettlementJudge::constructorCall {
             serviceManager: manager,
             tables,
             owner: me,
             adapterDelayS: u64::from(parameters::JUDGE_DELAY_S),
-            first: table_adapter,
+            first: vec![table_adapter, batch_adapter],
         };
         let settlement =
             deploy(draft, owner, "the judge of settlement", &SettlementJudge::BYTECODE, &arguments)?;
@@ -246,7 +271,17 @@ impl Judges {
             let call = ServiceManager::announceJudgeCall { judge };
             draft.call(owner, "announce a judge", manager, call.abi_encode())?;
         }
-        Ok(Self { table_store: tables, attestation, claim, lane, settlement, table_adapter, state_root })
+        let table_store = tables;
+        Ok(Self {
+            table_store,
+            attestation,
+            claim,
+            lane,
+            settlement,
+            table_adapter,
+            batch_adapter,
+            state_root,
+        })
     }
 }
 

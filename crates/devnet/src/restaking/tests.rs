@@ -46,6 +46,7 @@ async fn founders_form_the_first_committee_on_eigenlayers_core() {
         sequencer: secrets().address("sequencer", 0),
         anchor_hash: B256::repeat_byte(1),
         spec_hash: B256::repeat_byte(2),
+        batcher: secrets().address("batcher", 0),
     };
     let parties = Parties {
         owner: secrets().secret("owner", 0),
@@ -91,5 +92,17 @@ async fn founders_form_the_first_committee_on_eigenlayers_core() {
     assert_eq!(ask(restaking.rollup_registry, "FUND()").await, word(fund));
     assert_eq!(ask(fund, "OWNER()").await, word(secrets().address("owner", 0)));
     assert_eq!(ask(fund, "DELAY_SECONDS()").await, U256::from(parameters::PAYOUT_DELAY_S));
+    // Both who judge know the adapter, and the inbox knows who posts.
+    let read = async |to, signature: &str, argument: B256| {
+        let call = [&alloy::primitives::keccak256(signature)[..4], argument.as_slice()].concat();
+        chain.call(to, call.into(), At::LATEST).await.unwrap()
+    };
+    for judge in [restaking.judges.settlement, restaking.rollup_registry] {
+        let adapter = restaking.judges.batch_adapter.into_word();
+        let active_at = read(judge, "adapterActiveAt(address)", adapter).await;
+        assert!(U256::from_be_slice(&active_at) > U256::ZERO);
+    }
+    let batcher = read(restaking.batch_inbox, "batcherOf(bytes32)", rollup.registration().0).await;
+    assert_eq!(batcher.as_ref(), rollup.batcher.into_word().as_slice());
     l1.shutdown().await;
 }

@@ -117,7 +117,7 @@ impl Evm {
         evm.deploy(artifact("tables"), MANAGER.abi_encode(), TABLES);
         evm.deploy(artifact("attestation"), (MANAGER, TABLES).abi_encode_params(), at(attestation));
         evm.deploy(artifact("adapter"), MANAGER.abi_encode(), adapter);
-        let arguments = (MANAGER, TABLES, ACCOUNT, 0_u64, adapter).abi_encode_params();
+        let arguments = (MANAGER, TABLES, ACCOUNT, 0_u64, vec![adapter]).abi_encode_params();
         evm.deploy(artifact("settlement"), arguments, at(settlement));
         evm.write(at(settlement), adapter);
         let arguments =
