@@ -2,8 +2,8 @@
 
 use crate::{Refusal, SeatedRoster, State};
 use hum_types::{
-    B256, BlockRef, ChainId, Checkpoint, Epoch, Generation, Height, LaneId, LaneIndex, LaneLeaf, Message,
-    RollupLeaf, message_leaf,
+    B256, BlockRef, ChainId, Checkpoint, Confidence, Epoch, Generation, Height, LaneId, LaneIndex, LaneLeaf,
+    Message, RollupLeaf, message_leaf,
     tree::{ProofError, Tree},
 };
 use std::{
@@ -59,11 +59,13 @@ pub struct HeadProof {
     pub siblings: Vec<B256>,
 }
 
-/// Proof of a lane's leaf under a rollup's `Latest` head.
+/// Proof of a lane's leaf under the head of its façade's confidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneProof {
     /// The rollup's leaf and its proof.
     pub head: HeadProof,
+    /// The façade's confidence: which of the leaf's heads the lane stands under.
+    pub confidence: Confidence,
     /// The lane's leaf.
     pub leaf: LaneLeaf,
     /// Lanes of the façade.
@@ -101,7 +103,7 @@ pub enum ArchiveError {
         /// The newest height.
         newest: Height,
     },
-    /// No such rollup or lane at that height.
+    /// No such rollup, or no such lane under the head of its façade's confidence, at that height.
     #[error("chain {source_chain} has no lane {lane:?} at that height")]
     Lane {
         /// The source.
@@ -109,7 +111,7 @@ pub enum ArchiveError {
         /// The lane.
         lane: LaneId,
     },
-    /// The lane was cut back since.
+    /// The lane may have been cut back since. Only `Latest` lanes are.
     #[error("the lane is in generation {newest} now, the header's is {header}")]
     Retracted {
         /// Generation at the header.
@@ -296,7 +298,7 @@ impl Archive {
         Ok(HeadProof { height, leaf: leaves[index], rollups, index: index as u64, siblings })
     }
 
-    /// Prove a lane's leaf under the header at `height`.
+    /// Prove a lane's leaf under the header at `height`, as of the head of its façade's confidence there.
     pub fn prove_lane(
         &self,
         height: Height,
@@ -305,17 +307,16 @@ impl Archive {
     ) -> Result<LaneProof, ArchiveError> {
         let missing = ArchiveError::Lane { source_chain: source, lane };
         let head = self.prove_head(height, source, lane)?;
-        let leaves = self
-            .state_at(height)?
-            .rollup(source)
-            .ok_or(missing.clone())?
-            .lanes(hum_types::Confidence::Latest);
+        let rollup = self.state_at(height)?.rollup(source).ok_or(missing.clone())?;
+        let confidence = rollup.params().confidence_of(lane.facade).ok_or(missing.clone())?;
+        let leaves = rollup.lanes(confidence);
         let index = leaves.iter().position(|leaf| leaf.lane == lane).ok_or(missing)?;
         let (lanes, siblings) = single(leaves.iter().map(LaneLeaf::hash), index)?;
-        Ok(LaneProof { head, leaf: leaves[index], lanes, index: index as u64, siblings })
+        Ok(LaneProof { head, confidence, leaf: leaves[index], lanes, index: index as u64, siblings })
     }
 
-    /// Prove `length` messages from `start` on, under the lane's root in the header at `height`.
+    /// Prove `length` messages from `start` on, under the lane's root in the header at `height`. What is `Safe` or
+    /// `Finalized` is never cut back, so that such a proof holds for as long as the height's state is kept.
     pub fn prove_run(
         &self,
         height: Height,
@@ -326,11 +327,13 @@ impl Archive {
     ) -> Result<RunProof, ArchiveError> {
         let missing = ArchiveError::Lane { source_chain: source, lane: id };
         let then = self.state_at(height)?.rollup(source).ok_or(missing.clone())?;
-        let now = self.newest.rollup(source).ok_or(missing)?;
-        if then.generation() != now.generation() {
+        let now = self.newest.rollup(source).ok_or(missing.clone())?;
+        let confidence = then.params().confidence_of(id.facade).ok_or(missing.clone())?;
+        if confidence == Confidence::Latest && then.generation() != now.generation() {
             return Err(ArchiveError::Retracted { header: then.generation(), newest: now.generation() });
         }
-        self.prove_run_in(source, id, then.lane_count(&id), start, length)
+        let leaf = then.lanes(confidence).into_iter().find(|leaf| leaf.lane == id).ok_or(missing)?;
+        self.prove_run_in(source, id, leaf.slot.count, start, length)
     }
 
     /// Prove `length` messages from `start` on, under the root that the lane had with `count` messages. Worth something

@@ -134,8 +134,7 @@ pub fn rollup_proof(header: &Header, proof: &HeadProof) -> Result<Vec<u8>, Calld
 /// Proof of a lane's leaf under `header`, as `recordLane` and `relay` take it.
 pub fn lane_proof(header: &Header, proof: &LaneProof) -> Result<Vec<u8>, CalldataError> {
     let mut out = rollup_proof(header, &proof.head)?;
-    let [latest, ..] = &proof.head.leaf.heads;
-    latest.encode_to(&mut out);
+    proof.head.leaf.head(proof.confidence).encode_to(&mut out);
     proof.leaf.encode_to(&mut out);
     put_siblings(&mut out, proof.index, &proof.siblings)?;
     Ok(out)

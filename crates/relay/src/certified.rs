@@ -4,7 +4,7 @@ use crate::{Certified, CommitteeView, LaneKey, LaneView, MessageView, Outbox};
 use hum_bls::{Certificate, CertificateError, CommitteeTable, VerifiedCertificate};
 use hum_ledger::{Archive, ArchiveError, Genesis, State};
 use hum_types::{
-    B256, ChainId, Change, Checkpoint, Confidence, Domain, Encode, Epoch, Generation, Header, Height,
+    B256, ChainId, Change, Checkpoint, Confidence, Domain, Encode, Epoch, Generation, Header, Height, LaneId,
     LaneIndex,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -358,7 +358,7 @@ impl CertifiedChain {
         let before: Vec<(LaneKey, u64)> = self
             .archive
             .lanes()
-            .filter(|(source, _)| retracted.contains(source))
+            .filter(|(source, lane)| retracted.contains(source) && !self.is_settled(*source, lane))
             .map(|(source, lane)| (LaneKey { source, lane }, self.count(source, &lane)))
             .collect();
         let carried = self.archive.apply(checkpoint).map_err(|source| {
@@ -390,7 +390,14 @@ impl CertifiedChain {
         Ok(())
     }
 
-    fn count(&self, source: ChainId, lane: &hum_types::LaneId) -> u64 {
+    /// Whether the lane is one of `Safe` or `Finalized`, which no retraction cuts.
+    fn is_settled(&self, source: ChainId, lane: &LaneId) -> bool {
+        let rollup = self.archive.newest().rollup(source);
+        let confidence = rollup.and_then(|rollup| rollup.params().confidence_of(lane.facade));
+        confidence.is_some_and(|confidence| confidence != Confidence::Latest)
+    }
+
+    fn count(&self, source: ChainId, lane: &LaneId) -> u64 {
         self.archive.newest().rollup(source).map_or(0, |rollup| rollup.lane_count(lane))
     }
 }
@@ -412,17 +419,20 @@ impl Outbox for CertifiedChain {
     }
 
     fn lanes(&self) -> Vec<LaneView> {
-        let rollups = self.archive.newest().rollups();
-        let lanes = rollups.flat_map(|rollup| {
-            rollup.lanes(Confidence::Latest).into_iter().map(|leaf| LaneView {
-                key: LaneKey { source: rollup.params().chain_id, lane: leaf.lane },
-                confidence: Confidence::Latest,
-                generation: rollup.generation(),
-                count: leaf.slot.count,
-                status: rollup.status(),
-            })
-        });
-        lanes.collect()
+        let mut lanes: Vec<LaneView> = Vec::new();
+        for rollup in self.archive.newest().rollups() {
+            for confidence in Confidence::ALL {
+                lanes.extend(rollup.lanes(confidence).into_iter().map(|leaf| LaneView {
+                    key: LaneKey { source: rollup.params().chain_id, lane: leaf.lane },
+                    confidence,
+                    generation: rollup.generation(),
+                    count: leaf.slot.count,
+                    status: rollup.status(),
+                }));
+            }
+        }
+        lanes.sort_by_key(|lane| lane.key);
+        lanes
     }
 
     fn message(&self, key: &LaneKey, index: LaneIndex) -> Option<MessageView> {
@@ -435,6 +445,9 @@ impl Outbox for CertifiedChain {
 
     fn kept(&self, key: &LaneKey, since: Generation) -> u64 {
         let Some(rollup) = self.archive.newest().rollup(key.source) else { return 0 };
+        if self.is_settled(key.source, &key.lane) {
+            return u64::MAX;
+        }
         let opened = u64::from(rollup.generation().0.saturating_sub(since.0));
         let cuts = self
             .cuts

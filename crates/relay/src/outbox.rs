@@ -41,9 +41,9 @@ pub struct LaneView {
     pub key: LaneKey,
     /// Its façade's confidence.
     pub confidence: Confidence,
-    /// The generation in its leaf.
+    /// Its source's generation: what a proof of it leaves in its record. `Latest` lanes start anew with it.
     pub generation: Generation,
-    /// Messages in it.
+    /// Messages in it, as of its source's head of that confidence.
     pub count: u64,
     /// Its source's standing.
     pub status: RollupStatus,
@@ -71,12 +71,14 @@ pub trait Outbox {
     /// Who signs in an epoch; `None` for one that has not begun, or that lies before the genesis.
     fn committee(&self, epoch: Epoch) -> Option<CommitteeView>;
 
-    /// Every lane with a message in it, in order of [`LaneKey`].
+    /// Every lane with a message in it, of all three façades, in order of [`LaneKey`]. A lane of `Safe` or `Finalized` is
+    /// there once such a head is settled that holds a message.
     fn lanes(&self) -> Vec<LaneView>;
 
     /// A message of a lane; `None` when the lane has no such index or its content was forgotten.
     fn message(&self, key: &LaneKey, index: LaneIndex) -> Option<MessageView>;
 
-    /// Messages at the front of the lane that no retraction touched which opened a generation after `since`.
+    /// Messages at the front of the lane that no retraction touched which opened a generation after `since`; all of them
+    /// where the lane is `Safe` or `Finalized`.
     fn kept(&self, key: &LaneKey, since: Generation) -> u64;
 }

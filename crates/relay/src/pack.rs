@@ -80,15 +80,16 @@ impl Packer<'_> {
 
     /// Whether the destination would take messages of this lane.
     fn acceptable(&self, lane: &Lane, held: Option<LaneRecord>) -> bool {
-        // A record of a later generation means that we are behind.
-        let behind = held.is_some_and(|record| record.generation > lane.view.generation);
         let open = match lane.view.confidence {
+            // What is final is delivered whatever has become of its source since.
             Confidence::Finalized => true,
             Confidence::Latest | Confidence::Safe => {
-                lane.view.status == RollupStatus::Active && self.fresh(self.certified.time_ms.0)
+                // A record of a later generation means that we are behind.
+                let behind = held.is_some_and(|record| record.generation > lane.view.generation);
+                !behind && lane.view.status == RollupStatus::Active && self.fresh(self.certified.time_ms.0)
             }
         };
-        lane.allowed && !behind && open
+        lane.allowed && open
     }
 
     fn fresh(&self, time_ms: u64) -> bool {
@@ -98,10 +99,13 @@ impl Packer<'_> {
 
     /// Whether messages up to `last` can be delivered against this record.
     fn usable(&self, lane: &Lane, record: &LaneRecord, last: u64) -> bool {
-        record.generation == lane.view.generation
-            && record.count > last
-            && record.count <= lane.view.count
-            && (lane.view.confidence == Confidence::Finalized || self.fresh(record.time_ms.0))
+        let stands = match lane.view.confidence {
+            Confidence::Latest => record.generation == lane.view.generation && self.fresh(record.time_ms.0),
+            // No retraction touches it: a root recorded in an earlier generation still is one of this lane.
+            Confidence::Safe => self.fresh(record.time_ms.0),
+            Confidence::Finalized => true,
+        };
+        stands && record.count > last && record.count <= lane.view.count
     }
 
     fn deliver(&self, lane: &Lane, choice: Choice, record: Option<LaneRecord>) -> Filling {

@@ -1,7 +1,8 @@
 //! What a header commits to for each rollup.
 
 use crate::{
-    B256, BlockRef, ChainId, Class, Generation, Height, LaneId, LaneSlot, RegistrationId, RollupStatus,
+    B256, BlockRef, ChainId, Class, Confidence, Generation, Height, LaneId, LaneSlot, RegistrationId,
+    RollupStatus,
     codec::{Decode, DecodeError, Encode, Reader},
     keccak256,
 };
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct LaneLeaf {
     /// The lane.
     pub lane: LaneId,
-    /// The newest generation that the lane may hold messages of.
+    /// The newest generation that the lane may hold messages of: the source's at the height that moved the lane's head.
     pub generation: Generation,
     /// Count and rolling hash, as the source chain's slot holds them.
     pub slot: LaneSlot,
@@ -41,7 +42,7 @@ impl Encode for LaneLeaf {
 /// A head at one confidence, with the lanes that it carries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeadPart {
-    /// The head; number 0 and a zero hash while none was derived.
+    /// The head; number 0 and a zero hash while none is settled.
     pub block: BlockRef,
     /// Its state root.
     pub state_root: B256,
@@ -94,7 +95,7 @@ pub struct RollupLeaf {
     pub status: RollupStatus,
     /// How operators know its heads.
     pub class: Class,
-    /// Heads, in the order of [`crate::Confidence::ALL`].
+    /// Heads, in the order of [`Confidence::ALL`].
     pub heads: [HeadPart; 3],
 }
 
@@ -103,6 +104,12 @@ impl RollupLeaf {
     #[must_use]
     pub fn hash(&self) -> B256 {
         keccak256(self.preimage())
+    }
+
+    /// The head of a confidence.
+    #[must_use]
+    pub const fn head(&self, confidence: Confidence) -> &HeadPart {
+        &self.heads[confidence as usize]
     }
 
     /// The 142 bytes that are hashed: what a contract needs beside one head part to rebuild the leaf.
