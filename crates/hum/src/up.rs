@@ -4,7 +4,7 @@ use crate::output;
 use eyre::{WrapErr as _, ensure};
 use hum_devnet::{
     network::{LocalConfig, LocalNetwork, Step},
-    restaking::CoreCode,
+    restaking::{CoreCode, SNAPSHOT_INTERVAL_BLOCKS},
 };
 use hum_node::config::PeerRole;
 use serde_json::json;
@@ -27,6 +27,9 @@ pub(crate) struct UpArguments {
     /// Blocks that `finalized` stays behind.
     #[arg(long, default_value_t = 4)]
     finalized_depth: u64,
+    /// L1 blocks after which the committee is renewed though nobody joined or left.
+    #[arg(long, default_value_t = SNAPSHOT_INTERVAL_BLOCKS)]
+    snapshot_interval: u32,
     /// Where the network's files go.
     #[arg(long, default_value = crate::network::DEFAULT_DIR)]
     dir: PathBuf,
@@ -65,6 +68,7 @@ async fn up(arguments: &UpArguments) -> eyre::Result<ExitCode> {
         block_time_ms: arguments.block_time.clone(),
         safe_depth: arguments.safe_depth,
         finalized_depth: arguments.finalized_depth,
+        snapshot_interval_blocks: arguments.snapshot_interval,
     };
     let json = arguments.json;
     let tell = move |step: Step| {

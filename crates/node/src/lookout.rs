@@ -14,7 +14,10 @@ use crate::{
     registry::{self, Registered, Registry, RestakingError},
     runtime::now,
 };
-use commonware_runtime::{Clock, Handle, Metrics, Spawner};
+use commonware_runtime::{
+    Clock, Handle, Metrics, Spawner,
+    telemetry::metrics::{Gauge, MetricsExt as _},
+};
 use commonware_utils::sync::Mutex;
 use hum_consensus::{Peer, Peers, PublicKey};
 use hum_types::{L1Origin, Roster, TimeMs};
@@ -49,6 +52,13 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// How many there are, for people.
+#[derive(Debug)]
+struct Gauges {
+    operators: Gauge,
+    seats: Gauge,
+}
+
 #[derive(Debug)]
 struct State {
     /// Rises with every change.
@@ -65,9 +75,20 @@ struct State {
     signing: Addresses,
     /// What went wrong and nobody was told yet.
     trouble: Option<String>,
+    /// Once it looks at L1.
+    gauges: Option<Gauges>,
 }
 
 impl State {
+    /// Let people see how many there are.
+    fn show(&self) {
+        if let Some(gauges) = &self.gauges {
+            let clamp = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+            gauges.operators.set(clamp(self.everyone().len()));
+            gauges.seats.set(clamp(self.seats.len()));
+        }
+    }
+
     fn everyone(&self) -> Addresses {
         let gone = self.gone.iter().map(|(key, (address, _))| (key.clone(), *address));
         let mut all: Addresses = gone.collect();
@@ -118,6 +139,7 @@ impl Lookout {
             gone: BTreeMap::new(),
             signing: Addresses::new(),
             trouble: None,
+            gauges: None,
         };
         Self(Arc::new(Inner { registry, peers, operators_max, linger_ms, state: Mutex::new(state) }))
     }
@@ -169,7 +191,14 @@ impl Lookout {
         Some(context.child("lookout").spawn(move |context| lookout.look_out(context, registry)))
     }
 
-    async fn look_out<E: Clock>(self, context: E, registry: Arc<dyn Registry>) {
+    async fn look_out<E: Clock + Metrics>(self, context: E, registry: Arc<dyn Registry>) {
+        let operators = context.gauge("operators", "operators to be connected with, who left lately too");
+        let seats = context.gauge("seats", "seats that L1 selected last");
+        {
+            let mut state = self.0.state.lock();
+            state.gauges = Some(Gauges { operators, seats });
+            state.show();
+        }
         let (mut known, mut answered, mut down) = (None, now(&context), false);
         let began = answered;
         loop {
@@ -244,6 +273,7 @@ impl Lookout {
             return;
         }
         state.version += 1;
+        state.show();
         tracing::info!(operators = everyone.len(), seats = state.seats.len(), "operators have changed");
         if let Some(peers) = &self.0.peers {
             let everyone = everyone.into_iter().map(|(key, address)| Peer { key, address });

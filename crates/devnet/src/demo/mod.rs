@@ -15,6 +15,7 @@ mod books;
 mod clock;
 mod crash;
 mod dice;
+mod followers;
 mod hello;
 mod liar;
 mod percentiles;

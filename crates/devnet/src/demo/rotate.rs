@@ -3,6 +3,7 @@
 use super::{
     DemoError, Figures,
     audit::Audit,
+    followers::{self, Noticed},
     scene::{Scene, Shape, until},
     sleeper::Sleeper,
     traffic::Traffic,
@@ -32,14 +33,15 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let traffic = Traffic::start(scene, &pairs, EACH, gap);
     let founders = scene.network.operators().to_vec();
     let (mut joined, mut left) = (0_u32, 0_u32);
+    let mut followed = true;
 
     // In, out, in: each makes a committee of its own.
-    join(scene, &mut joined).await?;
+    followed &= join(scene, &mut joined).await?;
     let leaver = founders.get(scene.dice.place(founders.len()));
     if let Some(leaver) = leaver {
-        leave(scene, leaver, &mut left).await?;
+        followed &= leave(scene, leaver, &mut left).await?;
     }
-    join(scene, &mut joined).await?;
+    followed &= join(scene, &mut joined).await?;
     for lost in traffic.included().await {
         scene.violation(lost);
     }
@@ -73,6 +75,7 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
         ("epochs".to_owned(), json!(epochs)),
         ("joined".to_owned(), json!(joined)),
         ("left".to_owned(), json!(left)),
+        ("followed".to_owned(), json!(followed)),
         ("sent".to_owned(), json!(tally.sent)),
         ("executed".to_owned(), json!(tally.executed)),
         ("duplicates".to_owned(), json!(tally.duplicates)),
@@ -84,7 +87,8 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
 }
 
 /// A new operator registers and waits for its seat.
-async fn join(scene: &mut Scene, joined: &mut u32) -> Result<(), DemoError> {
+/// Whether publishers and relayers have found it.
+async fn join(scene: &mut Scene, joined: &mut u32) -> Result<bool, DemoError> {
     let operator = scene.network.add_operator().await?;
     scene.tell(format!("{} registered on L1 and runs", operator.name));
     let seated = until(PATIENCE, async || {
@@ -98,26 +102,54 @@ async fn join(scene: &mut Scene, joined: &mut u32) -> Result<(), DemoError> {
         }
         None => scene.violation(format!("{} registered and got no seat", operator.name)),
     }
-    Ok(())
+    let words = format!("connected with {}", operator.name);
+    all(scene, &words, async |scene| followers::met(scene, &operator).await).await
 }
 
-/// An operator gives its seat up, and ends when others have taken over.
-async fn leave(scene: &mut Scene, operator: &LocalOperator, left: &mut u32) -> Result<(), DemoError> {
+/// An operator gives its seat up, and ends when others have taken over. Whether publishers and relayers have noticed.
+async fn leave(scene: &mut Scene, operator: &LocalOperator, left: &mut u32) -> Result<bool, DemoError> {
     scene.network.retire_operator(&operator.name).await?;
     scene.tell(format!("{} left the operator set", operator.name));
     let out = until(PATIENCE, async || {
         Ok(committee(scene, operator).await.filter(|committee| committee.own_seat.is_none()))
     })
     .await?;
+    let mut remaining = 0;
     match out {
         Some(CommitteeView { epoch, seats, .. }) => {
             *left += 1;
+            remaining = seats;
             scene.tell(format!("epoch {epoch} goes on with {seats} seats and without {}", operator.name));
         }
         None => scene.violation(format!("{} left and still has its seat", operator.name)),
     }
+    // Its process still runs: that it has no seat any more is what L1 told them.
+    let words = format!("aware that {} has no seat", operator.name);
+    let aware = all(scene, &words, async |scene| followers::count_seats(scene, remaining).await).await?;
     scene.network.dismiss(&operator.name).await?;
-    Ok(())
+    let words = format!("without a connection to {}", operator.name);
+    Ok(aware && all(scene, &words, async |scene| followers::parted(scene, operator).await).await?)
+}
+
+/// Wait until every publisher and relayer is `what`.
+async fn all(
+    scene: &mut Scene,
+    what: &str,
+    mut look: impl AsyncFnMut(&Scene) -> Result<Noticed, DemoError>,
+) -> Result<bool, DemoError> {
+    let mut last = Noticed::default();
+    let found = until(PATIENCE, async || {
+        last = look(scene).await?;
+        Ok(last.is_by_all(scene).then_some(()))
+    })
+    .await?;
+    let Noticed { publishers, relayers } = last;
+    let words = format!("{publishers} publishers and {relayers} relayers are {what}");
+    match found {
+        Some(()) => scene.tell(words),
+        None => scene.violation(format!("only {words}")),
+    }
+    Ok(found.is_some())
 }
 
 /// The committee as an operator itself sees it.

@@ -1,7 +1,10 @@
 //! The network of a demonstration, and the ways to look at it.
 
 use super::{DemoConfig, DemoError, books::Books, dice::Dice};
-use crate::network::{LocalConfig, LocalNetwork, LocalOperator, NetworkError, Process, Step, connect};
+use crate::{
+    network::{LocalConfig, LocalNetwork, LocalOperator, NetworkError, Process, Step, connect},
+    restaking::SNAPSHOT_INTERVAL_BLOCKS,
+};
 use alloy::transports::http::reqwest;
 use hum_chain::{
     ReadError,
@@ -83,6 +86,7 @@ impl Scene {
             block_time_ms,
             safe_depth: shape.safe_depth,
             finalized_depth: shape.finalized_depth,
+            snapshot_interval_blocks: SNAPSHOT_INTERVAL_BLOCKS,
         };
         let start = Instant::now();
         let network = LocalNetwork::start(local, |_: Step| {}).await?;
@@ -216,6 +220,14 @@ impl Scene {
         let failed = |error: reqwest::Error| DemoError::Ask { url: url.clone(), problem: error.to_string() };
         let answer = self.http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
         answer.map_err(failed)?.json().await.map_err(failed)
+    }
+
+    /// A process' metrics.
+    pub(super) async fn metrics(&self, api: &str) -> Result<String, DemoError> {
+        let url = format!("{api}/metrics");
+        let failed = |error: reqwest::Error| DemoError::Ask { url: url.clone(), problem: error.to_string() };
+        let answer = self.http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
+        answer.map_err(failed)?.text().await.map_err(failed)
     }
 
     /// Ask the operators in turn until one answers: one that was away may lack what others have.

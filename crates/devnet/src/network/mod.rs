@@ -67,6 +67,8 @@ pub struct LocalConfig {
     pub safe_depth: u64,
     /// How many blocks the `finalized` tag stays behind.
     pub finalized_depth: u64,
+    /// L1 blocks after which a committee is renewed though nobody joined, left or was slashed.
+    pub snapshot_interval_blocks: u32,
 }
 
 /// What has been done so far.

@@ -41,6 +41,7 @@ impl OnL1 {
         let parties = Parties {
             owner: secrets.secret("owner", 0),
             seats_max: config.seats_max(),
+            snapshot_interval_blocks: config.snapshot_interval_blocks,
             rollups,
             founders,
             spares: &spares,

@@ -143,7 +143,7 @@ impl Restaking {
         owner: &mut Author,
         chain_id: ChainId,
         core: &Core,
-        seats_max: u16,
+        (seats_max, snapshot_interval_blocks): (u16, u32),
         rollups: &[RollupFacts],
         operators: &[Address],
     ) -> Result<Self, RestakingError> {
@@ -165,7 +165,7 @@ impl Restaking {
                 seatsMax: seats_max,
                 slashableWindowBlocks: parameters::SLASHABLE_WINDOW_BLOCKS,
                 slashableWindowSeconds: parameters::SLASHABLE_WINDOW_S,
-                snapshotIntervalBlocks: parameters::SNAPSHOT_INTERVAL_BLOCKS,
+                snapshotIntervalBlocks: snapshot_interval_blocks,
                 judgeDelaySeconds: parameters::JUDGE_DELAY_S,
                 bondWei: alloy::primitives::Uint::from(parameters::OPERATOR_BOND_WEI),
                 // This core knows no redistribution: with a recipient, setting the operator set up would revert.

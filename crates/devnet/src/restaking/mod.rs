@@ -13,6 +13,7 @@ pub(crate) use contracts::RollupFacts;
 pub use contracts::{Judges, Restaking};
 pub(crate) use draft::{Author, Draft};
 pub(crate) use enrol::Founder;
+pub use parameters::SNAPSHOT_INTERVAL_BLOCKS;
 pub(crate) use parameters::{OPERATORS_MAX, PAST_BLOCKS, SEATS_MAX, STAKE_TOKENS};
 
 use crate::{DevChain, DevChainError};
@@ -28,6 +29,8 @@ pub(crate) struct Parties<'a> {
     pub(crate) owner: B256,
     /// Seats of a committee.
     pub(crate) seats_max: u16,
+    /// Blocks between two snapshots when nobody joined, left or was slashed.
+    pub(crate) snapshot_interval_blocks: u32,
     /// The members.
     pub(crate) rollups: &'a [RollupFacts],
     /// The operators of the first committee.
@@ -40,7 +43,7 @@ impl Restaking {
     /// Make the L1's past, deploy everything, and let the founders in. The L1 must be paused and have no blocks; afterwards
     /// the first snapshot is final there.
     pub(crate) async fn set_up(l1: &DevChain, parties: Parties<'_>) -> Result<Self, RestakingError> {
-        let Parties { owner, seats_max, rollups, founders, spares } = parties;
+        let Parties { owner, seats_max, snapshot_interval_blocks, rollups, founders, spares } = parties;
         l1.mine(PAST_BLOCKS).await?;
         let mut owner = Author::new(owner, 0)?;
         let mut accounts = Vec::with_capacity(founders.len() + spares.len());
@@ -51,7 +54,15 @@ impl Restaking {
         let mut draft = Draft::new(l1);
         let core = Core::draft(&mut draft, &mut owner)?;
         let chain_id = l1.config().chain_id;
-        let restaking = Self::draft(&mut draft, &mut owner, chain_id, &core, seats_max, rollups, &accounts)?;
+        let restaking = Self::draft(
+            &mut draft,
+            &mut owner,
+            chain_id,
+            &core,
+            (seats_max, snapshot_interval_blocks),
+            rollups,
+            &accounts,
+        )?;
         draft.mine().await?;
         restaking.enrol(l1, &mut owner, founders).await?;
         l1.mine(l1.config().finalized_depth).await?;

@@ -27,7 +27,7 @@ pub(super) const SLASHABLE_WINDOW_BLOCKS: u32 = DEALLOCATION_DELAY_BLOCKS - 300;
 pub(super) const SLASHABLE_WINDOW_S: u32 = SLASHABLE_WINDOW_BLOCKS;
 /// Blocks between two snapshots when nobody joined, left or was slashed. Ten times in a table's life: renewals are seen, and
 /// cost the rollups one table each time.
-pub(super) const SNAPSHOT_INTERVAL_BLOCKS: u32 = SLASHABLE_WINDOW_BLOCKS / 10;
+pub const SNAPSHOT_INTERVAL_BLOCKS: u32 = SLASHABLE_WINDOW_BLOCKS / 10;
 /// Seconds until a judge that is announced later may order slashing: those of the network are announced before anybody
 /// registers, and count at once.
 pub(super) const JUDGE_DELAY_S: u32 = 60;

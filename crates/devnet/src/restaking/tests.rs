@@ -51,6 +51,7 @@ async fn founders_form_the_first_committee_on_eigenlayers_core() {
     let parties = Parties {
         owner: secrets().secret("owner", 0),
         seats_max: SEATS_MAX,
+        snapshot_interval_blocks: SNAPSHOT_INTERVAL_BLOCKS,
         rollups: &[rollup],
         founders: &founders,
         spares: &[],

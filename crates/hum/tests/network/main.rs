@@ -3,6 +3,7 @@
 //! One network at a time: they share the processors, and some of what is checked is when things happen.
 #![cfg(feature = "devnet")]
 
+mod committees;
 mod demos;
 mod operator;
 mod second_process;
