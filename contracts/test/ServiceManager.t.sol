@@ -142,6 +142,7 @@ contract ServiceManagerTest is Restaking, StandInCore {
 
     function test_refusesWithoutBond() public {
         address operator = operatorAt(0);
+        deposit(operator, strategy, 0);
         bytes memory call_ = registrationCall(operator, 1);
         manager.postBond{value: BOND - 1}(operator);
         bytes memory missing = abi.encodeWithSelector(IServiceManager.BondMissing.selector, operator, BOND - 1, BOND);
@@ -152,6 +153,7 @@ contract ServiceManagerTest is Restaking, StandInCore {
 
     function test_refusesWhenFull() public {
         joinEqual(200, 1000);
+        deposit(operatorAt(200), strategy, 0);
         bond(operatorAt(200));
         bytes memory full = err(IServiceManager.OperatorSetFull.selector, uint256(201));
         bytes memory call_ = registrationCall(operatorAt(200), 201);
