@@ -39,6 +39,7 @@ pub use plan::{
 };
 pub use planner::Planner;
 pub use policy::{GasCosts, Policy};
+pub use spend::SpendBook;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 /// The most that a transaction can cost counts from before it is sent until its fee is known, so the cap holds even
 /// when every transaction is included at its worst.
 #[derive(Debug, Clone)]
-pub(crate) struct SpendBook {
+pub struct SpendBook {
     cap_wei: u128,
     period_ms: u64,
     period: u64,
@@ -15,37 +15,42 @@ pub(crate) struct SpendBook {
 }
 
 impl SpendBook {
-    pub(crate) const fn new(cap_wei: u128, period_ms: u64) -> Self {
+    /// At most `cap_wei` in each `period_ms`.
+    #[must_use]
+    pub const fn new(cap_wei: u128, period_ms: u64) -> Self {
         Self { cap_wei, period_ms, period: 0, spent_wei: 0, total_wei: 0 }
     }
 
     /// What may still be reserved.
-    pub(crate) fn left_wei(&mut self, now_ms: u64) -> u128 {
+    pub fn left_wei(&mut self, now_ms: u64) -> u128 {
         self.turn(now_ms);
         self.cap_wei.saturating_sub(self.spent_wei)
     }
 
     /// Set `wei` aside; returns the period that it counts in.
-    pub(crate) fn reserve(&mut self, now_ms: u64, wei: u128) -> u64 {
+    pub fn reserve(&mut self, now_ms: u64, wei: u128) -> u64 {
         self.turn(now_ms);
         self.spent_wei = self.spent_wei.saturating_add(wei);
         self.period
     }
 
     /// Of `reserved` wei only `fee` were needed.
-    pub(crate) fn settle(&mut self, period: u64, reserved_wei: u128, fee_wei: u128) {
+    pub fn settle(&mut self, period: u64, reserved_wei: u128, fee_wei: u128) {
         self.total_wei = self.total_wei.saturating_add(fee_wei);
         if period == self.period {
             self.spent_wei = self.spent_wei.saturating_sub(reserved_wei).saturating_add(fee_wei);
         }
     }
 
-    pub(crate) const fn total_wei(&self) -> u128 {
+    /// Fees so far.
+    #[must_use]
+    pub const fn total_wei(&self) -> u128 {
         self.total_wei
     }
 
     /// When the current period ends.
-    pub(crate) const fn period_end_ms(&self) -> u64 {
+    #[must_use]
+    pub const fn period_end_ms(&self) -> u64 {
         self.period.saturating_add(1).saturating_mul(self.period_ms)
     }
 
