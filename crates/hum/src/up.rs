@@ -162,6 +162,7 @@ fn table(network: &LocalNetwork) {
         ("service manager", restaking.contracts.service_manager),
         ("allocation manager", restaking.contracts.allocation_manager),
         ("rollup registry", restaking.rollup_registry),
+        ("batch inbox", restaking.batch_inbox),
         ("stake token", restaking.token),
     ] {
         println!("{what:<18} {address}");
