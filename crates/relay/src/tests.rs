@@ -4,4 +4,5 @@ mod deliveries;
 mod epochs;
 mod evm;
 pub(crate) mod network;
+mod settled;
 mod vectors;

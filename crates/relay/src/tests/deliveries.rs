@@ -14,9 +14,9 @@ pub(super) struct Relay {
     pub(super) planners: Vec<Planner>,
     pub(super) now_ms: u64,
     pub(super) queries: Vec<(usize, Query)>,
-    pool: Vec<(usize, Transaction, Calldata)>,
+    pub(super) pool: Vec<(usize, Transaction, Calldata)>,
     leads: Vec<(usize, Lead, Calldata)>,
-    gas: Vec<(Transaction, u64)>,
+    pub(super) gas: Vec<(Transaction, u64)>,
     /// Steps of the light client that were included, and what they took.
     pub(super) led: Vec<(Lead, u64)>,
     pub(super) reverted: u32,
@@ -84,7 +84,7 @@ impl Relay {
         self.certify(checkpoint, &[0, 1, 2, 3]);
     }
 
-    fn answer(&mut self) {
+    pub(super) fn answer(&mut self) {
         for (who, query) in std::mem::take(&mut self.queries) {
             let header = *self.chain.header();
             let seen = self.evm.observe(&query, &header);
@@ -144,15 +144,25 @@ impl Relay {
         self.leads.clear();
     }
 
-    fn beat(&mut self, after_ms: u64) {
+    pub(super) fn beat(&mut self, after_ms: u64) {
         let checkpoint = self.evm.network.advance(vec![], after_ms);
         self.certify(checkpoint, &[0, 1, 2, 3]);
     }
 
     fn status(&mut self, source: ChainId, generation: u32, index: u64) -> MessageStatus {
+        self.status_at(Confidence::Latest, source, generation, index)
+    }
+
+    pub(super) fn status_at(
+        &mut self,
+        confidence: Confidence,
+        source: ChainId,
+        generation: u32,
+        index: u64,
+    ) -> MessageStatus {
         let registration = self.evm.network.registration(source);
         let slot = storage::statuses_slot(registration, Generation(generation), index / 128);
-        let word = self.evm.storage(self.evm.gateway, slot);
+        let word = self.evm.storage(self.evm.gateways[confidence as usize], slot);
         storage::status(word, LaneIndex(index)).expect("a status")
     }
 

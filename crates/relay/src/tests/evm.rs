@@ -44,7 +44,8 @@ pub(crate) struct Evm {
     inner: MainnetEvm<MainnetContext<CacheDB<EmptyDB>>>,
     nonce: u64,
     pub(crate) light_client: Address,
-    pub(crate) gateway: Address,
+    /// In the order of [`Confidence::ALL`].
+    pub(crate) gateways: [Address; 3],
     pub(crate) block: u64,
     pub(crate) network: Network,
 }
@@ -69,20 +70,24 @@ impl Evm {
                 block.basefee = 0;
             })
             .build_mainnet();
-        let (light_client, gateway) = (ACCOUNT.create(0), ACCOUNT.create(1));
-        let mut evm =
-            Self { inner, nonce: 0, light_client, gateway, block: 1, network: Network::new(gateway) };
+        let (light_client, gateways) = (ACCOUNT.create(0), [1, 2, 3].map(|nonce| ACCOUNT.create(nonce)));
+        let network = Network::with(gateways);
+        let mut evm = Self { inner, nonce: 0, light_client, gateways, block: 1, network };
         evm.make_accept(ACCEPTS);
         let table = evm.network.committee.table().clone();
         let code = artifact(include_str!("../../../../contracts/artifacts/LightClient.json"));
         let arguments = (evm.network.domain.0, 0_u64, table.hash(), Address::ZERO, 0_u32).abi_encode_params();
         evm.deploy(code, arguments, light_client);
         let code = artifact(include_str!("../../../../contracts/artifacts/Gateway.json"));
-        evm.deploy(code, (light_client, 0_u16, ACCOUNT).abi_encode_params(), gateway);
+        for (confidence, gateway) in (0_u16..).zip(gateways) {
+            evm.deploy(code.clone(), (light_client, confidence, ACCOUNT).abi_encode_params(), gateway);
+        }
         evm.must(light_client, installTableCall { epoch: 0, table: table.encode().into() }.abi_encode());
         for source in SOURCES {
             let registration = evm.network.registration(source).0;
-            evm.must(gateway, allowCall { chainId: source.0, registration }.abi_encode());
+            for gateway in gateways {
+                evm.must(gateway, allowCall { chainId: source.0, registration }.abi_encode());
+            }
         }
         evm
     }
@@ -119,7 +124,7 @@ impl Evm {
     }
 
     pub(crate) fn call(&mut self, calldata: &Calldata, gas_limit: u64) -> Ran {
-        assert!([self.gateway, self.light_client].contains(&calldata.to));
+        assert!(calldata.to == self.light_client || self.gateways.contains(&calldata.to));
         self.transact(TxKind::Call(calldata.to), calldata.data.to_vec(), gas_limit)
     }
 
@@ -145,7 +150,7 @@ impl Evm {
             .expect("a transaction");
         let result = self.inner.transact_commit(tx).expect("a valid transaction");
         self.nonce += 1;
-        let told = result.logs().iter().filter(|log| log.address == self.gateway);
+        let told = result.logs().iter().filter(|log| self.gateways.contains(&log.address));
         let told = told.filter_map(|log| status_in_log(log.topics())).collect();
         let gas = result.tx_gas_used();
         match result {
@@ -166,11 +171,11 @@ impl Evm {
     /// What a relayer's reads give, `header` being the checkpoint that the query names.
     pub(crate) fn observe(&mut self, query: &Query, header: &Header) -> Observation {
         let held = self.storage(self.light_client, checkpoint_slot(header.height)) == checkpoint_word(header);
-        let (gateway, light_client) = (self.gateway, self.light_client);
+        let light_client = self.light_client;
         let newest = self.storage(light_client, newest_epoch_slot());
         let client = client(newest, self.storage(light_client, epoch_slot(newest_epoch(newest).0)));
         let lanes = query.lanes.iter().map(|lane| {
-            let registration = self.network.registration(lane.key.source);
+            let (gateway, registration) = (lane.key.lane.facade, self.network.registration(lane.key.source));
             let source = self.storage(gateway, source_slot(registration));
             let progress = self.storage(gateway, progress_slot(registration));
             let (allowed, record) = lane_record(source, progress);

@@ -22,7 +22,7 @@ pub(crate) struct Network {
     /// Of every epoch, by seat.
     keys: BTreeMap<Epoch, (Arc<Committee>, Vec<SecretKey>)>,
     pub(crate) state: State,
-    facade: Address,
+    facades: [Address; 3],
     /// Blocks that retractions dropped make their numbers' next hashes different.
     fork: u8,
 }
@@ -52,8 +52,13 @@ fn keys_of(committee: &Committee) -> Vec<SecretKey> {
 }
 
 impl Network {
-    /// A network whose `Latest` gateways stand at `facade`.
+    /// A network whose `Latest` gateways stand at `facade`, and the others where nothing does.
     pub(crate) fn new(facade: Address) -> Self {
+        Self::with([facade, Address::repeat_byte(0xa2), Address::repeat_byte(0xa3)])
+    }
+
+    /// A network whose gateways stand here.
+    pub(crate) fn with(facades: [Address; 3]) -> Self {
         let domain = Domain::new(L1, Address::repeat_byte(0x5e), 0);
         let seated = SeatedRoster::check(domain, Epoch(0), roster(domain, 0..OPERATORS, VALID_UNTIL), None);
         let seated = seated.expect("a committee");
@@ -63,7 +68,7 @@ impl Network {
             chain_id,
             registration: RegistrationId(keccak256(chain_id.0.to_be_bytes())),
             sequencer: sequencer().address(),
-            facades: [facade, Address::repeat_byte(0xa2), Address::repeat_byte(0xa3)],
+            facades,
             class: Class::Reexecuted,
             anchor: BlockRef { number: 10, hash: B256::repeat_byte(10) },
             anchor_state_root: B256::repeat_byte(11),
@@ -79,11 +84,16 @@ impl Network {
             rollups,
         };
         let state = State::genesis(&genesis);
-        Self { domain, genesis, committee, keys, state, facade, fork: 0 }
+        Self { domain, genesis, committee, keys, state, facades, fork: 0 }
     }
 
     pub(crate) fn lane(&self, source: ChainId) -> LaneKey {
-        LaneKey { source, lane: LaneId { facade: self.facade, destination: DESTINATION } }
+        self.lane_at(Confidence::Latest, source)
+    }
+
+    pub(crate) fn lane_at(&self, confidence: Confidence, source: ChainId) -> LaneKey {
+        let facade = self.facades[confidence as usize];
+        LaneKey { source, lane: LaneId { facade, destination: DESTINATION } }
     }
 
     pub(crate) fn registration(&self, chain_id: ChainId) -> RegistrationId {
@@ -98,6 +108,15 @@ impl Network {
             payload: payload.to_vec().into(),
         };
         LaneMessage { lane: self.lane(source).lane, message }
+    }
+
+    /// One message through each gateway.
+    pub(crate) fn through_all(&self, source: ChainId, recipient: Address) -> Vec<LaneMessage> {
+        let through = |confidence: Confidence| LaneMessage {
+            lane: self.lane_at(confidence, source).lane,
+            ..self.message(source, recipient, confidence.to_string().as_bytes())
+        };
+        Confidence::ALL.map(through).to_vec()
     }
 
     /// The next block of a rollup, with these messages.
@@ -160,6 +179,13 @@ impl Network {
         let retraction =
             Retraction { chain_id, registration, generation, kept }.sign(self.domain, &sequencer());
         self.finalise(Body { changes: vec![Change::Retract { retraction }], advances: vec![] }, 200)
+    }
+
+    /// L1 holds a rollup up to `head`.
+    pub(crate) fn settle(&mut self, chain_id: ChainId, confidence: Confidence, head: BlockRef) -> Checkpoint {
+        let l1 = self.state.header().l1_origin;
+        let changes = vec![Change::Settle { chain_id, confidence, head, l1 }];
+        self.finalise(Body { changes, advances: vec![] }, 200)
     }
 
     /// Set a rollup aside.
