@@ -41,7 +41,7 @@ impl<'a> Prepared<'a> {
             return Err(Box::new(verdict));
         }
         let (opened, header) = verifier.open(parent, claimed, raw, witness)?;
-        let block = verifier.body(&opened, header, raw.len())?;
+        let block = verifier.body(parent, &opened, header, raw.len())?;
         let senders = senders(&block.transactions).map_err(Verdict::Invalid)?;
         let database = StateDb::new(parent.header().state_root, WitnessIndex::new(witness, parent));
         let copying = Copying { database, cache: InMemoryDB::default() };
@@ -65,7 +65,7 @@ impl<'a> Prepared<'a> {
             Err(verdict) => return verdict,
         };
         let (body, index) = rayon::join(
-            || self.verifier.body(&opened, header, self.raw.len()),
+            || self.verifier.body(self.parent, &opened, header, self.raw.len()),
             || WitnessIndex::new(self.witness, self.parent),
         );
         match body {

@@ -1,6 +1,7 @@
 //! A block's RLP, taken apart so that each piece can be held against the hash that binds it.
 
 use crate::ordered;
+use crate::spec::Rules;
 use crate::verdict::{Missing, Reason};
 use alloy_consensus::{EthereumTxEnvelope, Header, TxEip4844, transaction::SignerRecoverable};
 use alloy_eips::{
@@ -9,10 +10,38 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, keccak256};
 use alloy_rlp::Decodable;
+use op_alloy_consensus::OpTxEnvelope;
 use rayon::prelude::*;
 
-/// A transaction as it stands in a block: blobs only by their hashes.
+/// A transaction of Ethereum as it stands in a block: blobs only by their hashes.
 pub(crate) type Transaction = EthereumTxEnvelope<TxEip4844>;
+
+/// A block's transactions, as the chain's rules know them.
+#[derive(Debug)]
+pub(crate) enum Transactions {
+    /// Ethereum's.
+    Ethereum(Vec<Transaction>),
+    /// The OP Stack's: deposits too, no blobs.
+    OpStack(Vec<OpTxEnvelope>),
+}
+
+impl Transactions {
+    pub(crate) const fn len(&self) -> usize {
+        match self {
+            Self::Ethereum(transactions) => transactions.len(),
+            Self::OpStack(transactions) => transactions.len(),
+        }
+    }
+}
+
+/// What a header's withdrawals root stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WithdrawalsRoot {
+    /// The withdrawals in the body.
+    Body,
+    /// The storage of the OP Stack's message passer; the body holds an empty list.
+    MessagePasser,
+}
 
 /// The raw pieces of a block.
 #[derive(Debug)]
@@ -102,7 +131,7 @@ impl<'a> RawBlock<'a> {
     }
 
     /// Hold the body against the header. A body that differs is not the signer's: its roots are signed.
-    pub(crate) fn check_body(&self, header: &Header) -> Result<(), Missing> {
+    pub(crate) fn check_body(&self, header: &Header, stands_for: WithdrawalsRoot) -> Result<(), Missing> {
         let root = |part, declared, items: &[&[u8]]| {
             let computed = ordered::root(items);
             if declared == computed { Ok(()) } else { Err(Missing::Body { part, declared, computed }) }
@@ -112,6 +141,12 @@ impl<'a> RawBlock<'a> {
         }
         root("transactions", header.transactions_root, &self.transactions)?;
         match (&self.withdrawals, header.withdrawals_root) {
+            (Some(withdrawals), Some(_)) if stands_for == WithdrawalsRoot::MessagePasser => {
+                if withdrawals.is_empty() {
+                    return Ok(());
+                }
+                Err(Missing::BlockMalformed("withdrawals on a chain that has none"))
+            }
             (Some(withdrawals), Some(declared)) => root("withdrawals", declared, withdrawals),
             (None, None) => Ok(()),
             (Some(_), None) => Err(Missing::BlockMalformed("withdrawals under a header that has none")),
@@ -120,7 +155,14 @@ impl<'a> RawBlock<'a> {
     }
 
     /// The transactions; all cores take part.
-    pub(crate) fn transactions(&self) -> Result<Vec<Transaction>, Reason> {
+    pub(crate) fn transactions(&self, rules: &Rules) -> Result<Transactions, Reason> {
+        Ok(match rules {
+            Rules::Ethereum(_) => Transactions::Ethereum(self.decode()?),
+            Rules::OpStack(_) => Transactions::OpStack(self.decode()?),
+        })
+    }
+
+    fn decode<T: Decodable2718 + Encodable2718 + Send>(&self) -> Result<Vec<T>, Reason> {
         self.transactions.par_iter().with_min_len(32).enumerate().map(decode_transaction).collect()
     }
 
@@ -135,10 +177,10 @@ impl<'a> RawBlock<'a> {
     }
 }
 
-fn decode_transaction((index, raw): (usize, &&[u8])) -> Result<Transaction, Reason> {
+fn decode_transaction<T: Decodable2718 + Encodable2718>((index, raw): (usize, &&[u8])) -> Result<T, Reason> {
     let malformed = |error: String| Reason::TransactionMalformed { index, error };
     let mut rest = *raw;
-    let transaction = Transaction::decode_2718(&mut rest).map_err(|error| malformed(error.to_string()))?;
+    let transaction = T::decode_2718(&mut rest).map_err(|error| malformed(error.to_string()))?;
     if !rest.is_empty() {
         return Err(malformed("bytes follow it".to_owned()));
     }
@@ -149,12 +191,16 @@ fn decode_transaction((index, raw): (usize, &&[u8])) -> Result<Transaction, Reas
 }
 
 /// The senders, recovered on all cores.
-pub(crate) fn senders(transactions: &[Transaction]) -> Result<Vec<Address>, Reason> {
-    transactions
-        .par_iter()
-        .enumerate()
-        .map(|(index, transaction)| {
-            transaction.recover_signer().map_err(|_| Reason::TransactionSignature { index })
-        })
-        .collect()
+pub(crate) fn senders(transactions: &Transactions) -> Result<Vec<Address>, Reason> {
+    match transactions {
+        Transactions::Ethereum(transactions) => recover(transactions),
+        Transactions::OpStack(transactions) => recover(transactions),
+    }
+}
+
+fn recover<T: SignerRecoverable + Sync>(transactions: &[T]) -> Result<Vec<Address>, Reason> {
+    let recover = |(index, transaction): (usize, &T)| {
+        transaction.recover_signer().map_err(|_| Reason::TransactionSignature { index })
+    };
+    transactions.par_iter().enumerate().map(recover).collect()
 }

@@ -1,6 +1,7 @@
 //! Run a block's transactions and system operations, and see what comes out.
 
-use crate::block::Transaction;
+use crate::block::{Transaction, Transactions};
+use crate::op;
 use crate::receipts::Receipt;
 use crate::spec::ChainSpec;
 use crate::verdict::{Missing, Reason, Verdict};
@@ -8,13 +9,13 @@ use alloy_consensus::{EthereumReceipt, Header, TxType, transaction::Recovered};
 use alloy_eips::{eip4895::Withdrawal, eip7685::Requests};
 use alloy_evm::{
     Database, Evm, EvmEnv, EvmFactory,
-    block::{BlockExecutionError, BlockExecutor},
+    block::{BlockExecutionError, BlockExecutor, ExecutableTx},
     eth::{
         EthBlockExecutionCtx, EthBlockExecutor, EthEvmFactory,
         receipt_builder::{ReceiptBuilder, ReceiptBuilderCtx},
     },
 };
-use alloy_primitives::Address;
+use alloy_primitives::{Address, Log};
 use revm::database::State;
 use std::{borrow::Cow, sync::Arc};
 
@@ -25,7 +26,7 @@ const RECEIPTS_PER_CHUNK: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) header: Header,
-    pub(crate) transactions: Vec<Transaction>,
+    pub(crate) transactions: Transactions,
     pub(crate) withdrawals: Option<Vec<Withdrawal>>,
 }
 
@@ -35,6 +36,7 @@ pub(crate) struct Outcome {
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) requests: Requests,
     pub(crate) gas_used: u64,
+    /// From Jovian on, the OP Stack counts the footprint of its data here.
     pub(crate) blob_gas_used: u64,
 }
 
@@ -44,9 +46,9 @@ struct Receipts;
 
 impl ReceiptBuilder for Receipts {
     type Transaction = Transaction;
-    type Receipt = Receipt;
+    type Receipt = Arc<EthereumReceipt<TxType, Log>>;
 
-    fn build_receipt<E: Evm>(&self, ctx: ReceiptBuilderCtx<'_, TxType, E>) -> Receipt {
+    fn build_receipt<E: Evm>(&self, ctx: ReceiptBuilderCtx<'_, TxType, E>) -> Self::Receipt {
         Arc::new(EthereumReceipt {
             tx_type: ctx.tx_type,
             success: ctx.result.is_success(),
@@ -57,7 +59,7 @@ impl ReceiptBuilder for Receipts {
 }
 
 /// The EVM's view of a block.
-pub(crate) fn environment(spec: &ChainSpec, header: &Header) -> EvmEnv {
+fn environment(spec: &ChainSpec, header: &Header) -> EvmEnv {
     EvmEnv::for_eth_block(header, spec, spec.chain_id().0, spec.blob_params(header.timestamp))
 }
 
@@ -70,37 +72,59 @@ pub(crate) fn execute<D>(
     block: &Checked,
     senders: &[Address],
     state: &mut State<D>,
-    mut chunk: impl FnMut(usize, &[Receipt]),
+    chunk: impl FnMut(usize, Vec<Receipt>),
 ) -> Result<Outcome, Verdict>
 where
     D: Database,
 {
     let header = &block.header;
-    let context = EthBlockExecutionCtx {
-        parent_hash: header.parent_hash,
-        parent_beacon_block_root: header.parent_beacon_block_root,
-        ommers: &[],
-        withdrawals: block.withdrawals.as_deref().map(Cow::Borrowed),
-        extra_data: header.extra_data.clone(),
-        tx_count_hint: Some(block.transactions.len()),
-        slot_number: None,
-    };
-    let evm = EthEvmFactory::default().create_evm(state, environment(spec, header));
-    let mut executor = EthBlockExecutor::new(evm, context, spec, Receipts);
+    match &block.transactions {
+        Transactions::Ethereum(transactions) => {
+            let context = EthBlockExecutionCtx {
+                parent_hash: header.parent_hash,
+                parent_beacon_block_root: header.parent_beacon_block_root,
+                ommers: &[],
+                withdrawals: block.withdrawals.as_deref().map(Cow::Borrowed),
+                extra_data: header.extra_data.clone(),
+                tx_count_hint: Some(transactions.len()),
+                slot_number: None,
+            };
+            let evm = EthEvmFactory::default().create_evm(state, environment(spec, header));
+            let executor = EthBlockExecutor::new(evm, context, spec, Receipts);
+            run(executor, transactions, senders, |receipt| Receipt::Ethereum(receipt.clone()), chunk)
+        }
+        Transactions::OpStack(transactions) => {
+            let executor = op::executor(spec, header, state);
+            run(executor, transactions, senders, |receipt| Receipt::OpStack(receipt.clone()), chunk)
+        }
+    }
+}
+
+fn run<E: BlockExecutor>(
+    mut executor: E,
+    transactions: &[E::Transaction],
+    senders: &[Address],
+    receipt: fn(&E::Receipt) -> Receipt,
+    mut chunk: impl FnMut(usize, Vec<Receipt>),
+) -> Result<Outcome, Verdict>
+where
+    for<'a> &'a Recovered<&'a E::Transaction>: ExecutableTx<E>,
+{
     executor.apply_pre_execution_changes().map_err(system)?;
-    for (index, (transaction, sender)) in block.transactions.iter().zip(senders).enumerate() {
+    for (index, (transaction, sender)) in transactions.iter().zip(senders).enumerate() {
         executor
-            .execute_transaction(Recovered::new_unchecked(transaction, *sender))
+            .execute_transaction(&Recovered::new_unchecked(transaction, *sender))
             .map_err(|error| blame(error, |error| Reason::Transaction { index, error }))?;
         let done = index + 1;
-        if done % RECEIPTS_PER_CHUNK == 0 || done == block.transactions.len() {
+        if done % RECEIPTS_PER_CHUNK == 0 || done == transactions.len() {
             let start = index - index % RECEIPTS_PER_CHUNK;
-            chunk(start, executor.receipts.get(start..).unwrap_or_default());
+            let done = executor.receipts().get(start..).unwrap_or_default();
+            chunk(start, done.iter().map(receipt).collect());
         }
     }
     let (_, result) = executor.finish().map_err(system)?;
     Ok(Outcome {
-        receipts: result.receipts,
+        receipts: result.receipts.iter().map(receipt).collect(),
         requests: result.requests,
         gas_used: result.gas_used,
         blob_gas_used: result.blob_gas_used,

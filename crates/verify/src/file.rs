@@ -1,7 +1,7 @@
 //! A block with all its evidence in one JSON file: what `hum block verify` reads.
 
 use crate::dialect::{self, DialectError};
-use crate::spec::ChainSpec;
+use crate::spec::{ChainSpec, SpecError};
 use crate::verdict::CertifiedHeader;
 use crate::witness::Witness;
 use alloy_consensus::Header;
@@ -10,13 +10,15 @@ use alloy_rlp::Decodable;
 use hum_types::ChainId;
 use serde::Deserialize;
 
-/// The `kind` of files that hold a block, its parent and its witness.
-const KIND: &str = "ethereum-stateless-block";
+/// The `kind` of files that hold a block of Ethereum, its parent and its witness.
+const ETHEREUM: &str = "ethereum-stateless-block";
+/// The same of an OP Stack chain.
+const OP_STACK: &str = "op-stack-stateless-block";
 
 /// A block and what is needed to judge it.
 #[derive(Debug, Clone)]
 pub struct BlockFile {
-    /// The chain's rules: the file's own `chain_config`, or those of a public chain.
+    /// The chain's rules: the file's own `chain_config` or `rollup_config`, or those of a public chain.
     pub spec: ChainSpec,
     /// The parent, on the file's word.
     pub parent: CertifiedHeader,
@@ -35,7 +37,7 @@ pub enum FileError {
     #[error("not a block file: {0}")]
     Json(#[from] serde_json::Error),
     /// A file of another kind: it may hold a witness without a body, or a chain that is not judged here.
-    #[error("file is of kind {found}, expected {KIND}")]
+    #[error("file is of kind {found}, expected {ETHEREUM} or {OP_STACK}")]
     Kind {
         /// The file's kind.
         found: String,
@@ -43,10 +45,16 @@ pub enum FileError {
     /// A chain that we do not know by heart, and no rules in the file.
     #[error("chain {0} is not known here: add its `chain_config`")]
     Chain(ChainId),
+    /// Rules that we cannot judge by.
+    #[error("rollup_config: {0}")]
+    Spec(#[from] SpecError),
+    /// What the block was made from, but not the block.
+    #[error("the file holds no block, only what one was made from")]
+    NoBlock,
     /// Rules for another chain.
-    #[error("chain_config is for chain {found}, the file says {expected}")]
+    #[error("the rules are for chain {found}, the file says {expected}")]
     ConfigChain {
-        /// In `chain_config`.
+        /// In `chain_config` or `rollup_config`.
         found: ChainId,
         /// In `chain_id`.
         expected: ChainId,
@@ -76,9 +84,10 @@ struct Kind {
 struct FileJson {
     chain_id: u64,
     chain_config: Option<ChainSpec>,
+    rollup_config: Option<serde_json::Value>,
     parent_header: ParentJson,
     expected_block_hash: B256,
-    block: BlockJson,
+    block: Option<BlockJson>,
     witness: serde_json::Value,
 }
 
@@ -97,12 +106,17 @@ impl BlockFile {
     /// Read a file's JSON.
     pub fn parse(json: &str) -> Result<Self, FileError> {
         let Kind { kind } = serde_json::from_str(json)?;
-        if kind != KIND {
+        if ![ETHEREUM, OP_STACK].contains(&kind.as_str()) {
             return Err(FileError::Kind { found: kind });
         }
         let file: FileJson = serde_json::from_str(json)?;
         let expected = ChainId(file.chain_id);
-        let spec = match file.chain_config {
+        let declared = match (file.chain_config, &file.rollup_config) {
+            (Some(spec), _) => Some(spec),
+            (None, Some(config)) => Some(ChainSpec::from_rollup_config(config)?),
+            (None, None) => None,
+        };
+        let spec = match declared {
             Some(spec) if spec.chain_id() != expected => {
                 return Err(FileError::ConfigChain { found: spec.chain_id(), expected });
             }
@@ -118,7 +132,7 @@ impl BlockFile {
             spec,
             parent: CertifiedHeader::from_anchor(parent),
             claimed: file.expected_block_hash,
-            block: file.block.rlp,
+            block: file.block.ok_or(FileError::NoBlock)?.rlp,
             witness: dialect::witness_from_value(file.witness)?,
         })
     }

@@ -1,6 +1,7 @@
 //! Header rules that need no execution.
 
-use crate::spec::ChainSpec;
+use crate::op;
+use crate::spec::{ChainSpec, Rules};
 use crate::verdict::{CertifiedHeader, Missing, Reason, Verdict};
 use alloy_consensus::{Header, constants::EMPTY_OMMER_ROOT_HASH};
 use alloy_eips::{eip1559::BaseFeeParams, eip4844::DATA_GAS_PER_BLOB};
@@ -10,40 +11,40 @@ use alloy_primitives::B256;
 /// Bytes of `extraData`.
 const EXTRA_DATA_MAX: u64 = 32;
 /// Least gas limit of a block.
-const GAS_LIMIT_MIN: u64 = 5_000;
+pub(crate) const GAS_LIMIT_MIN: u64 = 5_000;
 /// Most: clients take it for a signed number.
-const GAS_LIMIT_MAX: u64 = i64::MAX as u64;
+pub(crate) const GAS_LIMIT_MAX: u64 = i64::MAX as u64;
 /// A block's gas limit differs from its parent's by less than this part of it.
 const GAS_LIMIT_STEP: u64 = 1_024;
 /// Fees above this are past any balance, and near the end of the arithmetic that the rules are written in.
-const FEE_MAX: u64 = u64::MAX / 4;
+pub(crate) const FEE_MAX: u64 = u64::MAX / 4;
 
-fn quantity(field: &'static str, declared: u64, computed: u64) -> Result<(), Verdict> {
+pub(crate) fn quantity(field: &'static str, declared: u64, computed: u64) -> Result<(), Verdict> {
     if declared == computed {
         return Ok(());
     }
     Err(Verdict::Invalid(Reason::Quantity { field, declared, computed }))
 }
 
-fn range(field: &'static str, declared: u64, least: u64, most: u64) -> Result<(), Verdict> {
+pub(crate) fn range(field: &'static str, declared: u64, least: u64, most: u64) -> Result<(), Verdict> {
     if (least..=most).contains(&declared) {
         return Ok(());
     }
     Err(Verdict::Invalid(Reason::Range { field, declared, least, most }))
 }
 
-fn hash(field: &'static str, declared: B256, computed: B256) -> Result<(), Verdict> {
+pub(crate) fn hash(field: &'static str, declared: B256, computed: B256) -> Result<(), Verdict> {
     if declared == computed {
         return Ok(());
     }
     Err(Verdict::Invalid(Reason::Hash { field, declared, computed }))
 }
 
-fn present<T>(field: &'static str, value: Option<T>) -> Result<T, Verdict> {
+pub(crate) fn present<T>(field: &'static str, value: Option<T>) -> Result<T, Verdict> {
     value.ok_or(Verdict::Invalid(Reason::FieldMissing(field)))
 }
 
-fn absent<T>(field: &'static str, value: Option<T>) -> Result<(), Verdict> {
+pub(crate) fn absent<T>(field: &'static str, value: Option<T>) -> Result<(), Verdict> {
     if value.is_none() { Ok(()) } else { Err(Verdict::Invalid(Reason::FieldUnexpected(field))) }
 }
 
@@ -64,7 +65,15 @@ pub(crate) fn check(spec: &ChainSpec, parent: &CertifiedHeader, header: &Header)
     quantity("difficulty", header.difficulty.saturating_to(), 0)?;
     quantity("nonce", header.nonce.into(), 0)?;
     hash("ommers hash", header.ommers_hash, EMPTY_OMMER_ROOT_HASH)?;
+    absent("block access list hash", header.block_access_list_hash)?;
+    absent("slot number", header.slot_number)?;
+    match spec.rules() {
+        Rules::Ethereum(_) => check_ethereum(spec, parent, header),
+        Rules::OpStack(rules) => op::check_header(rules, parent, header),
+    }
+}
 
+fn check_ethereum(spec: &ChainSpec, parent: &Header, header: &Header) -> Result<(), Verdict> {
     let step = (parent.gas_limit / GAS_LIMIT_STEP).saturating_sub(1);
     let least = parent.gas_limit.saturating_sub(step).max(GAS_LIMIT_MIN);
     let most = parent.gas_limit.saturating_add(step).min(GAS_LIMIT_MAX);
@@ -77,11 +86,10 @@ pub(crate) fn check(spec: &ChainSpec, parent: &CertifiedHeader, header: &Header)
     check_blob_gas(spec, parent, header)?;
     if spec.is_prague_active_at_timestamp(header.timestamp) {
         present("requests hash", header.requests_hash)?;
+        Ok(())
     } else {
-        absent("requests hash", header.requests_hash)?;
+        absent("requests hash", header.requests_hash)
     }
-    absent("block access list hash", header.block_access_list_hash)?;
-    absent("slot number", header.slot_number)
 }
 
 fn check_base_fee(parent: &Header, header: &Header) -> Result<(), Verdict> {

@@ -1,7 +1,8 @@
 //! Judge a block from evidence alone.
 //!
 //! It does not fetch, store or sign anything, knows no clock, and decides nothing beyond one block: what a verdict means
-//! for a rollup is the caller's business. Ethereum's rules are re-executed, from Cancun to Osaka.
+//! for a rollup is the caller's business. Two rule sets are re-executed: Ethereum's, from Cancun to Osaka, and the OP
+//! Stack's, from Bedrock to Jovian.
 //!
 //! ```text
 //! block RLP ─▶ header ─── hash = the signed one? ──┐ no: Undecided
@@ -27,6 +28,7 @@ pub mod file;
 mod header;
 mod limits;
 mod message;
+mod op;
 mod ordered;
 mod receipts;
 mod spec;
@@ -40,7 +42,8 @@ mod witness;
 
 pub use limits::{Limits, WitnessLimits};
 pub use message::{GatewayLogError, MESSAGE_SENT, MIN_GAS_LIMIT, MalformedGatewayLog, OutgoingMessage};
-pub use spec::{BlobStep, ChainSpec, SpecError};
+pub use op::{L1Info, L1InfoError};
+pub use spec::{BlobStep, ChainSpec, EthereumRules, FeeParams, OpRules, Rules, SpecError};
 pub use verdict::{CertifiedHeader, Missing, Reason, Summary, Verdict};
 pub use verifier::Verifier;
 pub use witness::{Witness, WitnessDecodeError};

@@ -89,7 +89,7 @@ pub(crate) fn outgoing(
 ) -> (Vec<OutgoingMessage>, Vec<MalformedGatewayLog>) {
     let (mut messages, mut malformed) = (Vec::new(), Vec::new());
     for (transaction, receipt) in receipts.iter().enumerate() {
-        for log in &receipt.logs {
+        for log in receipt.logs() {
             if !facades.contains(&log.address) || log.topics().first() != Some(&MESSAGE_SENT) {
                 continue;
             }

@@ -1,16 +1,39 @@
 //! Receipts, their blooms and their root.
 
 use crate::ordered::Layout;
-use alloy_consensus::{Eip2718EncodableReceipt, EthereumReceipt, TxType};
+use alloy_consensus::{Eip2718EncodableReceipt, EthereumReceipt, TxReceipt, TxType};
 use alloy_primitives::{
     B256, Bloom, BloomInput, Log, keccak256,
     map::{AddressMap, B256Map},
 };
 use alloy_trie::nodes::RlpNode;
+use op_alloy_consensus::OpReceipt;
 use std::sync::{Arc, OnceLock};
 
 /// What a transaction leaves behind; shared between the executor and whoever hashes it.
-pub(crate) type Receipt = Arc<EthereumReceipt<TxType, Log>>;
+#[derive(Debug, Clone)]
+pub(crate) enum Receipt {
+    /// Ethereum's.
+    Ethereum(Arc<EthereumReceipt<TxType, Log>>),
+    /// The OP Stack's: those of deposits carry the sender's nonce.
+    OpStack(Arc<OpReceipt>),
+}
+
+impl Receipt {
+    pub(crate) fn logs(&self) -> &[Log] {
+        match self {
+            Self::Ethereum(receipt) => &receipt.logs,
+            Self::OpStack(receipt) => receipt.logs(),
+        }
+    }
+
+    fn encode(&self, bloom: &Bloom, out: &mut Vec<u8>) {
+        match self {
+            Self::Ethereum(receipt) => receipt.eip2718_encode_with_bloom(bloom, out),
+            Self::OpStack(receipt) => receipt.eip2718_encode_with_bloom(bloom, out),
+        }
+    }
+}
 
 /// The receipts trie of a block in the making.
 #[derive(Debug)]
@@ -35,7 +58,7 @@ impl ReceiptTrie {
         for ((at, receipt), leaf) in (start..).zip(receipts).zip(self.leaves.iter().skip(start)) {
             let bloom = hashes.bloom(receipt);
             encoded.clear();
-            receipt.eip2718_encode_with_bloom(&bloom, &mut encoded);
+            receipt.encode(&bloom, &mut encoded);
             leaf.get_or_init(|| (self.layout.leaf(at, &encoded), bloom));
         }
     }
@@ -63,7 +86,7 @@ struct BloomHashes {
 impl BloomHashes {
     fn bloom(&mut self, receipt: &Receipt) -> Bloom {
         let mut bloom = Bloom::ZERO;
-        for log in &receipt.logs {
+        for log in receipt.logs() {
             let address = self.addresses.entry(log.address).or_insert_with(|| keccak256(log.address));
             bloom.accrue(BloomInput::Hash(*address));
             for topic in log.topics() {

@@ -140,6 +140,11 @@ impl<S: Source> StateDb<S> {
         self.update(changes, &mut Trie::root)
     }
 
+    /// The root of an account's storage, after whatever was applied. The empty root for an account that is not there.
+    pub fn storage_root(&mut self, address: Address) -> Result<B256, StateError> {
+        Ok(self.load(address)?.account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root))
+    }
+
     /// As [`Self::apply`], handing each new node to `keep`.
     pub fn commit(
         &mut self,

@@ -2,7 +2,7 @@
 
 use crate::message::{MalformedGatewayLog, OutgoingMessage};
 use alloy_consensus::Header;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use hum_types::{BlockRef, InvalidReason};
 
 /// A header that may stand as a parent: a trusted anchor, or a block that was found valid.
@@ -121,6 +121,17 @@ pub enum Reason {
         /// By the rules.
         computed: B256,
     },
+    /// The fee recipient is not the one that the rules give every block.
+    #[error("fee recipient is {declared}, the rules give {computed}")]
+    FeeRecipient {
+        /// In the header.
+        declared: Address,
+        /// By the rules.
+        computed: Address,
+    },
+    /// The extra data do not say how the base fee moves, as they must at this fork.
+    #[error("extra data: {0}")]
+    ExtraData(&'static str),
     /// The logs bloom is not that of the receipts.
     #[error("logs bloom is not that of the receipts")]
     LogsBloom,
@@ -147,6 +158,14 @@ pub enum Reason {
         index: usize,
         /// What the decoder says.
         error: String,
+    },
+    /// A transaction stands where it must not, or is not the one that must stand there.
+    #[error("transaction {index}: {rule}")]
+    Place {
+        /// Position in the block.
+        index: usize,
+        /// The rule that it breaks.
+        rule: &'static str,
     },
     /// A transaction's signature has no signer.
     #[error("transaction {index} has a bad signature")]
@@ -180,6 +199,7 @@ impl Reason {
         match self {
             Self::TransactionCount { .. }
             | Self::TransactionMalformed { .. }
+            | Self::Place { .. }
             | Self::TransactionSignature { .. }
             | Self::Transaction { .. } => InvalidReason::Transaction,
             Self::Quantity { field: "gas used", .. } => InvalidReason::GasUsed,

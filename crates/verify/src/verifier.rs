@@ -1,20 +1,23 @@
 //! The order of a judgement.
 
-use crate::block::{RawBlock, senders};
+use crate::block::{RawBlock, Transactions, WithdrawalsRoot, senders};
 use crate::execute::{Checked, execute};
 use crate::header;
 use crate::limits::{Limits, within};
 use crate::message;
-use crate::receipts::{Receipt, ReceiptTrie};
-use crate::spec::ChainSpec;
+use crate::op;
+use crate::receipts::ReceiptTrie;
+use crate::spec::{ChainSpec, Rules};
 use crate::state::{StateDb, StateError};
 use crate::trie::TrieError;
 use crate::verdict::{CertifiedHeader, Missing, Reason, Summary, Verdict};
 use crate::witness::{Witness, WitnessIndex};
 use alloy_consensus::Header;
 use alloy_hardforks::EthereumHardforks;
+use alloy_op_hardforks::OpHardfork;
 use alloy_primitives::{Address, B256};
 use hum_types::MESSAGES_PER_BLOCK_MAX;
+use op_alloy_consensus::L2_TO_L1_MESSAGE_PASSER_ADDRESS;
 use revm::database::State;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -69,7 +72,7 @@ impl Verifier {
             Err(verdict) => return verdict,
         };
         let recovered = || {
-            let body = self.body(&raw, header, block.len())?;
+            let body = self.body(parent, &raw, header, block.len())?;
             let senders = senders(&body.transactions)?;
             Ok((body, senders))
         };
@@ -103,21 +106,40 @@ impl Verifier {
     /// The body, once it is known to be the header's. `header` has the hash that was signed for.
     pub(crate) fn body(
         &self,
+        parent: &CertifiedHeader,
         raw: &RawBlock<'_>,
         header: Header,
         block_bytes: usize,
     ) -> Result<Checked, Verdict> {
-        raw.check_body(&header)?;
+        raw.check_body(&header, self.withdrawals_root(&header))?;
         // Only now is the length the signer's: RLP is canonical, and each item is bound by a root.
         let osaka = self.spec.is_osaka_active_at_timestamp(header.timestamp);
         if osaka && block_bytes > BLOCK_BYTES_MAX {
             return Err(Reason::BlockBytes { declared: block_bytes, most: BLOCK_BYTES_MAX }.into());
         }
         let most = header.gas_limit / TRANSACTION_GAS_MIN;
-        if raw.transactions.len() as u64 > most {
+        // A deposit may ask for any gas, and is in the block all the same.
+        let paying = raw.transactions.iter().filter(|raw| !op::is_deposit(self.spec.rules(), raw)).count();
+        if paying as u64 > most {
             return Err(Reason::TransactionCount { declared: raw.transactions.len(), most }.into());
         }
-        Ok(Checked { transactions: raw.transactions()?, withdrawals: raw.withdrawals()?, header })
+        let transactions = raw.transactions(self.spec.rules())?;
+        if let (Rules::OpStack(rules), Transactions::OpStack(transactions)) =
+            (self.spec.rules(), &transactions)
+        {
+            op::check_deposits(rules, parent.header(), &header, transactions)?;
+        }
+        Ok(Checked { transactions, withdrawals: raw.withdrawals()?, header })
+    }
+
+    /// What the header's withdrawals root stands for at its time.
+    fn withdrawals_root(&self, header: &Header) -> WithdrawalsRoot {
+        match self.spec.rules() {
+            Rules::OpStack(rules) if rules.is_active(OpHardfork::Isthmus, header.timestamp) => {
+                WithdrawalsRoot::MessagePasser
+            }
+            _ => WithdrawalsRoot::Body,
+        }
     }
 
     /// Execute, and hold the header against what comes out.
@@ -134,8 +156,7 @@ impl Verifier {
         // Receipts are hashed on other cores while execution goes on, and while the state is.
         let executed = rayon::scope(|scope| {
             let trie = &receipts;
-            let outcome = execute(&self.spec, &block, senders, &mut state, |start, chunk: &[Receipt]| {
-                let chunk = chunk.to_vec();
+            let outcome = execute(&self.spec, &block, senders, &mut state, |start, chunk| {
                 scope.spawn(move |_| trie.hash(start, &chunk));
             });
             // A read that failed makes whatever came after it meaningless, whatever the EVM made of it.
@@ -145,9 +166,16 @@ impl Verifier {
             let outcome = outcome?;
             let changes = state.transition_state.take().unwrap_or_default();
             let state_root = state.database.apply(changes).map_err(|error| Missing::from(&error))?;
-            Ok((outcome, state_root))
+            let withdrawals_root = match self.withdrawals_root(&block.header) {
+                WithdrawalsRoot::Body => block.header.withdrawals_root,
+                WithdrawalsRoot::MessagePasser => {
+                    let root = state.database.storage_root(L2_TO_L1_MESSAGE_PASSER_ADDRESS);
+                    Some(root.map_err(|error| Missing::from(&error))?)
+                }
+            };
+            Ok((outcome, state_root, withdrawals_root))
         });
-        let (outcome, state_root) = match executed {
+        let (outcome, state_root, withdrawals_root) = match executed {
             Ok(executed) => executed,
             Err(verdict) => return verdict,
         };
@@ -169,6 +197,10 @@ impl Verifier {
             .and_then(|()| match header.requests_hash {
                 Some(declared) => hash("requests hash", declared, outcome.requests.requests_hash()),
                 None => Ok(()),
+            })
+            .and_then(|()| match (header.withdrawals_root, withdrawals_root) {
+                (Some(declared), Some(computed)) => hash("withdrawals root", declared, computed),
+                _ => Ok(()),
             })
             .and_then(|()| hash("state root", header.state_root, state_root));
         if let Err(reason) = compared {

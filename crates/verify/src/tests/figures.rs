@@ -31,11 +31,11 @@ fn show(kind: &str, prepared: &Prepared<'_>, witness: &Witness) {
 #[test]
 #[ignore = "prints figures"]
 fn figures() {
-    for file in fixtures::valid_blocks() {
+    for (name, file) in fixtures::valid_blocks() {
         let verifier = fixtures::verifier(&file);
         let prepared =
             Prepared::new(&verifier, &file.parent, file.claimed, &file.block, &file.witness).unwrap();
-        show("fixture", &prepared, &file.witness);
+        show(name, &prepared, &file.witness);
     }
     let mut world = World::new(osaka(), 5_000);
     let verifier = world.verifier();

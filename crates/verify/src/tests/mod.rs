@@ -6,4 +6,5 @@ mod figures;
 mod fixtures;
 mod gateway;
 mod made;
+mod op;
 mod world;

@@ -1,7 +1,7 @@
 //! A chain in memory that makes blocks with exact witnesses, by the same executor that judges them.
 
 use crate::{
-    block::Transaction,
+    block::{Transaction, Transactions},
     execute::{Checked, execute},
     receipts::ReceiptTrie,
     state::{Recorder, Source, StateDb},
@@ -252,13 +252,14 @@ impl World {
             ..Default::default()
         };
         let senders: Vec<Address> = transactions.iter().map(|t| t.recover_signer().unwrap()).collect();
+        let transactions = Transactions::Ethereum(transactions);
         let checked = Checked { header: header.clone(), transactions, withdrawals: Some(withdrawals) };
 
         let database = StateDb::new(parent.header().state_root, Recorder::new(&self.store));
         let mut state = State::builder().with_database(database).with_bundle_update().build();
         let trie = ReceiptTrie::new(checked.transactions.len());
         let outcome =
-            execute(&self.spec, &checked, &senders, &mut state, |start, chunk| trie.hash(start, chunk))
+            execute(&self.spec, &checked, &senders, &mut state, |start, chunk| trie.hash(start, &chunk))
                 .unwrap();
         let changes = state.transition_state.take().unwrap();
         let new_codes: Vec<(B256, Bytes)> =
@@ -284,8 +285,9 @@ impl World {
         }
         self.store.codes.extend(new_codes);
         self.store.headers.push(header.clone());
+        let Transactions::Ethereum(transactions) = checked.transactions else { unreachable!() };
         let body = BlockBody {
-            transactions: checked.transactions,
+            transactions,
             ommers: vec![],
             withdrawals: checked.withdrawals.map(Withdrawals::new),
         };
