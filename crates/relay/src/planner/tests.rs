@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{MessageStatus, Run};
-use hum_types::TimeMs;
+use hum_types::{Confidence, Generation, TimeMs};
 use model::{Contracts, DESTINATION, Sources, Written, WrittenLead, lane};
 use proptest::prelude::*;
 
@@ -191,6 +191,72 @@ fn a_message_that_fits_no_transaction_is_left_and_blocks_nobody() {
         world.alarms.iter().any(|alarm| matches!(alarm, Alarm::MessageTooLarge { index: LaneIndex(0), .. }))
     );
     assert_eq!(world.contracts.executed.len(), 2);
+}
+
+#[test]
+fn what_is_final_goes_on_under_quarantine_and_stale_checkpoints_and_what_is_safe_waits() {
+    let mut world = World::new(Policy::default(), 2);
+    for (source, confidence) in [(1, Confidence::Safe), (2, Confidence::Finalized)] {
+        world.sources.lanes.get_mut(&lane(source)).expect("lane").confidence = confidence;
+    }
+    let executed = |world: &World| {
+        [1, 2].map(|source| world.contracts.executed.keys().filter(|(key, ..)| *key == lane(source)).count())
+    };
+    let send = |world: &mut World| [1, 2].map(|source| world.send(source, 1));
+    send(&mut world);
+    assert!(world.settle(5));
+    for lane in world.sources.lanes.values_mut() {
+        lane.active = false;
+    }
+    send(&mut world);
+    for _ in 0..5 {
+        world.answer();
+        world.block();
+        world.pass(1_000);
+    }
+    assert_eq!(executed(&world), [1, 2]);
+    for source in [1, 2] {
+        world.sources.retract(lane(source), 0, false, world.now_ms);
+    }
+    world.tell(Input::Advanced);
+    assert!(world.settle(5));
+    assert_eq!(executed(&world), [2, 2], "a retraction takes nothing from what is settled");
+
+    world.send(1, 1);
+    world.send(2, 1);
+    world.pool.clear();
+    world.now_ms += model::FRESH_MS + 1_000;
+    world.planner = Planner::new(Policy::default(), [DESTINATION]);
+    world.tell(Input::Advanced);
+    for _ in 0..5 {
+        world.answer();
+        world.block();
+        world.pass(1_000);
+    }
+    assert_eq!(executed(&world), [2, 3]);
+}
+
+#[test]
+fn a_settled_lane_keeps_its_record_when_the_generation_ends() {
+    for confidence in Confidence::ALL {
+        let mut world = World::new(Policy::default(), 1);
+        world.sources.lanes.get_mut(&lane(1)).expect("lane").confidence = confidence;
+        world.sources.send(lane(1), 40, 200_000, world.now_ms);
+        world.send(1, 1);
+        world.planner = Planner::new(
+            Policy { transaction_gas_max: 3_000_000, in_flight_max: 1, ..Policy::default() },
+            [DESTINATION],
+        );
+        world.tell(Input::Advanced);
+        world.answer();
+        world.answer();
+        world.sources.retract(lane(1), 41, false, world.now_ms);
+        world.tell(Input::Advanced);
+        world.block();
+        let next = world.only().transaction;
+        assert_eq!(next.prove, confidence == Confidence::Latest, "{confidence}");
+        assert_eq!(world.sources.lanes[&lane(1)].generation, Generation(1).0);
+    }
 }
 
 #[test]

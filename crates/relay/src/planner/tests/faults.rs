@@ -1,6 +1,10 @@
 //! Any interleaving of outcomes delivers every message once, within the cap, and goes on when faults stop.
 
 use super::*;
+use hum_types::Confidence;
+
+/// Two at `Latest`, one at `Safe`, one at `Finalized`, each of its own source.
+const LANES: u64 = 4;
 
 #[derive(Debug, Clone)]
 enum Event {
@@ -39,7 +43,7 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        4 => (1..3_u64, 1..40_usize).prop_map(|(lane, count)| Event::Send { lane, count }),
+        4 => (1..=LANES, 1..40_usize).prop_map(|(lane, count)| Event::Send { lane, count }),
         2 => Just(Event::Beat),
         2 => Just(Event::Rotate),
         3 => (1..5_000_u64).prop_map(|ms| Event::Pass { ms }),
@@ -50,8 +54,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Restart),
         1 => Just(Event::Reorganise),
         1 => Just(Event::Foreign),
-        1 => (1..3_u64, 0..30_usize, any::<bool>()).prop_map(|(lane, kept, again)| Event::Retract { lane, kept, again }),
-        1 => (1..3_u64).prop_map(|lane| Event::Quarantine { lane }),
+        1 => (1..=LANES, 0..30_usize, any::<bool>()).prop_map(|(lane, kept, again)| Event::Retract { lane, kept, again }),
+        1 => (1..=LANES).prop_map(|lane| Event::Quarantine { lane }),
         1 => (0..40_u64, 1..4_u32).prop_map(|(index, times)| Event::Refuse { index, times }),
     ]
 }
@@ -69,7 +73,10 @@ struct Run {
 
 impl Run {
     fn new(policy: Policy) -> Self {
-        let world = World::new(policy.clone(), 2);
+        let mut world = World::new(policy.clone(), LANES);
+        for (source, confidence) in [(3, Confidence::Safe), (4, Confidence::Finalized)] {
+            world.sources.lanes.get_mut(&lane(source)).expect("lane").confidence = confidence;
+        }
         Self {
             snapshot: world.contracts.clone(),
             world,
@@ -246,7 +253,7 @@ impl Run {
             lane.active = true;
         }
         // A source that was set aside resumes in a new generation; records of it are renewed by the next delivery.
-        for source in 1..3 {
+        for source in 1..=LANES {
             let kept = self.world.sources.lanes[&lane(source)].messages.len();
             self.world.sources.retract(lane(source), kept, false, self.world.now_ms);
         }
@@ -263,7 +270,7 @@ impl Run {
 /// Every event but those that the epochs have nothing to do with.
 fn handover() -> impl Strategy<Value = Event> {
     prop_oneof![
-        3 => (1..3_u64, 1..6_usize).prop_map(|(lane, count)| Event::Send { lane, count }),
+        3 => (1..=LANES, 1..6_usize).prop_map(|(lane, count)| Event::Send { lane, count }),
         3 => Just(Event::Rotate),
         4 => (1..3_000_u64).prop_map(|ms| Event::Pass { ms }),
         5 => Just(Event::Answer),

@@ -37,12 +37,20 @@ pub(super) struct SourceLane {
     pub(super) messages: Vec<MessageView>,
     pub(super) generation: u32,
     pub(super) active: bool,
+    /// `Latest` unless a test says otherwise; no retraction cuts the others.
+    pub(super) confidence: Confidence,
     cuts: BTreeMap<u32, u64>,
 }
 
 impl Sources {
     pub(super) fn new(lanes: u64) -> Self {
-        let empty = SourceLane { messages: Vec::new(), generation: 0, active: true, cuts: BTreeMap::new() };
+        let empty = SourceLane {
+            messages: Vec::new(),
+            generation: 0,
+            active: true,
+            confidence: Confidence::Latest,
+            cuts: BTreeMap::new(),
+        };
         Self {
             height: 0,
             time_ms: 0,
@@ -64,6 +72,7 @@ impl Sources {
     pub(super) fn retract(&mut self, key: LaneKey, kept: usize, again: bool, now_ms: u64) {
         let lane = self.lanes.get_mut(&key).expect("a lane of the model");
         lane.generation += 1;
+        let kept = if lane.confidence == Confidence::Latest { kept } else { lane.messages.len() };
         let unchanged = lane.messages.get(kept).copied().filter(|_| again);
         lane.messages.truncate(kept);
         lane.cuts.insert(lane.generation, lane.messages.len() as u64);
@@ -114,7 +123,7 @@ impl Outbox for Sources {
         filled
             .map(|(key, lane)| LaneView {
                 key: *key,
-                confidence: Confidence::Latest,
+                confidence: lane.confidence,
                 generation: Generation(lane.generation),
                 count: lane.messages.len() as u64,
                 status: if lane.active { RollupStatus::Active } else { RollupStatus::Quarantined },
@@ -140,6 +149,7 @@ pub(super) struct Written {
     time_ms: u64,
     generation: u32,
     active: bool,
+    confidence: Confidence,
     count: u64,
     messages: Vec<(Generation, LaneIndex)>,
     /// The epoch that the checkpoint was signed in, and whether it ends it.
@@ -165,6 +175,7 @@ impl Written {
             time_ms: sources.time_ms,
             generation,
             active,
+            confidence: lane.confidence,
             count,
             messages,
             epoch: sources.signed_in(),
@@ -274,7 +285,12 @@ impl Contracts {
                 time_ms: TimeMs(written.time_ms),
             };
             match recorded {
-                Some(recorded) if recorded.record.generation > record.generation => return None,
+                Some(recorded)
+                    if recorded.record.generation > record.generation
+                        && written.confidence != Confidence::Finalized =>
+                {
+                    return None;
+                }
                 Some(recorded) if recorded.height > written.height => {}
                 _ => {
                     let active = written.active;
@@ -288,11 +304,11 @@ impl Contracts {
         }
         let record = self.records.get(&key)?;
         let stale = now_ms > record.record.time_ms.0 + FRESH_MS;
-        if stale
-            || !record.active
-            || count != Some(transaction.count)
-            || !transaction.prove && record.record.generation.0 != written.generation
-        {
+        let shut = written.confidence != Confidence::Finalized && (stale || !record.active);
+        let passed = written.confidence == Confidence::Latest
+            && !transaction.prove
+            && record.record.generation.0 != written.generation;
+        if shut || passed || count != Some(transaction.count) {
             return None;
         }
         let retry = matches!(transaction.job, Job::Retry(_));
