@@ -19,11 +19,14 @@ use hum_node::{
     api::{self, CommitteeView, Index, OperatorStatus, Reports, RollupView, confidence_of},
     config::{
         DirectoryLock, KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig,
-        RoleDirectory,
+        RoleDirectory, SettlementEntry,
     },
     lookout::Lookout,
     operator::{Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup, consensus_committee},
-    publisher::{self, Identity, PublisherParts, PublisherSettings},
+    publisher::{
+        self, Identity, PublisherParts, PublisherSettings,
+        batcher::{BatcherParts, BatcherSettings},
+    },
     registry::{L1Registry, Registry},
     relayer::{self, Destination, RelayerParts, RelayerSettings},
     wire::{QUOTAS, Wires},
@@ -36,6 +39,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Threads of a publisher's, a relayer's and a watcher's runtime.
 pub(crate) const THREADS: usize = 1;
+/// The longest wait of a batcher between two attempts that fail.
+const BATCHER_RETRY_MOST_MS: u64 = 30_000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RoleArguments {
@@ -346,6 +351,7 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
     };
     let source =
         RpcChain::new(&config.rpc, config.chain_id, RpcLimits::default()).wrap_err("rpc in role.json")?;
+    let batcher = batcher(&directory, &config, &network, member.entry.settlement)?;
     arguments.run(THREADS, move |context| async move {
         tracing::info!(
             network = %network.name,
@@ -368,7 +374,8 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         let settings = PublisherSettings::new(identity, operators);
         let registry = registry(&network, config.l1_rpc.as_deref())?;
         let lookout = Some(Lookout::new(&network, registry, Some(joined.peers)));
-        let parts = PublisherParts { sources: vec![Arc::new(source)], signer, wire: wires.submit, lookout };
+        let sources: Vec<Arc<dyn hum_chain::Chain>> = vec![Arc::new(source)];
+        let parts = PublisherParts { sources, signer, wire: wires.submit, lookout, batcher };
         let publisher = publisher::start(context.child("hum"), settings, parts).await?;
         let (view, times) = (publisher.watch(), publisher.watch_times());
         let status = move || json!(view());
@@ -382,6 +389,33 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             served = api::serve_publisher(config.api, reports, Arc::new(times)) => Ok(served?),
         }
     })
+}
+
+/// What posts the rollup's batches, where the publisher's file says how.
+fn batcher(
+    directory: &RoleDirectory,
+    config: &PublisherConfig,
+    network: &Network,
+    settlement: Option<SettlementEntry>,
+) -> eyre::Result<Option<BatcherParts>> {
+    let Some(batcher) = &config.batcher else { return Ok(None) };
+    let Some(SettlementEntry::Batches { inbox, .. }) = settlement else {
+        bail!("role.json has a batcher, but the network file does not say where the rollup's batches go");
+    };
+    let url = batcher.l1_rpc.as_ref().or(config.l1_rpc.as_ref()).unwrap_or(&network.l1.rpc);
+    let l1 = RpcChain::new(url, network.l1.chain_id, RpcLimits::default()).wrap_err("the batcher's L1 URL")?;
+    let submit = RpcSubmit::new(l1.clone(), directory.read_key(KeyName::Batcher)?, SubmitPolicy::default())
+        .ok_or_else(|| eyre!("keys/batcher.key is no secp256k1 key"))?;
+    let settings = BatcherSettings {
+        inbox,
+        interval_ms: batcher.interval_ms,
+        data_bytes_max: batcher.data_bytes_max,
+        depth: batcher.depth,
+        spend_cap_wei: batcher.spend_cap_wei,
+        low_balance_wei: batcher.low_balance_wei,
+        retry_most_ms: BATCHER_RETRY_MOST_MS,
+    };
+    Ok(Some(BatcherParts { settings, l1: Arc::new(l1), submit: Arc::new(submit) }))
 }
 
 pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {

@@ -12,11 +12,15 @@
 //!                          └── what they took ◀─────┘
 //! ```
 //!
+//! Where batches are posted to L1, the [`batcher`] does it, of what the journal holds.
+//!
 //! Invariants: one hash for each (generation, number), whatever nodes answer and whenever the process dies; no claim is
 //! sent before it is on disk; at most `window` claimed blocks above what operators have finalised; whoever is
 //! registered gets blocks, but only the word of seats counts.
 
 mod actor;
+pub mod batcher;
+mod claimed;
 mod journal;
 mod operators;
 mod task;
@@ -26,6 +30,7 @@ pub use journal::{Identity, Journal, JournalError};
 pub use view::{BlockTimes, PublisherHandle, PublisherView, Stage};
 
 use crate::lookout::Lookout;
+use batcher::BatcherParts;
 use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use hum_chain::{Chain, HeadSigner};
 use hum_consensus::{PublicKey, Wire};
@@ -83,6 +88,8 @@ pub struct PublisherParts {
     pub wire: Wire,
     /// Who the operators are when they come and go; without it the first ones are reached.
     pub lookout: Option<Lookout>,
+    /// Posts what is claimed to L1; without it nothing is posted.
+    pub batcher: Option<BatcherParts>,
 }
 
 /// Why a publisher did not start, or ended.
@@ -108,14 +115,24 @@ pub async fn start<E>(
 where
     E: Spawner + Clock + Storage + Metrics,
 {
-    if parts.sources.is_empty() {
-        return Err(PublisherError::NoSource);
-    }
-    let journal =
-        Journal::open(context.child("journal"), settings.partition.clone(), settings.identity).await?;
-    let shared = view::Shared::new(&context, settings.identity.chain_id, &journal);
-    let actor = actor::Actor::new(settings, parts, journal, shared.clone());
-    let handle = context.child("publisher").spawn(move |context| actor.run(context));
+    let Some(node) = parts.sources.first().cloned() else { return Err(PublisherError::NoSource) };
+    let (identity, batcher) = (settings.identity, parts.batcher.clone());
+    let journal = Journal::open(context.child("journal"), settings.partition.clone(), identity).await?;
+    let claimed = claimed::Claimed::new(&journal, batcher.is_some());
+    let batcher = batcher.map(|parts| {
+        let shared = batcher::Shared::new(&context);
+        (shared.clone(), batcher::Actor::new(parts, identity, node, claimed.clone(), shared))
+    });
+    let posting = batcher.as_ref().map(|(shared, _)| shared.clone());
+    let shared = view::Shared::new(&context, identity.chain_id, &journal, posting);
+    let actor = actor::Actor::new(settings, parts, journal, claimed, shared.clone());
+    let handle = context.child("publisher").spawn(move |context| async move {
+        // A task of this one: it ends with it.
+        let posting = batcher.map(|(_, batcher)| context.child("batcher").spawn(|clock| batcher.run(clock)));
+        let ended = actor.run(context).await;
+        drop(posting);
+        ended
+    });
     Ok(PublisherHandle::new(shared, handle))
 }
 

@@ -4,6 +4,7 @@ mod network;
 
 use super::{
     Journal, JournalError, PublisherError, PublisherParts, PublisherSettings, Stage,
+    claimed::Claimed,
     operators::Operators,
     task::{Done, Found, Tools, Trouble},
     view::Shared,
@@ -85,13 +86,14 @@ impl<E: Storage> Actor<E> {
         settings: PublisherSettings,
         parts: PublisherParts,
         journal: Journal<E>,
+        claimed: Claimed,
         shared: Shared,
     ) -> Self {
         let identity = settings.identity;
         let operators = Operators::new(identity.chain_id, settings.operators.iter().cloned());
         let first = Duration::from_millis(settings.poll_interval_ms.max(1).saturating_mul(2));
         Self {
-            tools: Tools { identity, sources: parts.sources, signer: parts.signer },
+            tools: Tools { identity, sources: parts.sources, signer: parts.signer, claimed },
             wire: parts.wire,
             backoff: Backoff::new(first, Duration::from_millis(settings.retry_most_ms)),
             settings,
@@ -290,6 +292,7 @@ impl<E: Storage> Actor<E> {
             Found::Diverged => self.diverge(),
             Found::Retracted(signed) => {
                 self.journal.record_retraction(signed).await?;
+                self.tools.claimed.set(&self.journal);
                 let kept = signed.retraction.kept;
                 self.diverged = false;
                 self.enter(Stage::Publishing);
@@ -317,6 +320,7 @@ impl<E: Storage> Actor<E> {
             return Ok(());
         }
         self.journal.record_claim(signed).await?;
+        self.tools.claimed.claim(block);
         self.enter(Stage::Publishing);
         self.keep(block.number, encoded(submission.clone()));
         self.operators.sent_to_all(block.number, self.now_ms);
@@ -336,6 +340,7 @@ impl<E: Storage> Actor<E> {
             // The signer remembers what it signed, and the chain holds what operators finalised.
             Some(held) if self.tools.signer.vouches() && held.number >= agreed.head => {
                 self.journal.adopt(highest, held).await?;
+                self.tools.claimed.set(&self.journal);
                 self.forget();
                 self.operators.restart(held.number);
                 self.enter(Stage::Publishing);
@@ -376,6 +381,7 @@ impl<E: Storage> Actor<E> {
     fn suffer(&mut self, trouble: &Trouble) {
         self.failures = self.failures.saturating_add(1);
         self.shared.failed();
+        self.tools.claimed.stands();
         if trouble.is_alarm() {
             self.shared.alarm(&trouble.to_string());
         } else if self.failures == FAILURES_ALARM {
@@ -383,7 +389,13 @@ impl<E: Storage> Actor<E> {
         } else {
             tracing::debug!(%trouble, "publisher waits");
         }
-        if matches!(trouble, Trouble::Sign(_) | Trouble::BelowSafe { .. } | Trouble::TooLarge { .. }) {
+        if matches!(
+            trouble,
+            Trouble::Sign(_)
+                | Trouble::BelowSafe { .. }
+                | Trouble::BelowPosted { .. }
+                | Trouble::TooLarge { .. }
+        ) {
             self.enter(Stage::Stopped);
         }
         // Whether it really diverged is found out anew, perhaps by another node.

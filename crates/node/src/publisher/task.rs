@@ -9,7 +9,10 @@ use hum_types::{
 use hum_verify::{Witness, WitnessLimits, dialect::parse_witness};
 use std::sync::Arc;
 
-use super::Identity;
+use super::{
+    Identity,
+    claimed::{Claimed, Posted},
+};
 
 /// Why a task gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,20 @@ pub(super) enum Trouble {
         /// What was safe.
         safe: u64,
     },
+    /// What would have to be taken back stands on L1, or may stand there soon.
+    #[error("the chain dropped blocks down to {kept}, but blocks up to {posted} are posted: not retracted")]
+    BelowPosted {
+        /// What would be kept.
+        kept: u64,
+        /// What is posted.
+        posted: u64,
+    },
+    /// Whether what would have to be taken back stands on L1 is not known.
+    #[error("the chain dropped blocks down to {kept}; L1 must say first what is posted")]
+    PostedUnknown {
+        /// What would be kept.
+        kept: u64,
+    },
     /// The node has not caught up with what was claimed.
     #[error("the node does not have block {number} yet")]
     NodeBehind {
@@ -61,8 +78,12 @@ impl Trouble {
             Self::Read(error) | Self::Sign(SignError::Unreachable(error)) => {
                 error.disposition() == Disposition::Distrust
             }
-            Self::Sign(_) | Self::Witness { .. } | Self::BelowSafe { .. } | Self::TooLarge { .. } => true,
-            Self::NodeBehind { .. } => false,
+            Self::Sign(_)
+            | Self::Witness { .. }
+            | Self::BelowSafe { .. }
+            | Self::BelowPosted { .. }
+            | Self::TooLarge { .. } => true,
+            Self::NodeBehind { .. } | Self::PostedUnknown { .. } => false,
         }
     }
 }
@@ -113,6 +134,8 @@ pub(super) struct Tools {
     /// The node in use first.
     pub(super) sources: Vec<Arc<dyn Chain>>,
     pub(super) signer: Arc<dyn HeadSigner>,
+    /// What a retraction must agree with.
+    pub(super) claimed: Claimed,
 }
 
 impl Tools {
@@ -230,6 +253,10 @@ impl Tools {
         if let Some(safe) = safe.filter(|safe| standing < *safe) {
             return Err(Trouble::BelowSafe { kept: standing, safe });
         }
+        self.claimed.take_back(standing).map_err(|posted| match posted {
+            Posted::UpTo(posted) => Trouble::BelowPosted { kept: standing, posted },
+            Posted::Unknown => Trouble::PostedUnknown { kept: standing },
+        })?;
         let Identity { chain_id, registration, .. } = self.identity;
         let retraction = Retraction { chain_id, registration, generation, kept };
         Ok(Found::Retracted(self.signer.sign_retraction(retraction).await?))

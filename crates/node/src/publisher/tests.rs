@@ -232,6 +232,8 @@ pub(super) struct Bench {
     starts: u64,
     /// What the publishers that start from now on look at.
     pub(super) lookout: Option<Lookout>,
+    /// What posts batches for the publishers that start from now on.
+    pub(super) batcher: Option<BatcherParts>,
 }
 
 impl Bench {
@@ -253,7 +255,7 @@ impl Bench {
                 }
             });
         }
-        Self { context, world, operators, publisher, starts: 0, lookout: None }
+        Self { context, world, operators, publisher, starts: 0, lookout: None, batcher: None }
     }
 
     pub(super) fn settings(&self) -> PublisherSettings {
@@ -263,7 +265,7 @@ impl Bench {
     pub(super) async fn start(
         &mut self,
         settings: PublisherSettings,
-        sources: Vec<Arc<Script>>,
+        sources: Vec<Arc<impl Chain>>,
         signer: Arc<dyn HeadSigner>,
     ) -> PublisherHandle {
         self.starts += 1;
@@ -271,12 +273,13 @@ impl Bench {
         let Wires { submit, .. } = wires.try_into().unwrap();
         let sources = sources.into_iter().map(|source| source as Arc<dyn Chain>).collect();
         let context = self.context.child("publisher").with_attribute("start", self.starts);
-        let parts = PublisherParts { sources, signer, wire: submit, lookout: self.lookout.clone() };
+        let (lookout, batcher) = (self.lookout.clone(), self.batcher.clone());
+        let parts = PublisherParts { sources, signer, wire: submit, lookout, batcher };
         super::start(context, settings, parts).await.unwrap()
     }
 
     /// Start as usual: one node, the key at hand.
-    pub(super) async fn start_local(&mut self, source: &Arc<Script>) -> PublisherHandle {
+    pub(super) async fn start_local(&mut self, source: &Arc<impl Chain>) -> PublisherHandle {
         let settings = self.settings();
         self.start(settings, vec![Arc::clone(source)], local()).await
     }

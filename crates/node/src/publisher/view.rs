@@ -1,6 +1,9 @@
 //! What a publisher last did and what it waits for, for people, metrics and demos.
 
-use super::{Journal, PublisherError};
+use super::{
+    Journal, PublisherError,
+    batcher::{self, BatcherView},
+};
 use crate::status::RoleStatus;
 use commonware_runtime::{
     Handle, Metrics, Storage,
@@ -54,6 +57,9 @@ pub struct PublisherView {
     pub quarantined: bool,
     /// Which of its nodes it reads from, from 0.
     pub source: usize,
+    /// Its batcher, when it posts to L1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batcher: Option<BatcherView>,
 }
 
 /// When things happened to a block, by the runtime's clock.
@@ -89,13 +95,19 @@ struct Registered {
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
     inner: Arc<Mutex<Inner>>,
+    posting: Option<batcher::Shared>,
     metrics: Arc<Registered>,
     /// The actor's clock, for notes.
     now_ms: Arc<AtomicU64>,
 }
 
 impl Shared {
-    pub(super) fn new<E: Metrics, S: Storage>(context: &E, chain_id: ChainId, journal: &Journal<S>) -> Self {
+    pub(super) fn new<E: Metrics, S: Storage>(
+        context: &E,
+        chain_id: ChainId,
+        journal: &Journal<S>,
+        posting: Option<batcher::Shared>,
+    ) -> Self {
         let mut role = RoleStatus::new("publisher");
         role.waits_for("operators to say how far they are", TimeMs(0));
         let view = PublisherView {
@@ -108,6 +120,7 @@ impl Shared {
             head: None,
             quarantined: false,
             source: 0,
+            batcher: None,
         };
         let metrics = Registered {
             claims: context.counter("publisher_claims", "claims signed"),
@@ -125,6 +138,7 @@ impl Shared {
         };
         Self {
             inner: Arc::new(Mutex::new(Inner { view, times: BTreeMap::new() })),
+            posting,
             metrics: Arc::new(metrics),
             now_ms: Arc::default(),
         }
@@ -141,6 +155,11 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change is a plain assignment, so a poisoned view is still a whole one.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view(&self) -> PublisherView {
+        let batcher = self.posting.as_ref().map(batcher::Shared::view);
+        PublisherView { batcher, ..self.lock().view.clone() }
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut PublisherView)) {
@@ -234,7 +253,7 @@ impl PublisherHandle {
     /// Where it stands.
     #[must_use]
     pub fn view(&self) -> PublisherView {
-        self.shared.lock().view.clone()
+        self.shared.view()
     }
 
     /// The times of recent blocks from `from` on.
@@ -246,7 +265,7 @@ impl PublisherHandle {
     /// A look that outlives the handle: for the API.
     pub fn watch(&self) -> impl Fn() -> PublisherView + Clone + Send + Sync + 'static {
         let shared = self.shared.clone();
-        move || shared.lock().view.clone()
+        move || shared.view()
     }
 
     /// The same for the times of blocks.

@@ -212,6 +212,7 @@ impl World {
             signer: Arc::new(LocalKey::new(rollup.sequencer.clone(), stage.cast.network.domain)),
             wire: wires.submit.tapped(stage.books.hear_publisher(who)),
             lookout: self.lookout(&context),
+            batcher: None,
         };
         let first = stage.cast.network.operators.iter().map(|seat| seat.key.clone()).collect();
         let mut settings = PublisherSettings::new(identity, first);
