@@ -7,6 +7,7 @@
 //! publisher, relayer, demos ─▶ Chain, Submit ─┬─▶ rpc: a node's JSON-RPC (alloy, tokio)
 //!                                             └─▶ sim: a chain in virtual time
 //! contracts: ABI bindings, CREATE2 addresses, idempotent deployment
+//! stack: one adapter each for Ethereum, the OP Stack, Nitro and ZKsync
 //! restaking: EigenLayer's core and our service manager, as L1 shows them
 //! ```
 //!
@@ -21,6 +22,7 @@ mod proof;
 pub mod restaking;
 pub mod rpc;
 pub mod sequencer;
+pub mod stack;
 
 pub use backoff::Backoff;
 pub use block::BlockBytesError;

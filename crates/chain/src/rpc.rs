@@ -16,6 +16,7 @@ pub use submit::{FeePolicy, RpcSubmit, SubmitPolicy};
 
 use crate::{
     At, BlockBytesError, Chain, Log, LogQuery, ProvenSlot, RawBlock, RawWitness, ReadError, StateProof,
+    stack::{self, StackError},
 };
 use alloy::rpc::types as wire;
 use alloy_primitives::{U64, U256};
@@ -110,7 +111,8 @@ impl RpcChain {
         self.note(self.0.client.ask(method, params, allowance).await)
     }
 
-    async fn ask<T: DeserializeOwned>(
+    /// Ask for something that the node must have.
+    pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         method: &'static str,
         params: serde_json::Value,
@@ -157,18 +159,27 @@ impl RpcChain {
         }
     }
 
+    /// A block as the node writes it, with whole transactions or their hashes.
+    pub(crate) async fn wire_block(
+        &self,
+        at: At,
+        whole: bool,
+    ) -> Result<Option<stack::wire::Block>, ReadError> {
+        let (method, id) = light_request(at);
+        self.maybe(method, json!([id, whole]), self.0.limits.block()).await
+    }
+
     /// The block from its JSON, for nodes without raw blocks: taken only when it hashes to the hash.
     async fn rebuilt_block(&self, at: At) -> Result<Option<RawBlock>, ReadError> {
-        let (method, id) = light_request(at);
-        let block: Option<wire::Block> = self.maybe(method, json!([id, true]), self.0.limits.block()).await?;
-        let Some(block) = block else { return Ok(None) };
-        let declared = block.header.hash;
-        let rebuilt = block.into_consensus().map_transactions(wire::Transaction::into_inner);
-        let found =
-            RawBlock::from_rlp(alloy_rlp::encode(rebuilt).into()).map_err(|error| forged(method, &error))?;
-        if found.block.hash != declared {
-            return Err(differs(method, "block hash", declared, found.block.hash));
-        }
+        let (method, _) = light_request(at);
+        let Some(json) = self.wire_block(at, true).await? else { return Ok(None) };
+        let found = match stack::rebuild(&json) {
+            Ok(found) => found,
+            Err(StackError::Hash { declared, computed, .. }) if declared == json.hash => {
+                return Err(differs(method, "block hash", declared, computed));
+            }
+            Err(error) => return Err(ReadError::Garbage { method, detail: error.to_string() }),
+        };
         match at {
             At::Number(number) if number != found.block.number => {
                 Err(differs(method, "block number", number, found.block.number))

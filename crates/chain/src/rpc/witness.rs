@@ -7,6 +7,10 @@
 //! | `debug_executionWitnessByBlockHash(hash)` | Reth, newer ethrex |
 //! | `debug_executionWitness(number)` | all |
 //! | `debug_executionWitness(number, "canonical")` | those that want the mode named |
+//! | none of these: built from traces and proofs | anvil 1.7 |
+
+mod traced;
+mod trie;
 
 use super::{RpcChain, differs};
 use crate::{At, RawWitness, ReadError};
@@ -24,9 +28,10 @@ enum Form {
     Hash,
     Number,
     Canonical,
+    Traced,
 }
 
-const FORMS: [Form; 3] = [Form::Hash, Form::Number, Form::Canonical];
+const FORMS: [Form; 4] = [Form::Hash, Form::Number, Form::Canonical, Form::Traced];
 
 /// Remembers the form that worked.
 #[derive(Debug, Default)]
@@ -53,7 +58,7 @@ impl RpcChain {
             Some(error @ ReadError::Node { .. }) => error,
             _ => ReadError::Unsupported {
                 method: BY_NUMBER,
-                advice: "use a node with debug_executionWitness (Reth, Geth, Nethermind, ethrex) and enable its debug namespace",
+                advice: "use a node with debug_executionWitness (Reth, Geth, Nethermind, ethrex), or one with debug_traceBlockByNumber and eth_getProof (anvil), and enable its debug namespace",
             },
         })
     }
@@ -63,6 +68,7 @@ impl RpcChain {
             Form::Hash => (BY_HASH, json!([block.hash])),
             Form::Number => (BY_NUMBER, json!([U64::from(block.number)])),
             Form::Canonical => (BY_NUMBER, json!([U64::from(block.number), "canonical"])),
+            Form::Traced => return self.traced_witness(block).await,
         };
         self.ready().await?;
         let answer = self.note(self.0.client.ask_text(method, params, self.0.limits.witness()).await)?;
