@@ -4,8 +4,8 @@ use super::{each_world, whole};
 use hum_sim::world::{Action, Dice, Plan, Process, WorldConfig};
 
 /// Points in time at which a crash is tried; the seed counts them off over the first seconds.
-const POINTS: u64 = 8;
-const STEP_MS: u64 = 707;
+const POINTS: u64 = 5;
+const STEP_MS: u64 = 1_131;
 
 fn small(seed: u64) -> WorldConfig {
     WorldConfig { messages: 4, block_time_ms: 500, patience_ms: 60_000, ..WorldConfig::seeded(seed) }
@@ -52,7 +52,7 @@ fn the_power_may_fail_at_any_time() {
         let plan = Plan::default().at(point(seed), Action::PowerCut).at(again, Action::PowerCut);
         WorldConfig { plan, ..small(seed) }
     };
-    each_world("the_power_may_fail_at_any_time", 8, world, whole);
+    each_world("the_power_may_fail_at_any_time", POINTS, world, whole);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn processes_that_crash_over_and_over_get_there() {
         }
         WorldConfig { plan, ..small(seed) }
     };
-    each_world("processes_that_crash_over_and_over_get_there", 4, world, whole);
+    each_world("processes_that_crash_over_and_over_get_there", 3, world, whole);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_publisher_that_lost_its_journal_contradicts_nothing() {
             .at(at_ms + 500, Action::Start(victim));
         WorldConfig { plan, ..small(seed) }
     };
-    each_world("a_publisher_that_lost_its_journal_contradicts_nothing", 4, world, |report| {
+    each_world("a_publisher_that_lost_its_journal_contradicts_nothing", 3, world, |report| {
         whole(report);
         assert!(report.set_aside.is_empty(), "{report:?}");
     });

@@ -115,7 +115,7 @@ fn an_operator_that_was_away_over_boundaries_catches_up() {
         let victim = Process::Operator(1 + Dice(seed).below("victim", 2) as usize);
         world(seed, Plan::default().crash(victim, 5_000, 3 * SPELL_MS))
     };
-    each_world("an_operator_that_was_away_over_boundaries_catches_up", 2, away, rotated);
+    each_world("an_operator_that_was_away_over_boundaries_catches_up", 1, away, rotated);
 }
 
 #[test]
@@ -143,5 +143,5 @@ fn one_l1_node_that_is_down_holds_nobody_up() {
         let outage = Outage { operator: 2, from_ms: 3_000, to_ms: 4 * SPELL_MS };
         WorldConfig { l1_outages: vec![outage], ..world(seed, Plan::default()) }
     };
-    each_world("one_l1_node_that_is_down_holds_nobody_up", 2, lame, changed);
+    each_world("one_l1_node_that_is_down_holds_nobody_up", 1, lame, changed);
 }

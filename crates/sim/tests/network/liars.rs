@@ -102,7 +102,7 @@ fn a_rollup_comes_back_whichever_of_two_claims_stood() {
             .at(at_ms(seed) + 5_000, fault(ChainFault::Reorg(2)));
         world(seed, plan)
     };
-    each_world("a_rollup_comes_back_whichever_of_two_claims_stood", 6, equivocate, |report| {
+    each_world("a_rollup_comes_back_whichever_of_two_claims_stood", 4, equivocate, |report| {
         whole(report);
         assert_eq!((quarantines(report), retractions(report)), (vec![LIAR], vec![LIAR]), "{report:?}");
         only_it_waits(report, 2_500);
@@ -133,7 +133,7 @@ fn a_chain_that_drops_blocks_opens_a_generation_and_goes_on() {
         }
         world(seed, plan)
     };
-    each_world("a_chain_that_drops_blocks_opens_a_generation_and_goes_on", 6, reorg, |report| {
+    each_world("a_chain_that_drops_blocks_opens_a_generation_and_goes_on", 4, reorg, |report| {
         whole(report);
         assert!(quarantines(report).is_empty(), "{report:?}");
         assert!(!retractions(report).is_empty(), "{report:?}");
@@ -151,7 +151,7 @@ fn a_publisher_may_crash_while_its_chain_drops_blocks() {
             Plan::default().at(at_ms(seed), fault(ChainFault::Reorg(2))).crash(victim, crash_ms, away_ms);
         world(seed, plan)
     };
-    each_world("a_publisher_may_crash_while_its_chain_drops_blocks", 6, reorg, |report| {
+    each_world("a_publisher_may_crash_while_its_chain_drops_blocks", 4, reorg, |report| {
         whole(report);
         assert!(quarantines(report).is_empty(), "{report:?}");
     });
