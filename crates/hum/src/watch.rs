@@ -12,7 +12,10 @@ use crate::{
 use clap::Subcommand;
 use commonware_runtime::Supervisor as _;
 use eyre::{WrapErr as _, bail, eyre};
-use hum_chain::rpc::{RpcChain, RpcLimits, RpcSubmit, SubmitPolicy};
+use hum_chain::{
+    Chain,
+    rpc::{RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
+};
 use hum_consensus::real;
 use hum_node::{
     api,
@@ -20,9 +23,9 @@ use hum_node::{
     watcher::{self, CaseView, Defendant, Judges, L1, Stage, WatcherParts, WatcherSettings, WatcherView},
     wire::Wires,
 };
-use hum_types::SequencerKey;
+use hum_types::{ChainId, SequencerKey};
 use serde_json::json;
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -80,9 +83,23 @@ fn l1(network: &Network, chain: RpcChain, submit: RpcSubmit) -> Option<L1> {
             settlement: judges.settlement,
             table_adapter: judges.table_adapter,
             claim: judges.claim,
+            lane: judges.lane,
+            state_root: judges.state_root,
             rollup_registry: restaking.rollup_registry,
         },
     })
+}
+
+/// The members' nodes, as the role's file has them, or else the network file.
+fn rollups(network: &Network, config: &WatcherConfig) -> eyre::Result<BTreeMap<ChainId, Arc<dyn Chain>>> {
+    let members = network.members.iter().map(|member| {
+        let chain_id = member.entry.chain_id;
+        let url = config.rollup_rpcs.get(&chain_id).unwrap_or(&member.entry.rpc);
+        let chain = RpcChain::new(url, chain_id, RpcLimits::default());
+        let chain = chain.wrap_err_with(|| format!("the URL of chain {chain_id}"))?;
+        Ok((chain_id, Arc::new(chain) as Arc<dyn Chain>))
+    });
+    members.collect()
 }
 
 fn watch(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
@@ -113,11 +130,13 @@ fn watch(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
                 "the network file names no contracts for restaking: evidence is kept and shown, not submitted"
             );
         }
-        let settings = WatcherSettings::new(&network, config.spend_cap_wei, config.snapshots_every_ms);
+        let settings = WatcherSettings::new(&network, &config);
+        let rollups = rollups(&network, &config)?;
         let transport = transport(&network, network_key, config.listen, config.private_addresses)?;
         let joined = real::join(context.child("network"), transport)?;
         let wires = Wires::try_from(joined.wires)?;
-        let parts = WatcherParts { l1, peers: Some(joined.peers), fetch: wires.fetch, feed: wires.feed };
+        let parts =
+            WatcherParts { l1, rollups, peers: Some(joined.peers), fetch: wires.fetch, feed: wires.feed };
         let watcher = watcher::start(&context.child("hum"), settings, parts).await?;
         let view = watcher.watch();
         let status = move || json!(view());
@@ -172,7 +191,16 @@ fn print(view: &WatcherView, api: &str) {
         view.certified, view.epoch, view.attestations, view.snapshots
     );
     for (operator, count) in &view.wrong_attestations {
-        println!("  operator {operator} attested {count} headers that were not finalised");
+        println!("  operator {operator} attested {count} headers that were not finalised or are false");
+    }
+    for (fault, count) in &view.false_attestations {
+        println!("  {count} attestations of {fault}");
+    }
+    if view.bonds_out_wei != "0" || view.bonds_lost_wei != "0" {
+        println!(
+            "  bonds of challenges: {} wei are out, {} wei were lost",
+            view.bonds_out_wei, view.bonds_lost_wei
+        );
     }
     for case in &view.evidence {
         let who = match case.defendant {
@@ -196,6 +224,11 @@ fn stage(stage: &Stage) -> String {
         Stage::Incomplete => "seen, on disk; the certified header is not known yet".to_owned(),
         Stage::NoJudge => "seen, on disk; no contract judges it".to_owned(),
         Stage::Submitted => "submitted".to_owned(),
+        Stage::Challenged => "challenged; there is time to answer".to_owned(),
+        Stage::Acquitted { bond_lost: false } => "the claim was shown: no fault".to_owned(),
+        Stage::Acquitted { bond_lost: true } => {
+            "the challenge was answered: no fault, the bond is lost".to_owned()
+        }
         Stage::Punished { tx_hash: Some(tx_hash) } => format!("punished in {tx_hash}"),
         Stage::Punished { tx_hash: None } => "punished by another's transaction".to_owned(),
         Stage::Refused { why, given_up: true } => format!("refused, given up: {why}"),

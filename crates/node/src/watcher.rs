@@ -16,16 +16,19 @@
 mod actor;
 mod answers;
 mod bodies;
+mod challenges;
 mod committees;
 mod court;
 mod detector;
 mod docket;
 mod evidence;
+mod heads;
 mod judges;
 mod snapshots;
 mod spend;
 mod store;
 mod tables;
+mod trials;
 mod view;
 
 pub use committees::Committees;
@@ -33,16 +36,22 @@ pub use court::L1;
 pub use detector::{Detector, Finding};
 pub use docket::{CaseView, Defendant, EvidenceNumber, Stage};
 pub use evidence::{
-    AccusedOperator, DueTable, EvidenceError, Fault, FaultEvidence, Signed, Statement, StatementError,
+    AccusedOperator, Charge, DueTable, EvidenceError, Fault, FaultEvidence, HeadError, HeadStatement,
+    LaneCharge, LaneStatement, Signed, Statement, StatementError, WordProof,
 };
 pub use judges::{Judges, PapersError, offence, offence_of};
 pub use store::{EvidenceRecord, StoreError};
 pub use view::{WatcherHandle, WatcherView};
 
-use crate::{config::Network, runtime::Runtime};
+use crate::{
+    config::{Network, WatcherConfig},
+    runtime::Runtime,
+};
+use hum_chain::Chain;
 use hum_consensus::{Peers, PublicKey, Wire};
 use hum_ledger::Genesis;
 use hum_types::ChainId;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// How a watcher behaves.
 #[derive(Debug, Clone)]
@@ -59,6 +68,10 @@ pub struct WatcherSettings {
     pub quiet_ms: u64,
     /// Wei that may be spent in one hour.
     pub spend_cap_wei: u128,
+    /// Wei that bonds of challenges may come to: those that are out, and those that were lost in the hour.
+    pub bond_cap_wei: u128,
+    /// How long a head's claim is waited and asked for before the head is challenged.
+    pub claim_wait_ms: u64,
     /// How often to look whether a snapshot is due, and take it; `None` leaves that to others.
     pub snapshots_every_ms: Option<u64>,
     /// Prefix of its files on the runtime's storage.
@@ -68,15 +81,17 @@ pub struct WatcherSettings {
 impl WatcherSettings {
     /// The usual behaviour in a network.
     #[must_use]
-    pub fn new(network: &Network, spend_cap_wei: u128, snapshots_every_ms: Option<u64>) -> Self {
+    pub fn new(network: &Network, config: &WatcherConfig) -> Self {
         Self {
             genesis: network.genesis.clone(),
             l1_chain_id: network.l1.chain_id,
             operators: network.operators.iter().map(|operator| operator.key.clone()).collect(),
             answer_timeout_ms: 1_000,
             quiet_ms: 1_000,
-            spend_cap_wei,
-            snapshots_every_ms,
+            spend_cap_wei: config.spend_cap_wei,
+            bond_cap_wei: config.bond_cap_wei,
+            claim_wait_ms: config.claim_wait_ms,
+            snapshots_every_ms: config.snapshots_every_ms,
             partition: "watcher".to_owned(),
         }
     }
@@ -87,6 +102,8 @@ impl WatcherSettings {
 pub struct WatcherParts {
     /// L1; without it evidence is kept and shown, and waits.
     pub l1: Option<L1>,
+    /// Nodes of the members, to hold attested heads against; heads of the others are not looked at.
+    pub rollups: BTreeMap<ChainId, Arc<dyn Chain>>,
     /// Whom to be connected with, when operators come and go; without it the first ones are followed.
     pub peers: Option<Peers>,
     /// Questions to operators.
@@ -102,7 +119,7 @@ pub enum WatcherError {
     #[error("no operator is configured")]
     NoOperator,
     /// The connection is another chain's.
-    #[error("the connection for L1 {expected} is one to chain {found}")]
+    #[error("the connection for chain {expected} is one to chain {found}")]
     OtherChain {
         /// The chain configured.
         expected: ChainId,
@@ -132,6 +149,12 @@ pub async fn start<E: Runtime>(
             if found != expected {
                 return Err(WatcherError::OtherChain { expected, found });
             }
+        }
+    }
+    for (expected, chain) in &parts.rollups {
+        let (expected, found) = (*expected, chain.chain_id());
+        if found != expected {
+            return Err(WatcherError::OtherChain { expected, found });
         }
     }
     let partition = format!("{}-evidence", settings.partition);

@@ -19,6 +19,7 @@ use hum_types::{B256, Bytes, ChainId, Class, Epoch, L1Origin, TimeMs, keccak256}
 use hum_verify::ChainSpec;
 use serde_json::json;
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -37,6 +38,10 @@ const BATCH_DATA_BYTES_MAX: usize = 120_000;
 const BATCH_DEPTH: u64 = 2;
 /// Wei that the local relayer, watcher and batchers may each spend in an hour on one chain.
 const SPEND_CAP_WEI: u128 = 100_000_000_000_000_000_000;
+/// Wei that bonds of the local watcher's challenges may come to: ten of them.
+const BOND_CAP_WEI: u128 = 1_000_000_000_000_000_000;
+/// How long the local watcher waits for the claim of an attested head.
+const CLAIM_WAIT_MS: u64 = 10_000;
 /// Wei below which the local relayer, or a batcher, raises an alarm.
 const LOW_BALANCE_WEI: u128 = 1_000_000_000_000_000_000;
 
@@ -243,7 +248,10 @@ pub(super) async fn plan(
         l1_rpc: Some(l1.rpc_url()),
         listen: watcher.address,
         api: watcher.api,
+        rollup_rpcs: BTreeMap::new(),
         spend_cap_wei: SPEND_CAP_WEI,
+        bond_cap_wei: BOND_CAP_WEI,
+        claim_wait_ms: CLAIM_WAIT_MS,
         snapshots_every_ms: Some(SNAPSHOTS_EVERY_MS),
         private_addresses: true,
     })?;

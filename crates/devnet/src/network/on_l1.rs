@@ -91,6 +91,8 @@ impl OnL1 {
                 lane: Some(judges.lane),
                 settlement: Some(judges.settlement),
                 table_adapter: Some(judges.table_adapter),
+                state_root: Some(judges.state_root),
+                table_store: Some(judges.table_store),
                 batch_adapter: Some(judges.batch_adapter),
             },
             rollup_registry: Some(*rollup_registry),

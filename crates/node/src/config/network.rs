@@ -105,6 +105,12 @@ pub struct JudgesEntry {
     /// What tells that judge of tables: the adapter that knows snapshots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table_adapter: Option<Address>,
+    /// Of state roots that are not in the block whose hash was attested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_root: Option<Address>,
+    /// Where committee tables lie that all of them read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_store: Option<Address>,
     /// What tells that judge, and the registry of rollups, of batches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_adapter: Option<Address>,
@@ -179,6 +185,16 @@ pub enum SettlementEntry {
         /// The first L1 block that may hold one.
         from_block: u64,
     },
+}
+
+impl SettlementEntry {
+    /// The first L1 block that may hold something of it.
+    #[must_use]
+    pub const fn from_block(&self) -> u64 {
+        match self {
+            Self::Batches { from_block, .. } => *from_block,
+        }
+    }
 }
 
 /// A member.

@@ -3,7 +3,7 @@
 use super::{DirectoryError, RoleDirectory};
 use hum_types::ChainId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 /// The version of role files that this binary writes and reads.
 pub const ROLE_VERSION: u32 = 1;
@@ -155,8 +155,19 @@ pub struct WatcherConfig {
     pub listen: SocketAddr,
     /// Where status and metrics are served.
     pub api: SocketAddr,
+    /// JSON-RPC of the watcher's own nodes of the members, by chain id; the network file's for those that are absent. They
+    /// serve proofs (`eth_getProof`) back to the members' anchors.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rollup_rpcs: BTreeMap<ChainId, String>,
     /// Wei that may be spent in one hour.
     pub spend_cap_wei: u128,
+    /// Wei that bonds of challenges may come to: those that are out, and those that were lost in the hour. Nothing is
+    /// challenged with 0.
+    #[serde(default)]
+    pub bond_cap_wei: u128,
+    /// Milliseconds for which the claim of an attested head is waited and asked for before the head is challenged.
+    #[serde(default = "claim_wait_ms")]
+    pub claim_wait_ms: u64,
     /// Milliseconds between two looks at whether a snapshot of the stakes is due; it is then taken. Absent: others do it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshots_every_ms: Option<u64>,
@@ -165,3 +176,8 @@ pub struct WatcherConfig {
     pub private_addresses: bool,
 }
 role!(WatcherConfig);
+
+/// What watchers wait for a claim when their file does not say.
+const fn claim_wait_ms() -> u64 {
+    10_000
+}

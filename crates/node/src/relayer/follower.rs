@@ -114,6 +114,11 @@ impl Follower {
         self.operators.iter().any(|operator| operator.key == *peer && operator.muted_until_ms <= now_ms)
     }
 
+    /// All of them.
+    pub(crate) fn operators(&self) -> impl Iterator<Item = &PublicKey> {
+        self.operators.iter().map(|operator| &operator.key)
+    }
+
     /// Operators whose news should be asked for again now.
     pub(crate) fn follow(&mut self, now_ms: u64) -> Vec<PublicKey> {
         let first = self.turn.min(self.operators.len());

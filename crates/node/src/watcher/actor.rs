@@ -1,19 +1,22 @@
 //! The watcher's one loop: it alone owns the certified chain, the detector, the docket and the file of evidence.
 
 mod done;
+mod heads;
 
 use super::{
     WatcherError, WatcherParts, WatcherSettings,
     answers::{AnswerBook, Answered, Challenge},
     bodies::Bodies,
-    court::{Filed, L1, Settled},
+    court::{Allowance, Filed, L1, Settled},
     detector::{Detector, Finding},
     docket::{Docket, EvidenceNumber},
-    evidence::FaultEvidence,
+    evidence::{Charge, FaultEvidence},
+    heads::{HeadBook, HeadCheck},
     snapshots::{Keys, Looked, Timing},
-    spend::Spend,
+    spend::{Bonds, Spend},
     store::{Held, Store},
     tables::{Judged, TableBook},
+    trials::Trials,
     view::Shared,
 };
 use crate::{
@@ -38,6 +41,8 @@ use std::{
 const TICK_MS: u64 = 100;
 /// How often L1's final state is asked about what was punished, and the account's balance is read.
 const SETTLE_EVERY_MS: u64 = 5_000;
+/// How often operators are asked for a claim that is missing.
+const ASK_CLAIMS_EVERY_MS: u64 = 2_000;
 /// How often L1 is asked for new challenges.
 const CHALLENGES_EVERY_MS: u64 = 2_000;
 
@@ -46,6 +51,7 @@ enum Done {
     Filed { number: EvidenceNumber, reserved_wei: u128, filed: Filed },
     Snapshot { reserved_wei: u128, looked: Looked },
     Table(Header, Result<Judged, ReadError>),
+    Head(Box<HeadCheck>, Result<Option<Charge>, ReadError>),
     Settled { number: EvidenceNumber, result: Result<Settled, ReadError> },
     Balance(Result<alloy_primitives::U256, ReadError>),
     Challenges(Result<(u64, Vec<Challenge>), ReadError>),
@@ -67,8 +73,12 @@ pub(super) struct Actor<E: Runtime> {
     tables: TableBook,
     bodies: Bodies,
     answers: AnswerBook,
+    suspects: Trials,
+    heads: HeadBook,
     looking: Timing,
+    asking: Timing,
     spend: Spend,
+    bonds: Bonds,
     snapshots: Option<Timing>,
     snapshot_out: bool,
     keys: Keys,
@@ -110,13 +120,17 @@ impl<E: Runtime> Actor<E> {
             chain: CertifiedChain::new(&genesis, BTreeSet::new()),
             detector: Detector::new(genesis.domain, held.committees, sequencers),
             rosters: BTreeMap::new(),
-            docket: Docket::default(),
+            docket: Docket::new(settings.claim_wait_ms),
             store,
             tables: TableBook::default(),
             bodies: Bodies::default(),
             answers: AnswerBook::default(),
+            suspects: Trials::default(),
+            heads: HeadBook::new(parts.rollups),
             looking: Timing::every(CHALLENGES_EVERY_MS),
+            asking: Timing::every(ASK_CLAIMS_EVERY_MS),
             spend: Spend::new(settings.spend_cap_wei),
+            bonds: Bonds::new(settings.bond_cap_wei),
             snapshots: settings.snapshots_every_ms.map(Timing::every),
             snapshot_out: false,
             keys: Keys::new(),
@@ -133,6 +147,16 @@ impl<E: Runtime> Actor<E> {
         for (number, defendant, tx_hash) in held.punished {
             actor.docket.settle(number, defendant, tx_hash);
         }
+        for (number, bond_wei) in held.challenged {
+            if actor.docket.is_open(number) {
+                actor.bonds.is_out(number, bond_wei);
+            }
+        }
+        for (number, at, lost_wei) in held.acquitted {
+            actor.docket.acquit(number, lost_wei > 0);
+            actor.bonds.is_lost(number, lost_wei, at);
+        }
+        actor.shared.bonds(&actor.bonds);
         actor.shared.cases(actor.docket.view());
         actor
     }
@@ -142,6 +166,8 @@ impl<E: Runtime> Actor<E> {
         loop {
             self.now = self.now.max(now(&context));
             self.ask();
+            self.try_suspects().await;
+            self.acquit_claimed().await;
             self.act();
             let sleep = context.sleep(Duration::from_millis(TICK_MS)).fuse();
             futures::pin_mut!(sleep);
@@ -177,14 +203,17 @@ impl<E: Runtime> Actor<E> {
         }
     }
 
-    /// Start what is due on L1.
+    /// Start what is due on the chains.
     fn act(&mut self) {
+        self.look_at_heads();
+        self.ask_for_claims();
         let Some(l1) = self.l1.clone() else { return };
         while let Some(filing) = self.docket.next(self.now) {
             let reserved_wei = self.spend.reserve(self.now);
             let (l1, committees, domain) = (l1.clone(), self.detector.committees().clone(), self.domain);
             let number = filing.number;
-            let work = l1.file(filing, committees, domain, reserved_wei);
+            let allowance = Allowance { fees_wei: reserved_wei, bond_wei: self.bonds.left(self.now) };
+            let work = l1.file(filing, committees, domain, allowance);
             self.work.push(work.map(move |filed| Done::Filed { number, reserved_wei, filed }).boxed());
             self.shared.waits_for(self.now, "L1 to judge evidence");
         }
@@ -285,6 +314,9 @@ impl<E: Runtime> Actor<E> {
                         let findings = self.detector.certificate(certificate);
                         self.found(Some(from), findings).await;
                     }
+                    crate::wire::Answer::Block(Some(submission)) => {
+                        return self.claim_told(submission.clone()).await;
+                    }
                     _ => {}
                 }
                 let heard = self.follower.hear(from, id, answer, &mut self.chain, self.now.0);
@@ -301,7 +333,16 @@ impl<E: Runtime> Actor<E> {
 
     /// Look at a checkpoint that is not believed yet.
     async fn read(&mut self, checkpoint: &Checkpoint) {
-        if checkpoint.header.domain != self.domain || checkpoint.header.height <= self.tables.replayed() {
+        let header = &checkpoint.header;
+        let finalised = self.chain.archive().state_at(header.height);
+        if header.domain != self.domain
+            || finalised.is_ok_and(|state| state.header().hash() == header.hash())
+            || header.body_hash != checkpoint.body.hash()
+        {
+            return;
+        }
+        self.suspects.offer(checkpoint, self.now);
+        if header.height <= self.tables.replayed() {
             return;
         }
         self.bodies.offer(checkpoint);
@@ -351,6 +392,7 @@ impl<E: Runtime> Actor<E> {
                 .unwrap_or_default();
             let (claims, retractions) = self.bodies.finalised(&header, state);
             self.tables.finalised(header, closing, present);
+            self.finalised_heads(&header);
             let mut findings = self.detector.finalised(&header);
             for claim in claims {
                 findings.extend(self.detector.claim(claim));
@@ -414,11 +456,15 @@ impl<E: Runtime> Actor<E> {
                         self.shared.alarm(self.now, &what);
                     }
                 }
-                Finding::Wrong { operator, seat, epoch, height, header_hash } => {
-                    self.shared.wrong(operator);
-                    let what = format!(
-                        "operator {operator} (seat {seat} of epoch {epoch}) attested {header_hash} at height {height}, which was not finalised"
+                Finding::Wrong { operator, seat, epoch, height, header_hash, why } => {
+                    self.shared.wrong(operator, why);
+                    let said = format!(
+                        "operator {operator} (seat {seat} of epoch {epoch}) attested {header_hash} at"
                     );
+                    let what = match why {
+                        None => format!("{said} height {height}, which was not finalised"),
+                        Some(fault) => format!("{said} height {height}: {fault}"),
+                    };
                     self.shared.alarm(self.now, &what);
                 }
                 Finding::Evidence(evidence) => self.keep(evidence).await,

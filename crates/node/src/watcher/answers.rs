@@ -35,6 +35,12 @@ mod bindings {
             struct Challenge { address challenger; uint64 deadline; uint8 state; bytes32 subject; }
             event Challenged(bytes32 indexed challenge, bytes32 indexed subject, uint64 chainId, bytes32 registration,
                 uint32 generation, uint64 number, bytes32 blockHash, uint64 deadline);
+            function challenge(bytes evidence, bytes statement) external payable returns (bytes32 id);
+            function conclude(bytes32 id) external;
+            function answerAgain(bytes32 id) external;
+            function slash(bytes evidence, bytes statement, bytes seats) external;
+            function isShown(bytes32 subject) external view returns (bool);
+            function BOND_WEI() external view returns (uint256);
             function answer(bytes32 id, Subject subject, bool retraction, bytes signature) external;
             function challengeAt(bytes32 id) external view returns (Challenge);
         }
@@ -189,7 +195,7 @@ impl L1 {
         match self.send(judge, call.abi_encode().into(), allowance_wei, spent_wei).await {
             Ok(tx_hash) => Ok(Some(tx_hash)),
             Err(Verdict::Refused(why) | Verdict::Failed(why)) => Err(why),
-            Err(Verdict::Punished(_) | Verdict::NoJudge) => Ok(None),
+            Err(_) => Ok(None),
         }
     }
 }

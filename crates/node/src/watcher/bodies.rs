@@ -2,8 +2,8 @@
 
 use hum_ledger::State;
 use hum_types::{
-    B256, BlockRef, ChainId, Change, Checkpoint, Evidence, HeadClaim, Header, Height, SequencerSignature,
-    SignedClaim, SignedRetraction,
+    B256, BlockRef, Body, ChainId, Change, Checkpoint, Evidence, HeadClaim, Header, Height,
+    SequencerSignature, SignedClaim, SignedRetraction,
 };
 use std::collections::BTreeMap;
 
@@ -19,6 +19,36 @@ struct Signatures {
 }
 
 impl Signatures {
+    fn of(body: &Body) -> Self {
+        let mut signatures = Self::default();
+        for change in &body.changes {
+            match change {
+                Change::Quarantine { evidence: Evidence::Equivocation { one, other } } => {
+                    signatures.claims.extend([*one, *other]);
+                }
+                Change::Retract { retraction } => signatures.retractions.push(*retraction),
+                _ => {}
+            }
+        }
+        for advance in &body.advances {
+            let blocks = advance.blocks.iter();
+            signatures.advanced.extend(blocks.map(|block| (advance.chain_id, block.block, block.signature)));
+        }
+        signatures
+    }
+
+    /// In the generations that the body led to.
+    fn in_state(self, state: &State) -> (Vec<SignedClaim>, Vec<SignedRetraction>) {
+        let Self { advanced, mut claims, retractions } = self;
+        claims.extend(advanced.into_iter().filter_map(|(chain_id, block, signature)| {
+            // Changes come before advances, so a body's advances are in the generation after it.
+            let rollup = state.rollup(chain_id)?;
+            let (registration, generation) = (rollup.params().registration, rollup.generation());
+            Some(SignedClaim { claim: HeadClaim { chain_id, registration, generation, block }, signature })
+        }));
+        (claims, retractions)
+    }
+
     const fn len(&self) -> usize {
         self.advanced.len() + self.claims.len() + self.retractions.len()
     }
@@ -35,24 +65,10 @@ impl Bodies {
     /// Somebody sent this checkpoint.
     pub(crate) fn offer(&mut self, checkpoint: &Checkpoint) {
         let key = (checkpoint.header.height, checkpoint.header.hash());
-        let body = &checkpoint.body;
-        if self.held.contains_key(&key) || checkpoint.header.body_hash != body.hash() {
+        if self.held.contains_key(&key) || checkpoint.header.body_hash != checkpoint.body.hash() {
             return;
         }
-        let mut signatures = Signatures::default();
-        for change in &body.changes {
-            match change {
-                Change::Quarantine { evidence: Evidence::Equivocation { one, other } } => {
-                    signatures.claims.extend([*one, *other]);
-                }
-                Change::Retract { retraction } => signatures.retractions.push(*retraction),
-                _ => {}
-            }
-        }
-        for advance in &body.advances {
-            let blocks = advance.blocks.iter();
-            signatures.advanced.extend(blocks.map(|block| (advance.chain_id, block.block, block.signature)));
-        }
+        let signatures = Signatures::of(&checkpoint.body);
         self.total += signatures.len();
         self.held.insert(key, signatures);
         while self.total > SIGNATURES_MAX {
@@ -73,15 +89,13 @@ impl Bodies {
         while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 <= header.height) {
             self.total -= entry.remove().len();
         }
-        let Signatures { advanced, mut claims, retractions } = own;
-        claims.extend(advanced.into_iter().filter_map(|(chain_id, block, signature)| {
-            // Changes come before advances, so a body's advances are in the generation after it.
-            let rollup = state.rollup(chain_id)?;
-            let (registration, generation) = (rollup.params().registration, rollup.generation());
-            Some(SignedClaim { claim: HeadClaim { chain_id, registration, generation, block }, signature })
-        }));
-        (claims, retractions)
+        own.in_state(state)
     }
+}
+
+/// What sequencers are said to have signed in a body that led to `state`; unchecked.
+pub(crate) fn signatures(body: &Body, state: &State) -> (Vec<SignedClaim>, Vec<SignedRetraction>) {
+    Signatures::of(body).in_state(state)
 }
 
 #[cfg(test)]

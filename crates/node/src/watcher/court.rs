@@ -4,7 +4,9 @@ use super::{
     committees::Committees,
     docket::{Defendant, Filing, Verdict},
     evidence::FaultEvidence,
-    judges::{AttestationJudge, Judges, Papers, Punishments, RollupRegistry, TableStore, papers},
+    judges::{
+        AttestationJudge, Before, Judges, LaneJudge, Papers, Punishments, RollupRegistry, TableStore, papers,
+    },
 };
 use alloy_primitives::U256;
 use alloy_sol_types::SolCall;
@@ -34,6 +36,17 @@ pub(crate) struct Filed {
     pub(crate) verdicts: Vec<(Defendant, Verdict)>,
     /// Fees paid, in wei.
     pub(crate) spent_wei: u128,
+    /// The bond of our challenge, in wei, while it is out or when it was lost.
+    pub(crate) bond_wei: u128,
+}
+
+/// What may be spent on a filing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    /// On fees, in wei.
+    pub(crate) fees_wei: u128,
+    /// On the bond of a challenge, in wei.
+    pub(crate) bond_wei: u128,
 }
 
 /// What L1 says later of what it had punished.
@@ -46,20 +59,20 @@ pub(crate) struct Settled {
 }
 
 /// Why a view could not be read, in words; whether it is worth another try is in the verdict made of it.
-fn read_failed(error: &ReadError) -> Verdict {
+pub(super) fn read_failed(error: &ReadError) -> Verdict {
     Verdict::Failed(format!("L1 cannot be read: {error}"))
 }
 
 impl L1 {
-    /// Take a filing to its judge. No more than `allowance_wei` is spent.
+    /// Take a filing to its judge. No more than `allowance` is spent.
     pub(crate) async fn file(
         self,
         filing: Filing,
         committees: Committees,
         domain: Domain,
-        allowance_wei: u128,
+        allowance: Allowance,
     ) -> Filed {
-        let mut filed = Filed { verdicts: Vec::new(), spent_wei: 0 };
+        let mut filed = Filed { verdicts: Vec::new(), spent_wei: 0, bond_wei: 0 };
         let Some(judge) = self.judges.of(filing.evidence.fault()) else {
             filed.verdicts = filing.all(&Verdict::NoJudge);
             return filed;
@@ -80,7 +93,7 @@ impl L1 {
             return filed;
         }
         let verdict = match papers(&open, &self.judges, &committees, domain) {
-            Ok(papers) => self.submit(judge, papers, allowance_wei, &mut filed.spent_wei).await,
+            Ok(papers) => self.submit(judge, papers, allowance, &mut filed).await,
             Err(error) => Verdict::Refused(error.to_string()),
         };
         filed.verdicts.extend(open.all(&verdict));
@@ -118,18 +131,47 @@ impl L1 {
         &self,
         judge: Address,
         papers: Papers,
-        allowance_wei: u128,
-        spent_wei: &mut u128,
+        allowance: Allowance,
+        filed: &mut Filed,
     ) -> Verdict {
-        let Papers { data, tables } = papers;
+        let Papers { data, tables, before } = papers;
+        let fees_wei = allowance.fees_wei;
         if !tables.is_empty()
-            && let Err(verdict) = self.store_tables(judge, tables, allowance_wei, spent_wei).await
+            && let Err(verdict) = self.store_tables(judge, tables, fees_wei, &mut filed.spent_wei).await
         {
             return verdict;
         }
-        self.send(judge, data, allowance_wei, spent_wei)
+        let ready = match before {
+            Before::Nothing => Ok(()),
+            Before::Anchor { shown, prove } => {
+                self.prove_anchor(judge, shown, prove, fees_wei, &mut filed.spent_wei).await
+            }
+            Before::Challenge { id, subject, data } => {
+                self.challenge(judge, (id, subject), data, allowance, filed).await
+            }
+        };
+        if let Err(verdict) = ready {
+            return verdict;
+        }
+        self.send(judge, data, fees_wei, &mut filed.spent_wei)
             .await
             .map_or_else(|verdict| verdict, |tx_hash| Verdict::Punished(Some(tx_hash)))
+    }
+
+    /// Show, unless it was shown, that a lane was empty at its anchor.
+    async fn prove_anchor(
+        &self,
+        judge: Address,
+        shown: Bytes,
+        prove: Bytes,
+        allowance_wei: u128,
+        spent_wei: &mut u128,
+    ) -> Result<(), Verdict> {
+        let told = self.chain.call(judge, shown, At::LATEST).await.map_err(|error| read_failed(&error))?;
+        if LaneJudge::isEmptyAtAnchorCall::abi_decode_returns(&told).unwrap_or(false) {
+            return Ok(());
+        }
+        self.send(judge, prove, allowance_wei, spent_wei).await.map(|_| ())
     }
 
     /// Put the tables that a judge reads where it reads them.
@@ -165,7 +207,16 @@ impl L1 {
         allowance_wei: u128,
         spent_wei: &mut u128,
     ) -> Result<B256, Verdict> {
-        let call = Call::new(to, data);
+        self.send_with(Call::new(to, data), allowance_wei, spent_wei).await
+    }
+
+    /// The same for a call that may carry value, which is not part of the allowance.
+    pub(crate) async fn send_with(
+        &self,
+        call: Call,
+        allowance_wei: u128,
+        spent_wei: &mut u128,
+    ) -> Result<B256, Verdict> {
         let failed = |error: SubmitError| match &error {
             SubmitError::Rejected { data, .. } => {
                 let words = hum_chain::restaking::explain_revert(data);

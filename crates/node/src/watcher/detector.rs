@@ -14,14 +14,15 @@ mod seen;
 use super::{
     answers::Shown,
     committees::Committees,
-    evidence::{DueTable, Fault, FaultEvidence, Statement},
+    evidence::{Charge, DueTable, Fault, FaultEvidence, HeadStatement, Statement},
+    judges::subject_of,
 };
 use hum_bls::{Attestation, Certificate, Committee, PossessedKey, Seat};
 use hum_types::{
     Address, B256, BlockRef, ChainId, Domain, Epoch, Generation, Header, Height, RegistrationId, SignedClaim,
     SignedRetraction,
 };
-use seen::{Seen, Single, member};
+use seen::{Falsehood, Seen, Single, member};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -35,6 +36,8 @@ const ABOVE: u64 = 1_024;
 const SINGLES_MAX: usize = 262_144;
 /// Headers, certificates and attestations of one operator that are held for one height.
 const PER_HEIGHT_MAX: usize = 4;
+/// Things that are false in headers of one height.
+const FALSEHOODS_MAX: usize = 16;
 /// Attestations of epochs whose committee is not known yet.
 const WAITING_MAX: usize = 4_096;
 /// Block numbers of one rollup whose claims are held.
@@ -50,7 +53,7 @@ const OFFENCES_MAX: usize = 4;
 pub enum Finding {
     /// Somebody can be punished.
     Evidence(FaultEvidence),
-    /// An operator attested what was not finalised. By itself that proves a lie to people, not to L1.
+    /// An operator attested what was not finalised, or is false. By itself the first proves a lie to people, not to L1.
     Wrong {
         /// The operator.
         operator: Address,
@@ -62,6 +65,8 @@ pub enum Finding {
         height: Height,
         /// What it signed.
         header_hash: B256,
+        /// What is false in it; nothing that is known when it was merely not finalised.
+        why: Option<Fault>,
     },
     /// Whoever passed it on passed on what nobody signed.
     Forged,
@@ -82,7 +87,7 @@ pub struct Detector {
     /// By the generation that they open.
     retractions: BTreeMap<(ChainId, Generation), SignedRetraction>,
     /// Offences for which evidence that L1 can read was found.
-    found: BTreeMap<(Fault, Address), BTreeSet<Height>>,
+    found: BTreeMap<(Fault, Address), BTreeSet<(Height, B256)>>,
     /// Offences for which only a header is missing.
     incomplete: BTreeSet<(Address, Height)>,
     accused_sequencers: BTreeSet<(RegistrationId, Generation)>,
@@ -131,7 +136,7 @@ impl Detector {
         }
         if evidence.is_whole() {
             for accused in evidence.accused(&self.committees) {
-                self.note(evidence.fault(), accused.operator, Height(evidence.position()));
+                self.note(evidence, accused.operator);
             }
         }
     }
@@ -193,7 +198,7 @@ impl Detector {
         let mut findings = Vec::new();
         if alone {
             if !covered && seen.finalised.is_none_or(|finalised| finalised == header_hash) {
-                findings.extend(seen.count_wrong(operator, seat, epoch, height, header_hash));
+                findings.extend(seen.count_wrong((operator, seat), epoch, height, header_hash, None));
             }
             findings.extend(self.compare(height, operator));
         }
@@ -282,17 +287,29 @@ impl Detector {
 
     /// A finalised closing header announces another table than L1 had at its origin.
     pub fn false_table(&mut self, header: &Header, expected: DueTable) -> Vec<Finding> {
+        self.falsehood(header, Falsehood::Table(expected))
+    }
+
+    /// A header has a false head. Whoever signed it, or is heard to have signed it later, is accused.
+    pub fn false_head(&mut self, header: &Header, head: HeadStatement, charge: Charge) -> Vec<Finding> {
+        self.falsehood(header, Falsehood::Head(head, charge))
+    }
+
+    fn falsehood(&mut self, header: &Header, falsehood: Falsehood) -> Vec<Finding> {
         let seen = self.heights.entry(header.height).or_default();
-        seen.false_table = Some((*header, expected));
-        let hash = header.hash();
-        let mut signers: BTreeSet<Address> = BTreeSet::new();
-        for certificate in seen.certificates.iter().filter(|certificate| certificate.header_hash == hash) {
-            let Some(committee) = self.committees.get(certificate.epoch) else { continue };
-            let present = certificate.signers.present().filter_map(|seat| member(committee, seat));
-            signers.extend(present.map(PossessedKey::operator));
+        let known = seen.falsehoods.iter().any(|(before, what)| before == header && *what == falsehood);
+        if known || seen.falsehoods.len() >= FALSEHOODS_MAX {
+            return Vec::new();
         }
-        signers.extend(seen.singles.keys());
+        seen.falsehoods.push((*header, falsehood));
+        let signers = seen.signers(header.hash(), &self.committees);
         signers.into_iter().flat_map(|operator| self.compare(header.height, operator)).collect()
+    }
+
+    /// Whether anybody is known to have signed this header.
+    #[must_use]
+    pub fn is_signed(&self, height: Height, header_hash: B256) -> bool {
+        self.heights.get(&height).is_some_and(|seen| seen.is_signed(header_hash))
     }
 
     /// A claim, from anyone.
@@ -371,8 +388,13 @@ impl Detector {
         let statements = seen.statements(operator, committees);
         for (seat, statement) in &statements {
             let (epoch, header_hash) = (statement.epoch(), statement.header_hash());
+            let said = seen.falsehoods.iter().filter(|(header, _)| header.hash() == header_hash);
+            let mut reasons: Vec<Option<Fault>> = said.map(|(_, what)| Some(what.fault())).collect();
             if seen.finalised.is_some_and(|finalised| finalised != header_hash) {
-                findings.extend(seen.count_wrong(operator, *seat, epoch, height, header_hash));
+                reasons.push(None);
+            }
+            for why in reasons {
+                findings.extend(seen.count_wrong((operator, *seat), epoch, height, header_hash, why));
             }
         }
         let pairs = statements.iter().enumerate().flat_map(|(index, (_, one))| {
@@ -383,14 +405,14 @@ impl Detector {
         let pair = contradicting.min_by_key(|(one, other)| !(one.is_whole() && other.is_whole()));
         let double = pair
             .map(|(one, other)| FaultEvidence::DoubleAttestation { one: one.clone(), other: other.clone() });
-        let table = seen.false_table.and_then(|(header, expected)| {
+        let heads = seen.falsehoods.iter().filter_map(|(header, falsehood)| {
             let hash = header.hash();
             // A certificate, the last one, accuses all of its signers at once.
             let (_, statement) = statements.iter().rfind(|(_, signed)| signed.header_hash() == hash)?;
-            let statement = Statement { header: Some(header), ..statement.clone() };
-            Some(FaultEvidence::FalseTable { statement, expected })
+            Some(falsehood.against(Statement { header: Some(*header), ..statement.clone() }))
         });
-        for evidence in double.into_iter().chain(table) {
+        let all: Vec<FaultEvidence> = double.into_iter().chain(heads).collect();
+        for evidence in all {
             if self.is_new(&evidence, operator, height) {
                 findings.push(Finding::Evidence(evidence));
             }
@@ -402,7 +424,8 @@ impl Detector {
     fn is_new(&mut self, evidence: &FaultEvidence, operator: Address, height: Height) -> bool {
         let fault = evidence.fault();
         let found = self.found.get(&(fault, operator));
-        if found.is_some_and(|found| found.contains(&height) || found.len() >= OFFENCES_MAX) {
+        let offence = (height, subject_of(evidence));
+        if found.is_some_and(|found| found.contains(&offence) || found.len() >= OFFENCES_MAX) {
             return false;
         }
         if !evidence.is_whole() {
@@ -417,13 +440,14 @@ impl Detector {
         }
         for accused in evidence.accused(&self.committees) {
             self.incomplete.remove(&(accused.operator, height));
-            self.note(fault, accused.operator, height);
+            self.note(evidence, accused.operator);
         }
         true
     }
 
-    fn note(&mut self, fault: Fault, operator: Address, height: Height) {
-        self.found.entry((fault, operator)).or_default().insert(height);
+    fn note(&mut self, evidence: &FaultEvidence, operator: Address) {
+        let offence = (Height(evidence.position()), subject_of(evidence));
+        self.found.entry((evidence.fault(), operator)).or_default().insert(offence);
     }
 
     /// Keep memory bounded: old heights go, then the attestations of the lowest ones.

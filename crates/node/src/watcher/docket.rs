@@ -15,6 +15,8 @@ const RETRY_MS: u64 = 500;
 const RETRY_MS_MAX: u64 = 60_000;
 /// Times that L1 may refuse a case before it is given up, until the next start.
 const REFUSALS_MAX: u32 = 8;
+/// How often an open challenge is looked at.
+const FOLLOW_MS: u64 = 2_000;
 /// Accused that one transaction names: below what EIP-7825's cap on gas allows.
 pub(crate) const ACCUSED_PER_TRANSACTION: usize = 16;
 
@@ -45,6 +47,13 @@ pub enum Stage {
     NoJudge,
     /// Submitted; no answer yet.
     Submitted,
+    /// Challenged on L1 with a bond; who is challenged has time to answer.
+    Challenged,
+    /// The challenge was answered, or would have been: nobody is punished.
+    Acquitted {
+        /// Whether it cost our bond.
+        bond_lost: bool,
+    },
     /// L1 has punished it, in our transaction if there is one.
     Punished {
         /// Our transaction.
@@ -119,6 +128,13 @@ pub(crate) enum Verdict {
     Failed(String),
     /// No contract judges this.
     NoJudge,
+    /// A challenge is open.
+    Challenged,
+    /// The sequencer's signature was shown: no fault.
+    Acquitted {
+        /// Whether it cost our bond.
+        bond_lost: bool,
+    },
 }
 
 /// All cases.
@@ -126,9 +142,15 @@ pub(crate) enum Verdict {
 pub(crate) struct Docket {
     cases: BTreeMap<(EvidenceNumber, Defendant), Case>,
     next: u32,
+    claim_wait_ms: u64,
 }
 
 impl Docket {
+    /// No case yet. A head that nobody claimed is challenged after `claim_wait_ms` at the earliest.
+    pub(crate) fn new(claim_wait_ms: u64) -> Self {
+        Self { claim_wait_ms, ..Self::default() }
+    }
+
     /// Open the cases of new evidence. `None` when there is no room for more.
     pub(crate) fn open(
         &mut self,
@@ -154,6 +176,8 @@ impl Docket {
     ) {
         self.next = self.next.max(number.0.saturating_add(1));
         let stage = if evidence.is_whole() { Stage::Seen } else { Stage::Incomplete };
+        let wait_ms = if evidence.fault() == Fault::NoClaim { self.claim_wait_ms } else { 0 };
+        let due = TimeMs(now.0.saturating_add(wait_ms));
         let evidence = Arc::new(evidence);
         let defendants = match &*evidence {
             FaultEvidence::DoubleClaim { one, .. } => {
@@ -178,7 +202,7 @@ impl Docket {
                     at: now,
                     refusals: 0,
                     failures: 0,
-                    due: now,
+                    due,
                     settled: false,
                 },
             );
@@ -190,7 +214,14 @@ impl Docket {
         if self.cases.values().any(|case| case.stage == Stage::Submitted) {
             return None;
         }
-        let first = self.cases.values().find(|case| case.is_open() && case.due <= now)?;
+        let open = |case: &&Case| case.is_open() && case.due <= now && !self.waits_for_another(case);
+        let first = self.cases.values().find(open)?;
+        // One bond reaches all who signed one certificate: the more, the better.
+        let widest = |case: &&Case| self.of(case.number).count();
+        let rivals =
+            self.cases.values().filter(|case| case.is_claimless() && case.defendant == first.defendant);
+        let wider = rivals.filter(open).max_by_key(widest).filter(|_| first.is_claimless());
+        let first = wider.unwrap_or(first);
         let (number, evidence) = (first.number, first.evidence.clone());
         let mut defendants = Vec::new();
         for case in self.cases.values_mut().filter(|case| case.number == number) {
@@ -200,6 +231,47 @@ impl Docket {
             }
         }
         Some(Filing { number, evidence, defendants })
+    }
+
+    /// Cases of one piece of evidence.
+    fn of(&self, number: EvidenceNumber) -> impl Iterator<Item = &Case> {
+        self.cases.values().filter(move |case| case.number == number)
+    }
+
+    /// Whether the same defendant has a challenge to answer under other evidence: one bond is enough to find out.
+    fn waits_for_another(&self, case: &Case) -> bool {
+        let same = |other: &Case| other.defendant == case.defendant && other.number != case.number;
+        let mut cases = self.cases.values();
+        case.is_claimless()
+            && case.stage != Stage::Challenged
+            && cases.any(|other| other.stage == Stage::Challenged && same(other))
+    }
+
+    /// Evidence of heads that nobody claimed which is not settled, and whether it was challenged.
+    pub(crate) fn claimless(&self) -> BTreeMap<EvidenceNumber, Arc<FaultEvidence>> {
+        let open = self
+            .cases
+            .values()
+            .filter(|case| case.is_claimless() && (case.is_open() || matches!(case.stage, Stage::Submitted)));
+        open.map(|case| (case.number, case.evidence.clone())).collect()
+    }
+
+    /// Whether a challenge of this evidence is open, as far as is known.
+    pub(crate) fn is_challenged(&self, number: EvidenceNumber) -> bool {
+        self.of(number).any(|case| matches!(case.stage, Stage::Challenged | Stage::Submitted))
+    }
+
+    /// Whether anything is to be done about this evidence.
+    pub(crate) fn is_open(&self, number: EvidenceNumber) -> bool {
+        self.of(number).any(Case::is_open)
+    }
+
+    /// Nobody is punished for it.
+    pub(crate) fn acquit(&mut self, number: EvidenceNumber, bond_lost: bool) {
+        let open = |case: &&mut Case| !matches!(case.stage, Stage::Punished { .. });
+        for case in self.cases.values_mut().filter(|case| case.number == number).filter(open) {
+            case.stage = Stage::Acquitted { bond_lost };
+        }
     }
 
     /// What came of a case that was out.
@@ -225,6 +297,10 @@ impl Docket {
                 case.due = pause(now, case.failures);
             }
             Verdict::NoJudge => case.stage = Stage::NoJudge,
+            Verdict::Challenged => {
+                (case.stage, case.due) = (Stage::Challenged, TimeMs(now.0.saturating_add(FOLLOW_MS)));
+            }
+            Verdict::Acquitted { bond_lost } => case.stage = Stage::Acquitted { bond_lost },
         }
     }
 
@@ -290,7 +366,11 @@ fn pause(now: TimeMs, attempts: u32) -> TimeMs {
 
 impl Case {
     fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Seen | Stage::Refused { given_up: false, .. })
+        matches!(self.stage, Stage::Seen | Stage::Challenged | Stage::Refused { given_up: false, .. })
+    }
+
+    fn is_claimless(&self) -> bool {
+        self.evidence.fault() == Fault::NoClaim
     }
 
     fn view(&self) -> CaseView {

@@ -2,11 +2,20 @@
 //!
 //! Decoding says nothing of truth: [`FaultEvidence::check`] does, against the committees of the epochs that it names.
 
+mod head;
+mod statement;
+
+#[cfg(test)]
+pub(crate) use head::lane_slot;
+pub use head::{Charge, HeadError, HeadStatement, LaneCharge, LaneStatement, WordProof};
+pub(crate) use head::{header_fields, header_of};
+pub use statement::{Signed, Statement, StatementError};
+
 use super::committees::Committees;
-use hum_bls::{Attestation, AttestationError, Certificate, CertificateError, OperatorId, Seat};
+use hum_bls::{OperatorId, Seat};
 use hum_types::{
-    Address, B256, ClaimError, Decode, DecodeError, Domain, Encode, Epoch, Header, Height, Reader,
-    SignedClaim, keccak256,
+    Address, B256, ClaimError, Decode, DecodeError, Domain, Encode, Epoch, Height, Reader, SignedClaim,
+    keccak256,
 };
 
 /// Which rule was broken, as the judges on L1 number them.
@@ -18,8 +27,14 @@ pub enum Fault {
     DoubleAttestation = 1,
     /// A closing header announces another table than L1 had at its origin.
     Settlement = 2,
+    /// A `Latest` head was attested that its sequencer never claimed.
+    NoClaim = 3,
+    /// An attested lane is not what the façade's slot holds under the attested state root.
+    Lane = 4,
     /// A sequencer claimed two blocks with one number in one generation.
     DoubleClaim = 5,
+    /// An attested head's number or state root is not in the block whose hash was attested.
+    StateRoot = 6,
 }
 
 impl std::fmt::Display for Fault {
@@ -27,191 +42,11 @@ impl std::fmt::Display for Fault {
         f.write_str(match self {
             Self::DoubleAttestation => "two attestations for one height",
             Self::Settlement => "a table that L1 does not have",
+            Self::NoClaim => "a head that nobody claimed",
+            Self::Lane => "a lane that its slot contradicts",
             Self::DoubleClaim => "two claims for one block number",
+            Self::StateRoot => "a state root that is not its block's",
         })
-    }
-}
-
-/// A signature on a header's hash.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Signed {
-    /// One operator's alone.
-    Single(Attestation),
-    /// That of two thirds of the stake together.
-    Quorum(Certificate),
-}
-
-/// Who signed which header.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Statement {
-    /// The signature.
-    pub signed: Signed,
-    /// The header, where it is known. Judges need it for certificates.
-    pub header: Option<Header>,
-}
-
-/// Why a statement is not its signers'.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StatementError {
-    /// The committee of its epoch is not known.
-    #[error("the committee of epoch {0} is not known")]
-    Epoch(Epoch),
-    /// The header is another one than the signed one.
-    #[error("header hashes to {computed}, what was signed is {declared}")]
-    Header {
-        /// What was signed.
-        declared: B256,
-        /// Hash of the header.
-        computed: B256,
-    },
-    /// The header is not of the epoch and height that were signed.
-    #[error("header is height {found} of epoch {found_epoch}, signed was {signed} of {signed_epoch}")]
-    Place {
-        /// The header's height.
-        found: Height,
-        /// The header's epoch.
-        found_epoch: Epoch,
-        /// The signed height.
-        signed: Height,
-        /// The signed epoch.
-        signed_epoch: Epoch,
-    },
-    /// The header is of another deployment.
-    #[error("header is of domain {}, ours is {}", declared.0, expected.0)]
-    Domain {
-        /// In the header.
-        declared: Domain,
-        /// Ours.
-        expected: Domain,
-    },
-    /// The attestation does not hold.
-    #[error(transparent)]
-    Single(#[from] AttestationError),
-    /// The certificate does not hold.
-    #[error(transparent)]
-    Quorum(#[from] CertificateError),
-}
-
-impl Statement {
-    /// What one operator signed.
-    #[must_use]
-    pub const fn single(attestation: Attestation) -> Self {
-        Self { signed: Signed::Single(attestation), header: None }
-    }
-
-    /// What a quorum signed.
-    #[must_use]
-    pub const fn quorum(certificate: Certificate, header: Option<Header>) -> Self {
-        Self { signed: Signed::Quorum(certificate), header }
-    }
-
-    /// The epoch that was signed.
-    #[must_use]
-    pub const fn epoch(&self) -> Epoch {
-        match &self.signed {
-            Signed::Single(attestation) => attestation.epoch,
-            Signed::Quorum(certificate) => certificate.epoch,
-        }
-    }
-
-    /// The height that was signed.
-    #[must_use]
-    pub const fn height(&self) -> Height {
-        match &self.signed {
-            Signed::Single(attestation) => attestation.height,
-            Signed::Quorum(certificate) => certificate.height,
-        }
-    }
-
-    /// The hash that was signed.
-    #[must_use]
-    pub const fn header_hash(&self) -> B256 {
-        match &self.signed {
-            Signed::Single(attestation) => attestation.header_hash,
-            Signed::Quorum(certificate) => certificate.header_hash,
-        }
-    }
-
-    /// Seats that signed it, ascending.
-    #[must_use]
-    pub fn seats(&self) -> Vec<Seat> {
-        match &self.signed {
-            Signed::Single(attestation) => vec![attestation.seat],
-            Signed::Quorum(certificate) => certificate.signers.present().collect(),
-        }
-    }
-
-    /// Whether judges on L1 can read it.
-    #[must_use]
-    pub const fn is_whole(&self) -> bool {
-        matches!(self.signed, Signed::Single(_)) || self.header.is_some()
-    }
-
-    /// Check it against the committee of its epoch.
-    pub fn verify(&self, committees: &Committees, domain: Domain) -> Result<(), StatementError> {
-        let epoch = self.epoch();
-        let committee = committees.get(epoch).ok_or(StatementError::Epoch(epoch))?;
-        if let Some(header) = &self.header {
-            let (declared, computed) = (self.header_hash(), header.hash());
-            if declared != computed {
-                return Err(StatementError::Header { declared, computed });
-            }
-            if (header.height, header.epoch) != (self.height(), epoch) {
-                return Err(StatementError::Place {
-                    found: header.height,
-                    found_epoch: header.epoch,
-                    signed: self.height(),
-                    signed_epoch: epoch,
-                });
-            }
-            if header.domain != domain {
-                return Err(StatementError::Domain { declared: header.domain, expected: domain });
-            }
-        }
-        match &self.signed {
-            Signed::Single(attestation) => attestation.verify(committee, domain)?,
-            Signed::Quorum(certificate) => {
-                certificate.clone().verify(committee.table(), domain)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Encode for Statement {
-    fn encode_to(&self, out: &mut Vec<u8>) {
-        match &self.signed {
-            Signed::Single(attestation) => {
-                out.push(1);
-                attestation.encode_to(out);
-            }
-            Signed::Quorum(certificate) => {
-                out.push(2);
-                certificate.encode_to(out);
-            }
-        }
-        out.push(self.header.is_some().into());
-        if let Some(header) = &self.header {
-            header.encode_to(out);
-        }
-    }
-}
-
-impl Decode for Statement {
-    const WHAT: &'static str = "statement";
-
-    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let signed = match reader.u8("statement tag")? {
-            1 => Signed::Single(Attestation::decode_from(reader)?),
-            2 => Signed::Quorum(Certificate::decode_from(reader)?),
-            value => return Err(DecodeError::Value { field: "statement tag", value: value.into() }),
-        };
-        let header = match reader.u8("header flag")? {
-            0 => None,
-            1 => Some(Header::decode_from(reader)?),
-            value => return Err(DecodeError::Value { field: "header flag", value: value.into() }),
-        };
-        Ok(Self { signed, header })
     }
 }
 
@@ -230,7 +65,7 @@ impl DueTable {
 }
 
 /// Evidence of one fault, whole: with the committees' keys nothing else is needed to judge it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "evidence is rare")]
 pub enum FaultEvidence {
     /// Two statements on two headers of one height; whoever signed both lied.
@@ -246,6 +81,15 @@ pub enum FaultEvidence {
         statement: Statement,
         /// What L1 had at the header's origin, as the watcher's own node says.
         expected: DueTable,
+    },
+    /// A signed header with a `Latest` head, advanced at its own height, that is false.
+    FalseHead {
+        /// The header, and who signed it.
+        statement: Statement,
+        /// The head.
+        head: HeadStatement,
+        /// Why it is false.
+        charge: Charge,
     },
     /// Two claims for one number in one generation.
     DoubleClaim {
@@ -287,6 +131,9 @@ pub enum EvidenceError {
     /// A statement is not its signers'.
     #[error(transparent)]
     Statement(#[from] StatementError),
+    /// The head is not in the header, or what is said of it is no fault.
+    #[error(transparent)]
+    Head(#[from] HeadError),
     /// The claims are compatible.
     #[error("the claims do not contradict each other")]
     Compatible,
@@ -316,6 +163,7 @@ impl FaultEvidence {
         match self {
             Self::DoubleAttestation { .. } => Fault::DoubleAttestation,
             Self::FalseTable { .. } => Fault::Settlement,
+            Self::FalseHead { charge, .. } => charge.fault(),
             Self::DoubleClaim { .. } => Fault::DoubleClaim,
         }
     }
@@ -324,9 +172,9 @@ impl FaultEvidence {
     #[must_use]
     pub const fn position(&self) -> u64 {
         match self {
-            Self::DoubleAttestation { one: statement, .. } | Self::FalseTable { statement, .. } => {
-                statement.height().0
-            }
+            Self::DoubleAttestation { one: statement, .. }
+            | Self::FalseTable { statement, .. }
+            | Self::FalseHead { statement, .. } => statement.height().0,
             Self::DoubleClaim { one, .. } => one.claim.block.number,
         }
     }
@@ -339,7 +187,9 @@ impl FaultEvidence {
                 let (one, other) = (one.epoch(), other.epoch());
                 if one == other { vec![one] } else { vec![one.min(other), one.max(other)] }
             }
-            Self::FalseTable { statement, .. } => vec![statement.epoch()],
+            Self::FalseTable { statement, .. } | Self::FalseHead { statement, .. } => {
+                vec![statement.epoch()]
+            }
             Self::DoubleClaim { .. } => Vec::new(),
         }
     }
@@ -349,7 +199,9 @@ impl FaultEvidence {
     pub const fn is_whole(&self) -> bool {
         match self {
             Self::DoubleAttestation { one, other } => one.is_whole() && other.is_whole(),
-            Self::FalseTable { statement, .. } => statement.header.is_some(),
+            Self::FalseTable { statement, .. } | Self::FalseHead { statement, .. } => {
+                statement.header.is_some()
+            }
             Self::DoubleClaim { .. } => true,
         }
     }
@@ -377,7 +229,7 @@ impl FaultEvidence {
                     })
                     .collect()
             }
-            Self::FalseTable { statement, .. } => statement
+            Self::FalseTable { statement, .. } | Self::FalseHead { statement, .. } => statement
                 .seats()
                 .into_iter()
                 .filter_map(|seat| {
@@ -395,7 +247,7 @@ impl FaultEvidence {
         keccak256(self.encode())
     }
 
-    /// Check evidence against operators. What L1 says of tables is taken from the evidence.
+    /// Check evidence against operators. What L1 says of tables is taken from the evidence, and that nobody has a claim.
     pub fn check(&self, committees: &Committees, domain: Domain) -> Result<(), EvidenceError> {
         match self {
             Self::DoubleAttestation { one, other } => {
@@ -421,6 +273,13 @@ impl FaultEvidence {
                     return Err(EvidenceError::Table { declared, expected });
                 }
                 Ok(())
+            }
+            Self::FalseHead { statement, head, charge } => {
+                let header =
+                    statement.header.ok_or_else(|| EvidenceError::HeaderMissing(statement.height()))?;
+                statement.verify(committees, domain)?;
+                head.check(&header)?;
+                Ok(charge.check(head)?)
             }
             Self::DoubleClaim { .. } => Err(EvidenceError::Other(self.fault())),
         }
@@ -455,6 +314,11 @@ impl Encode for FaultEvidence {
                 out.extend_from_slice(&expected.index.to_be_bytes());
                 out.extend_from_slice(expected.hash.as_slice());
             }
+            Self::FalseHead { statement, head, charge } => {
+                statement.encode_to(out);
+                head.encode_to(out);
+                charge.encode_to(out);
+            }
             Self::DoubleClaim { one, other } => {
                 one.encode_to(out);
                 other.encode_to(out);
@@ -482,6 +346,11 @@ impl Decode for FaultEvidence {
             5 => Self::DoubleClaim {
                 one: SignedClaim::decode_from(reader)?,
                 other: SignedClaim::decode_from(reader)?,
+            },
+            fault @ (3 | 4 | 6) => Self::FalseHead {
+                statement: Statement::decode_from(reader)?,
+                head: HeadStatement::decode_from(reader)?,
+                charge: Charge::decode_as(fault, reader)?,
             },
             value => return Err(DecodeError::Value { field: "fault", value: value.into() }),
         })

@@ -1,14 +1,19 @@
 //! What judges on L1 are told: calldata from evidence. Pure; the layouts are drawn in `contracts/src/interfaces`.
 
 use super::{
+    answers::ClaimJudge,
     committees::Committees,
     docket::{Defendant, Filing},
-    evidence::{AccusedOperator, DueTable, Fault, FaultEvidence, Signed, Statement},
+    evidence::{
+        AccusedOperator, Charge, DueTable, Fault, FaultEvidence, HeadStatement, LaneCharge, Signed, Statement,
+    },
 };
 use alloy_primitives::U256;
 use alloy_sol_types::{SolCall as _, SolValue as _, sol};
 use hum_bls::{Attestation, Certificate, CertificateError, Signature, SubmissionError};
-use hum_types::{Address, B256, Bytes, Domain, Encode as _, Epoch, Header, Height, SignedClaim, keccak256};
+use hum_types::{
+    Address, B256, Bytes, Confidence, Domain, Encode as _, Epoch, Header, Height, SignedClaim, keccak256,
+};
 
 sol! {
     /// What watchers call of `IAttestationJudge`.
@@ -31,6 +36,22 @@ sol! {
             bytes32 registration; uint32 generation; uint64 number; bytes32 blockHash; bytes32 stateRoot; bytes32 lanesRoot;
         }
         function slashHeader(bytes evidence, address adapter, bytes proof, bytes seats) external;
+    }
+
+    /// What watchers call of `ILaneJudge`.
+    #[derive(Debug)]
+    interface LaneJudge {
+        function proveAnchor(bytes32 registration, address facade, uint64 destination, bytes header, bytes[] accountProof,
+            bytes[] storageProof) external;
+        function slashSlot(bytes evidence, bytes statement, bytes lane, bytes[] accountProof, bytes[] storageProof, bytes seats)
+            external;
+        function isEmptyAtAnchor(bytes32 registration, address facade, uint64 destination) external view returns (bool);
+    }
+
+    /// What watchers call of `IStateRootJudge`.
+    #[derive(Debug)]
+    interface StateRootJudge {
+        function slash(bytes evidence, bytes statement, uint8 confidence, bytes blockHeader, bytes seats) external;
     }
 
     /// What watchers call of `ITableStore`.
@@ -69,8 +90,12 @@ pub struct Judges {
     pub settlement: Option<Address>,
     /// What knows snapshots and tells that judge.
     pub table_adapter: Option<Address>,
-    /// Of heads that nobody claimed; watchers answer there for the honest.
+    /// Of heads that nobody claimed; watchers answer there for the honest, and challenge the others.
     pub claim: Option<Address>,
+    /// Of lanes that their slots contradict.
+    pub lane: Option<Address>,
+    /// Of state roots that are not their blocks'.
+    pub state_root: Option<Address>,
     /// Takes sequencers' bonds.
     pub rollup_registry: Option<Address>,
 }
@@ -83,7 +108,10 @@ impl Judges {
             Fault::DoubleAttestation => self.attestation,
             Fault::Settlement if self.table_adapter.is_some() => self.settlement,
             Fault::Settlement => None,
+            Fault::NoClaim => self.claim,
+            Fault::Lane => self.lane,
             Fault::DoubleClaim => self.rollup_registry,
+            Fault::StateRoot => self.state_root,
         }
     }
 }
@@ -121,6 +149,37 @@ pub struct Papers {
     pub data: Bytes,
     /// Committee tables that must lie in the table store first, with their hashes.
     pub tables: Vec<(B256, Bytes)>,
+    /// What must have been shown, or come to an end, before.
+    pub before: Before,
+}
+
+/// What comes before the call that slashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// The lane was empty at the anchor: once for each lane.
+    Anchor {
+        /// Asks whether that was shown.
+        shown: Bytes,
+        /// Shows it.
+        prove: Bytes,
+    },
+    /// A challenge that nobody answered.
+    Challenge {
+        /// Its name on L1.
+        id: B256,
+        /// What it is about.
+        subject: B256,
+        /// Makes it; takes a bond.
+        data: Bytes,
+    },
+}
+
+impl Papers {
+    fn new(data: Vec<u8>, tables: Vec<(B256, Bytes)>) -> Self {
+        Self { data: data.into(), tables, before: Before::Nothing }
+    }
 }
 
 /// The nullifier under which the service manager knows an operator's offence.
@@ -136,13 +195,25 @@ pub fn offence(fault: Fault, operator: Address, height: Height, subject: B256) -
 /// The offence that evidence accuses an operator of.
 #[must_use]
 pub fn offence_of(evidence: &FaultEvidence, operator: Address) -> B256 {
-    let subject = match evidence {
+    offence(evidence.fault(), operator, Height(evidence.position()), subject_of(evidence))
+}
+
+/// What tells apart offences of one kind at one height.
+pub(crate) fn subject_of(evidence: &FaultEvidence) -> B256 {
+    match evidence {
         FaultEvidence::FalseTable { statement, .. } => {
             statement.header.as_ref().map_or(B256::ZERO, table_subject)
         }
+        FaultEvidence::FalseHead { head, charge, .. } => match charge {
+            Charge::NoClaim => head.subject(),
+            Charge::Lane(charge) => charge.lane.leaf_hash(),
+            Charge::StateRoot { .. } => {
+                let latest = U256::from(Confidence::Latest as u8);
+                keccak256((head.registration().0, latest, head.part.block.hash).abi_encode())
+            }
+        },
         FaultEvidence::DoubleAttestation { .. } | FaultEvidence::DoubleClaim { .. } => B256::ZERO,
-    };
-    offence(evidence.fault(), operator, Height(evidence.position()), subject)
+    }
 }
 
 /// The hash of what the settlement judge finds contradicted in a header.
@@ -179,18 +250,76 @@ pub(crate) fn papers(
         FaultEvidence::FalseTable { statement, expected } => {
             let adapter = judges.table_adapter.ok_or(PapersError::NoJudge(Fault::Settlement))?;
             let (evidence, tables) = attested_header(statement, &accused, committees, domain)?;
-            let seats = match &statement.signed {
-                Signed::Single(_) => Vec::new(),
-                Signed::Quorum(_) => {
-                    accused.iter().map(|accused| byte(accused.seat.0)).collect::<Result<_, _>>()?
-                }
-            };
+            let seats = seats(statement, &accused)?;
             let index = if *expected == DueTable::NONE { U256::MAX } else { U256::from(expected.index) };
             let proof = Bytes::copy_from_slice(&index.to_be_bytes::<32>());
-            let call = SettlementJudge::slashHeaderCall { evidence, adapter, proof, seats: seats.into() };
-            Ok(Papers { data: call.abi_encode().into(), tables })
+            let call = SettlementJudge::slashHeaderCall { evidence, adapter, proof, seats };
+            Ok(Papers::new(call.abi_encode(), tables))
+        }
+        FaultEvidence::FalseHead { statement, head, charge } => {
+            let (evidence, tables) = attested_header(statement, &accused, committees, domain)?;
+            let seats = seats(statement, &accused)?;
+            Ok(Papers { tables, ..false_head(head, charge, evidence, seats) })
         }
         FaultEvidence::DoubleClaim { one, other } => Ok(double_claim(one, other)),
+    }
+}
+
+/// Which of a certificate's signers are slashed; nothing for a single attestation.
+fn seats(statement: &Statement, accused: &[AccusedOperator]) -> Result<Bytes, PapersError> {
+    let seats: Vec<u8> = match &statement.signed {
+        Signed::Single(_) => Vec::new(),
+        Signed::Quorum(_) => accused.iter().map(|accused| byte(accused.seat.0)).collect::<Result<_, _>>()?,
+    };
+    Ok(seats.into())
+}
+
+fn false_head(head: &HeadStatement, charge: &Charge, evidence: Bytes, seats: Bytes) -> Papers {
+    let statement = Bytes::from(head.encode());
+    match charge {
+        Charge::NoClaim => {
+            let id = keccak256([keccak256(&evidence), keccak256(&statement)].concat());
+            let (again, about) = (evidence.clone(), statement.clone());
+            let data = ClaimJudge::challengeCall { evidence: again, statement: about }.abi_encode().into();
+            let call = ClaimJudge::slashCall { evidence, statement, seats };
+            let before = Before::Challenge { id, subject: head.subject(), data };
+            Papers { before, ..Papers::new(call.abi_encode(), Vec::new()) }
+        }
+        Charge::Lane(charge) => {
+            let LaneCharge { lane, slot, anchor, at_anchor } = &**charge;
+            let (registration, facade, destination) =
+                (head.registration().0, lane.facade(), lane.destination().0);
+            let shown = LaneJudge::isEmptyAtAnchorCall { registration, facade, destination }.abi_encode();
+            let prove = LaneJudge::proveAnchorCall {
+                registration,
+                facade,
+                destination,
+                header: anchor.clone(),
+                accountProof: at_anchor.account.clone(),
+                storageProof: at_anchor.storage.clone(),
+            };
+            let call = LaneJudge::slashSlotCall {
+                evidence,
+                statement,
+                lane: lane.encode().into(),
+                accountProof: slot.account.clone(),
+                storageProof: slot.storage.clone(),
+                seats,
+            };
+            let before = Before::Anchor { shown: shown.into(), prove: prove.abi_encode().into() };
+            Papers { before, ..Papers::new(call.abi_encode(), Vec::new()) }
+        }
+        Charge::StateRoot { block_header } => {
+            let (confidence, block_header) = (Confidence::Latest as u8, block_header.clone());
+            let call = StateRootJudge::slashCall {
+                evidence,
+                statement,
+                confidence,
+                blockHeader: block_header,
+                seats,
+            };
+            Papers::new(call.abi_encode(), Vec::new())
+        }
     }
 }
 
@@ -210,7 +339,7 @@ fn double_attestation(
                 one: attestation(a),
                 other: attestation(b),
             };
-            Ok(Papers { data: call.abi_encode().into(), tables: Vec::new() })
+            Ok(Papers::new(call.abi_encode(), Vec::new()))
         }
         (Signed::Single(a), Signed::Quorum(certificate)) => {
             mixed(a, certificate, other.header, first.other_seat.0, committees, domain)
@@ -238,7 +367,7 @@ fn double_attestation(
             if tables.iter().all(|(hash, _)| *hash != other_table.0) {
                 tables.push(other_table);
             }
-            Ok(Papers { data: call.abi_encode().into(), tables })
+            Ok(Papers::new(call.abi_encode(), tables))
         }
     }
 }
@@ -258,7 +387,7 @@ fn mixed(
         certificate,
         seat: byte(seat)?,
     };
-    Ok(Papers { data: call.abi_encode().into(), tables: vec![table] })
+    Ok(Papers::new(call.abi_encode(), vec![table]))
 }
 
 /// "These operators attested this header", as `IEvidence` draws it, and the table that it needs.
@@ -313,7 +442,7 @@ fn double_claim(one: &SignedClaim, other: &SignedClaim) -> Papers {
         one: signed(one),
         other: signed(other),
     };
-    Papers { data: call.abi_encode().into(), tables: Vec::new() }
+    Papers::new(call.abi_encode(), Vec::new())
 }
 
 fn attestation(attestation: &Attestation) -> AttestationJudge::Attestation {
@@ -345,4 +474,4 @@ impl Filing {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

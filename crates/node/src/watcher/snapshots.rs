@@ -81,7 +81,7 @@ impl L1 {
         match self.send(manager, call.abi_encode().into(), allowance_wei, spent_wei).await {
             Ok(tx_hash) => Ok(Some(tx_hash)),
             Err(Verdict::Refused(why) | Verdict::Failed(why)) => Err(SnapshotError::NotTaken(why)),
-            Err(Verdict::Punished(_) | Verdict::NoJudge) => Ok(None),
+            Err(_) => Ok(None),
         }
     }
 

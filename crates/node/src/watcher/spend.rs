@@ -1,6 +1,8 @@
-//! A cap on what is spent in an hour.
+//! Caps on what is spent in an hour, and on what is put at stake.
 
+use super::docket::EvidenceNumber;
 use hum_types::TimeMs;
+use std::collections::BTreeMap;
 
 /// Milliseconds of the period that the cap is for.
 const PERIOD_MS: u64 = 3_600_000;
@@ -42,9 +44,86 @@ impl Spend {
     }
 }
 
+/// Bonds of challenges: those that are out, and those that were lost in the present hour, stay below a cap.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bonds {
+    cap_wei: u128,
+    out: BTreeMap<EvidenceNumber, u128>,
+    period: u64,
+    lost_wei: u128,
+    total_lost_wei: u128,
+}
+
+impl Bonds {
+    pub(crate) fn new(cap_wei: u128) -> Self {
+        Self { cap_wei, ..Self::default() }
+    }
+
+    /// What one more bond may be, in wei.
+    pub(crate) fn left(&self, now: TimeMs) -> u128 {
+        let lost_wei = if now.0 / PERIOD_MS > self.period { 0 } else { self.lost_wei };
+        self.cap_wei.saturating_sub(lost_wei).saturating_sub(self.out_wei())
+    }
+
+    /// A challenge is open.
+    pub(crate) fn is_out(&mut self, number: EvidenceNumber, bond_wei: u128) {
+        self.out.insert(number, bond_wei);
+    }
+
+    /// A challenge ended and its bond came back.
+    pub(crate) fn is_back(&mut self, number: EvidenceNumber) {
+        self.out.remove(&number);
+    }
+
+    /// A challenge was answered at `at`.
+    pub(crate) fn is_lost(&mut self, number: EvidenceNumber, bond_wei: u128, at: TimeMs) {
+        self.out.remove(&number);
+        let period = at.0 / PERIOD_MS;
+        if period > self.period {
+            (self.period, self.lost_wei) = (period, 0);
+        }
+        if period == self.period {
+            self.lost_wei = self.lost_wei.saturating_add(bond_wei);
+        }
+        self.total_lost_wei = self.total_lost_wei.saturating_add(bond_wei);
+    }
+
+    /// The bond of a challenge that is out.
+    pub(crate) fn of(&self, number: EvidenceNumber) -> u128 {
+        self.out.get(&number).copied().unwrap_or(0)
+    }
+
+    /// Bonds that are out, in wei.
+    pub(crate) fn out_wei(&self) -> u128 {
+        self.out.values().fold(0, |sum, bond| sum.saturating_add(*bond))
+    }
+
+    /// Bonds that were lost, as far back as the evidence on disk goes, in wei.
+    pub(crate) const fn total_lost_wei(&self) -> u128 {
+        self.total_lost_wei
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bonds_that_are_out_or_were_lost_in_the_hour_stay_below_the_cap() {
+        let (one, two, now) = (EvidenceNumber(1), EvidenceNumber(2), TimeMs(5));
+        let mut bonds = Bonds::new(10);
+        bonds.is_out(one, 4);
+        bonds.is_out(one, 4);
+        bonds.is_out(two, 4);
+        assert_eq!((bonds.left(now), bonds.out_wei()), (2, 8));
+        bonds.is_back(one);
+        bonds.is_lost(two, 4, now);
+        assert_eq!((bonds.left(now), bonds.out_wei(), bonds.total_lost_wei()), (6, 0, 4));
+        assert_eq!(bonds.left(TimeMs(PERIOD_MS)), 10, "the next hour");
+        bonds.is_lost(one, 1, TimeMs(PERIOD_MS));
+        bonds.is_lost(two, 9, now);
+        assert_eq!(bonds.left(TimeMs(PERIOD_MS)), 9, "an earlier hour's loss does not count in this one");
+    }
 
     #[test]
     fn the_cap_holds_for_each_hour_and_what_is_under_way_counts() {

@@ -4,6 +4,8 @@
 //! record = 1 ‖ first height 8 ‖ epoch 8 ‖ roster      a committee that evidence after it names
 //!        | 2 ‖ number 4 ‖ found at, ms 8 ‖ evidence
 //!        | 3 ‖ number 4 ‖ defendant ‖ tx flag 1 ‖ tx 32?   L1 has punished it
+//!        | 4 ‖ number 4 ‖ bond, wei 16                     our challenge is open
+//!        | 5 ‖ number 4 ‖ at, ms 8 ‖ lost bond, wei 16     it was answered: nobody is punished
 //! ```
 //!
 //! Only ends are written down. What was under way when the power went is looked up on L1 and tried again: the contracts
@@ -60,6 +62,22 @@ pub enum EvidenceRecord {
         /// In which transaction of ours, if in one.
         tx_hash: Option<B256>,
     },
+    /// A challenge of ours is open.
+    Challenged {
+        /// The evidence.
+        number: EvidenceNumber,
+        /// The bond, in wei.
+        bond_wei: u128,
+    },
+    /// The sequencer's signature was shown.
+    Acquitted {
+        /// The evidence.
+        number: EvidenceNumber,
+        /// When that was seen.
+        at: TimeMs,
+        /// What it cost us, in wei.
+        lost_wei: u128,
+    },
 }
 
 impl Encode for EvidenceRecord {
@@ -92,6 +110,17 @@ impl Encode for EvidenceRecord {
                 }
                 out.push(tx_hash.is_some().into());
                 out.extend_from_slice(tx_hash.as_ref().map_or(&[], B256::as_slice));
+            }
+            Self::Challenged { number, bond_wei } => {
+                out.push(4);
+                out.extend_from_slice(&number.0.to_be_bytes());
+                out.extend_from_slice(&bond_wei.to_be_bytes());
+            }
+            Self::Acquitted { number, at, lost_wei } => {
+                out.push(5);
+                out.extend_from_slice(&number.0.to_be_bytes());
+                at.encode_to(out);
+                out.extend_from_slice(&lost_wei.to_be_bytes());
             }
         }
     }
@@ -127,6 +156,15 @@ impl Decode for EvidenceRecord {
                     }
                 },
             },
+            4 => Self::Challenged {
+                number: EvidenceNumber(reader.u32("evidence number")?),
+                bond_wei: reader.u128("bond")?,
+            },
+            5 => Self::Acquitted {
+                number: EvidenceNumber(reader.u32("evidence number")?),
+                at: TimeMs::decode_from(reader)?,
+                lost_wei: reader.u128("lost bond")?,
+            },
             value => return Err(DecodeError::Value { field: "record tag", value: value.into() }),
         })
     }
@@ -154,6 +192,8 @@ pub(crate) struct Held {
     pub(crate) committees: Committees,
     pub(crate) found: Vec<(EvidenceNumber, TimeMs, FaultEvidence)>,
     pub(crate) punished: Vec<(EvidenceNumber, Defendant, Option<B256>)>,
+    pub(crate) challenged: Vec<(EvidenceNumber, u128)>,
+    pub(crate) acquitted: Vec<(EvidenceNumber, TimeMs, u128)>,
 }
 
 /// The file of evidence.
@@ -184,6 +224,12 @@ impl<E: Runtime> Store<E> {
                 Ok(EvidenceRecord::Found { number, at, evidence }) => held.found.push((number, at, evidence)),
                 Ok(EvidenceRecord::Punished { number, defendant, tx_hash }) => {
                     held.punished.push((number, defendant, tx_hash));
+                }
+                Ok(EvidenceRecord::Challenged { number, bond_wei }) => {
+                    held.challenged.push((number, bond_wei));
+                }
+                Ok(EvidenceRecord::Acquitted { number, at, lost_wei }) => {
+                    held.acquitted.push((number, at, lost_wei));
                 }
                 Err(error) => tracing::warn!(%error, "a record of evidence does not decode"),
             }
@@ -220,6 +266,27 @@ impl<E: Runtime> Store<E> {
         tx_hash: Option<B256>,
     ) -> Result<(), StoreError> {
         self.append(&EvidenceRecord::Punished { number, defendant, tx_hash }).await?;
+        Ok(self.records.sync(FILE).await?)
+    }
+
+    /// Keep that a challenge is open.
+    pub(crate) async fn challenged(
+        &mut self,
+        number: EvidenceNumber,
+        bond_wei: u128,
+    ) -> Result<(), StoreError> {
+        self.append(&EvidenceRecord::Challenged { number, bond_wei }).await?;
+        Ok(self.records.sync(FILE).await?)
+    }
+
+    /// Keep that nobody is punished.
+    pub(crate) async fn acquitted(
+        &mut self,
+        number: EvidenceNumber,
+        at: TimeMs,
+        lost_wei: u128,
+    ) -> Result<(), StoreError> {
+        self.append(&EvidenceRecord::Acquitted { number, at, lost_wei }).await?;
         Ok(self.records.sync(FILE).await?)
     }
 

@@ -1,7 +1,10 @@
 //! A watcher with scripted operators and a scripted L1, in virtual time.
 
 pub(super) mod fixture;
+pub(super) mod heads;
+mod judged;
 mod l1;
+mod rollup;
 
 use super::*;
 use crate::wire::{FeedEvent, FeedRequest, QUOTAS, Wires};
@@ -14,7 +17,7 @@ use hum_consensus::{
 use hum_ledger::{RollupParams, State};
 use hum_types::*;
 use l1::FakeL1;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 const OPERATORS: u64 = 4;
 
@@ -30,9 +33,28 @@ struct Bed {
     state: State,
     genesis: Genesis,
     l1: FakeL1,
+    /// Instead of that L1.
+    judged: Option<L1>,
+    nodes: BTreeMap<ChainId, Arc<dyn Chain>>,
+}
+
+fn params() -> RollupParams {
+    RollupParams {
+        chain_id: ROLLUP,
+        registration: REGISTRATION,
+        sequencer: sequencer().address(),
+        facades: [Address::repeat_byte(0xa1), Address::repeat_byte(0xa2), Address::repeat_byte(0xa3)],
+        class: Class::Reexecuted,
+        anchor: BlockRef { number: 10, hash: B256::repeat_byte(10) },
+        anchor_state_root: B256::repeat_byte(11),
+    }
 }
 
 fn run<F: Future<Output = ()>>(test: impl FnOnce(Bed) -> F) {
+    run_with(params(), test);
+}
+
+fn run_with<F: Future<Output = ()>>(rollup: RollupParams, test: impl FnOnce(Bed) -> F) {
     let config = deterministic::Config::new().with_seed(7).with_timeout(Some(Duration::from_secs(600)));
     deterministic::Runner::new(config).start(|context| async move {
         let keys: Vec<PrivateKey> = (0..OPERATORS).map(PrivateKey::from_seed).collect();
@@ -55,19 +77,25 @@ fn run<F: Future<Output = ()>>(test: impl FnOnce(Bed) -> F) {
             terms: Terms::of(4).expect("long enough"),
             time_ms: TimeMs(0),
             l1_origin: L1Origin { number: 7, hash: B256::repeat_byte(7) },
-            rollups: vec![RollupParams {
-                chain_id: ROLLUP,
-                registration: REGISTRATION,
-                sequencer: sequencer().address(),
-                facades: [Address::repeat_byte(0xa1), Address::repeat_byte(0xa2), Address::repeat_byte(0xa3)],
-                class: Class::Reexecuted,
-                anchor: BlockRef { number: 10, hash: B256::repeat_byte(10) },
-                anchor_state_root: B256::repeat_byte(11),
-            }],
+            rollups: vec![rollup],
         };
         let state = State::genesis(&genesis);
         let l1 = FakeL1::new();
-        let bed = Bed { context, world, operators, watchers, feeds, fetches, signers, state, genesis, l1 };
+        let (judged, nodes) = (None, BTreeMap::new());
+        let bed = Bed {
+            context,
+            world,
+            operators,
+            watchers,
+            feeds,
+            fetches,
+            signers,
+            state,
+            genesis,
+            l1,
+            judged,
+            nodes,
+        };
         test(bed).await;
     });
 }
@@ -85,12 +113,19 @@ impl Bed {
             answer_timeout_ms: 500,
             quiet_ms: 500,
             spend_cap_wei: u128::MAX,
+            bond_cap_wei: u128::MAX,
+            claim_wait_ms: 5_000,
             snapshots_every_ms: None,
             partition: "watcher".to_owned(),
         };
         settings(&mut own);
-        let parts =
-            WatcherParts { l1: Some(self.l1.connect()), peers: None, fetch: wires.fetch, feed: wires.feed };
+        let parts = WatcherParts {
+            l1: Some(self.judged.clone().unwrap_or_else(|| self.l1.connect())),
+            rollups: self.nodes.clone(),
+            peers: None,
+            fetch: wires.fetch,
+            feed: wires.feed,
+        };
         let context = self.context.child("role").with_attribute("which", which);
         start(&context, own, parts).await.expect("the watcher starts")
     }
@@ -326,11 +361,18 @@ fn a_connection_to_another_chain_is_refused() {
             answer_timeout_ms: 1,
             quiet_ms: 1,
             spend_cap_wei: 0,
+            bond_cap_wei: 0,
+            claim_wait_ms: 0,
             snapshots_every_ms: None,
             partition: "other".to_owned(),
         };
-        let parts =
-            WatcherParts { l1: Some(bed.l1.connect()), peers: None, fetch: wires.fetch, feed: wires.feed };
+        let parts = WatcherParts {
+            l1: Some(bed.l1.connect()),
+            rollups: BTreeMap::new(),
+            peers: None,
+            fetch: wires.fetch,
+            feed: wires.feed,
+        };
         let refused = start(&bed.context, settings.clone(), parts).await;
         assert!(matches!(refused, Err(WatcherError::OtherChain { found: l1::CHAIN, .. })), "{refused:?}");
         let _ = (&bed.fetches, Arc::new(0));

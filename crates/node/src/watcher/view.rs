@@ -1,6 +1,10 @@
 //! What a watcher has seen and done, for people and metrics.
 
-use super::docket::{CaseView, Stage};
+use super::{
+    docket::{CaseView, Stage},
+    evidence::Fault,
+    spend::Bonds,
+};
 use crate::status::{RoleStatus, StatusBoard};
 use commonware_runtime::{
     Handle, Metrics,
@@ -26,8 +30,10 @@ pub struct WatcherView {
     pub epoch: Epoch,
     /// Attestations heard since the start.
     pub attestations: u64,
-    /// Attestations of what was not finalised, by operator.
+    /// Attestations of what was not finalised, or is false, by operator; what is wrong in two ways counts twice.
     pub wrong_attestations: BTreeMap<Address, u64>,
+    /// Attestations of what is false, by what is.
+    pub false_attestations: BTreeMap<Fault, u64>,
     /// Signed things passed on by peers that nobody had signed.
     pub forged: u64,
     /// Every accusation and how far it is, oldest first.
@@ -36,6 +42,12 @@ pub struct WatcherView {
     pub snapshots: u64,
     /// Fees paid since the start, in wei, as digits.
     pub spent_wei: String,
+    /// Bonds of challenges that are open, in wei, as digits.
+    pub bonds_out_wei: String,
+    /// Bonds of challenges that were answered, as far back as the evidence on disk goes, in wei, as digits.
+    pub bonds_lost_wei: String,
+    /// Heads that were not held against their chains, because a node was away or too slow.
+    pub heads_passed_over: u64,
     /// Balance of the paying account, in wei, as digits; absent before it was read.
     pub balance_wei: Option<String>,
     /// The newest failure to read or write L1.
@@ -47,12 +59,16 @@ struct Registered {
     certified: Gauge,
     attestations: Counter,
     wrong: Counter,
+    wrong_by_fault: [(Fault, Counter); 4],
     forged: Counter,
     evidence: Gauge,
     punished: Gauge,
     refused: Gauge,
     snapshots: Counter,
     spend_gwei: Gauge,
+    bonds_out_gwei: Gauge,
+    bonds_lost_gwei: Gauge,
+    passed_over: Gauge,
     alarms: Counter,
 }
 
@@ -61,10 +77,14 @@ struct State {
     epoch: Epoch,
     attestations: u64,
     wrong: BTreeMap<Address, u64>,
+    wrong_by_fault: BTreeMap<Fault, u64>,
     forged: u64,
     evidence: Vec<CaseView>,
     snapshots: u64,
     spent_wei: u128,
+    bonds_out_wei: u128,
+    bonds_lost_wei: u128,
+    passed_over: u64,
     balance_wei: Option<String>,
     last_error: Option<String>,
 }
@@ -86,13 +106,24 @@ impl Shared {
         let metrics = Registered {
             certified: context.gauge("watcher_certified_height", "newest certified height replayed"),
             attestations: context.counter("watcher_attestations", "attestations heard"),
-            wrong: context.counter("watcher_wrong_attestations", "attestations of what was not finalised"),
+            wrong: context
+                .counter("watcher_wrong_attestations", "attestations of what was not finalised or is false"),
+            wrong_by_fault: [
+                (Fault::Settlement, "watcher_false_tables_attested"),
+                (Fault::NoClaim, "watcher_unclaimed_heads_attested"),
+                (Fault::Lane, "watcher_false_lanes_attested"),
+                (Fault::StateRoot, "watcher_false_state_roots_attested"),
+            ]
+            .map(|(fault, name)| (fault, context.counter(name, "attestations of that, quorum or not"))),
             forged: context.counter("watcher_forged", "signed things passed on that nobody had signed"),
             evidence: context.gauge("watcher_evidence", "accusations"),
             punished: context.gauge("watcher_punished", "accusations that L1 has punished"),
             refused: context.gauge("watcher_refused", "accusations that L1 refused last time"),
             snapshots: context.counter("watcher_snapshots", "snapshots taken"),
             spend_gwei: context.gauge("watcher_spend_gwei", "fees paid since the start, gwei"),
+            bonds_out_gwei: context.gauge("watcher_bonds_out_gwei", "bonds of open challenges, gwei"),
+            bonds_lost_gwei: context.gauge("watcher_bonds_lost_gwei", "bonds of answered challenges, gwei"),
+            passed_over: context.gauge("watcher_heads_passed_over", "heads not held against their chains"),
             alarms: context.counter("watcher_alarms", "alarms raised"),
         };
         let state = State {
@@ -100,10 +131,14 @@ impl Shared {
             epoch: Epoch(0),
             attestations: 0,
             wrong: BTreeMap::new(),
+            wrong_by_fault: BTreeMap::new(),
             forged: 0,
             evidence: Vec::new(),
             snapshots: 0,
             spent_wei: 0,
+            bonds_out_wei: 0,
+            bonds_lost_wei: 0,
+            passed_over: 0,
             balance_wei: None,
             last_error: None,
         };
@@ -120,10 +155,14 @@ impl Shared {
             epoch: state.epoch,
             attestations: state.attestations,
             wrong_attestations: state.wrong.clone(),
+            false_attestations: state.wrong_by_fault.clone(),
             forged: state.forged,
             evidence: state.evidence.clone(),
             snapshots: state.snapshots,
             spent_wei: state.spent_wei.to_string(),
+            bonds_out_wei: state.bonds_out_wei.to_string(),
+            bonds_lost_wei: state.bonds_lost_wei.to_string(),
+            heads_passed_over: state.passed_over,
             balance_wei: state.balance_wei.clone(),
             last_error: state.last_error.clone(),
         }
@@ -158,9 +197,31 @@ impl Shared {
         self.state.lock().attestations += count as u64;
     }
 
-    pub(super) fn wrong(&self, operator: Address) {
+    /// An operator signed what was not finalised, or what is false for this reason.
+    pub(super) fn wrong(&self, operator: Address, why: Option<Fault>) {
         self.metrics.wrong.inc();
-        *self.state.lock().wrong.entry(operator).or_default() += 1;
+        let own = |entry: &&(Fault, Counter)| Some(entry.0) == why;
+        if let Some((_, counter)) = self.metrics.wrong_by_fault.iter().find(own) {
+            counter.inc();
+        }
+        let mut state = self.state.lock();
+        *state.wrong.entry(operator).or_default() += 1;
+        if let Some(fault) = why {
+            *state.wrong_by_fault.entry(fault).or_default() += 1;
+        }
+    }
+
+    pub(super) fn bonds(&self, bonds: &Bonds) {
+        let (out_wei, lost_wei) = (bonds.out_wei(), bonds.total_lost_wei());
+        self.metrics.bonds_out_gwei.set(clamp(out_wei / GWEI));
+        self.metrics.bonds_lost_gwei.set(clamp(lost_wei / GWEI));
+        let mut state = self.state.lock();
+        (state.bonds_out_wei, state.bonds_lost_wei) = (out_wei, lost_wei);
+    }
+
+    pub(super) fn passed_over(&self, heads: u64) {
+        self.metrics.passed_over.set(clamp(heads));
+        self.state.lock().passed_over = heads;
     }
 
     pub(super) fn forged(&self) {

@@ -5,6 +5,7 @@ use crate::{
     runtime::Runtime,
     watcher::{
         answers::{Answered, Challenge},
+        court::Filed,
         docket::{Defendant, EvidenceNumber, Verdict},
         tables::Judged,
     },
@@ -16,6 +17,7 @@ impl<E: Runtime> Actor<E> {
         match done {
             Done::Filed { number, reserved_wei, filed } => {
                 self.spend.settle(reserved_wei, filed.spent_wei);
+                self.bond_moved(number, &filed).await;
                 for (defendant, verdict) in filed.verdicts {
                     self.told(number, &defendant, &verdict);
                     self.docket.conclude(number, defendant, verdict, self.now);
@@ -38,6 +40,7 @@ impl<E: Runtime> Actor<E> {
                 }
                 self.shared.spent(self.spend.total_wei());
             }
+            Done::Head(check, result) => self.head_judged(*check, result).await,
             Done::Table(header, Ok(judged)) => self.table_judged(header, judged).await,
             Done::Table(header, Err(error)) => {
                 self.shared.trouble(Some(format!("table at height {}: {error}", header.height)));
@@ -69,7 +72,7 @@ impl<E: Runtime> Actor<E> {
             Done::Answered { reserved_wei, challenge, answered } => {
                 self.spend.settle(reserved_wei, answered.spent_wei);
                 self.shared.spent(self.spend.total_wei());
-                self.answered(challenge, answered);
+                self.answered(challenge, answered).await;
             }
         }
     }
@@ -97,6 +100,7 @@ impl<E: Runtime> Actor<E> {
                 self.shared.alarm(self.now, &what);
                 self.shared.trouble(Some(why.clone()));
             }
+            Verdict::Challenged | Verdict::Acquitted { .. } => {}
             Verdict::NoJudge => {
                 let what = format!("no contract judges evidence {} against {who}", number.0);
                 self.shared.alarm(self.now, &what);
@@ -104,17 +108,44 @@ impl<E: Runtime> Actor<E> {
         }
     }
 
-    fn answered(&mut self, challenge: Challenge, answered: Answered) {
+    /// Keep account of the bond that a filing put at stake, got back or lost.
+    async fn bond_moved(&mut self, number: EvidenceNumber, filed: &Filed) {
+        let verdicts = || filed.verdicts.iter().map(|(_, verdict)| verdict);
+        if let Some(Verdict::Acquitted { .. }) =
+            verdicts().find(|verdict| matches!(verdict, Verdict::Acquitted { .. }))
+        {
+            return self.acquit(number, filed.bond_wei).await;
+        }
+        if verdicts().any(|verdict| *verdict == Verdict::Challenged) {
+            if filed.bond_wei > 0 && self.bonds.of(number) == 0 {
+                if let Err(error) = self.store.challenged(number, filed.bond_wei).await {
+                    self.shared.alarm(self.now, &format!("evidence cannot be kept on disk: {error}"));
+                }
+                self.bonds.is_out(number, filed.bond_wei);
+                let what = format!("challenged the head of evidence {}", number.0);
+                self.shared.did(self.now, what);
+            }
+        } else if verdicts().any(|verdict| matches!(verdict, Verdict::Punished(_))) {
+            self.bonds.is_back(number);
+        }
+        self.shared.bonds(&self.bonds);
+    }
+
+    async fn answered(&mut self, challenge: Challenge, answered: Answered) {
         let head = format!("block {} of chain {}", challenge.block.number, challenge.chain_id);
         match answered.outcome {
             Ok(tx_hash) => {
                 self.answers.done(answered.id);
                 if let Some(tx_hash) = tx_hash {
+                    if let Some(number) = self.own_challenge(&challenge) {
+                        // Whoever answers has the bond: it is ours again.
+                        self.acquit(number, 0).await;
+                    }
                     self.shared.did(self.now, format!("answered the challenge of {head} in {tx_hash}"));
                 }
             }
             Err(why) => {
-                if self.answers.again(answered.id) {
+                if self.answers.again(answered.id) && self.own_challenge(&challenge).is_none() {
                     self.shared.alarm(self.now, &format!("the challenge of {head} is not answered: {why}"));
                 }
             }

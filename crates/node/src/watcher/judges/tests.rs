@@ -1,6 +1,6 @@
 //! What is written for the judges, before the judges themselves: the committed contracts in revm.
 
-mod evm;
+pub(in crate::watcher) mod evm;
 
 use super::*;
 use crate::watcher::{

@@ -78,6 +78,8 @@ impl FakeL1 {
                 settlement: None,
                 table_adapter: None,
                 claim: Some(CLAIMS),
+                lane: None,
+                state_root: None,
                 rollup_registry: Some(REGISTRY),
             },
         }
