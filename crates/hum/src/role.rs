@@ -29,6 +29,7 @@ use hum_node::{
     },
     registry::{L1Registry, Registry},
     relayer::{self, Destination, RelayerParts, RelayerSettings},
+    settlement::{L1Settlement, Settlement},
     wire::{QUOTAS, Wires},
 };
 use hum_relay::Policy;
@@ -197,6 +198,7 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             me: me.clone(),
             key,
             registry: registry(&network, config.l1_rpc.as_deref())?,
+            settlement: settlement(&network, config.l1_rpc.as_deref())?,
             judge,
             partition: "operator".to_owned(),
             pace: Pace::default(),
@@ -245,6 +247,16 @@ fn registry(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn
     let chain = RpcChain::new(rpc.unwrap_or(&network.l1.rpc), network.l1.chain_id, RpcLimits::default())
         .wrap_err("RPC URL of the L1 node")?;
     Ok(Some(Arc::new(L1Registry::new(Arc::new(chain), network.service_manager, network.domain))))
+}
+
+/// What rollups settle on L1, as an operator's own node shows it, where any does.
+fn settlement(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn Settlement>>> {
+    if network.members.iter().all(|member| member.entry.settlement.is_none()) {
+        return Ok(None);
+    }
+    let chain = RpcChain::new(rpc.unwrap_or(&network.l1.rpc), network.l1.chain_id, RpcLimits::default())
+        .wrap_err("RPC URL of the L1 node")?;
+    Ok(Some(Arc::new(L1Settlement::new(Arc::new(chain), network))))
 }
 
 fn status_of(handle: &OperatorHandle, network: &Network, own: &PublicKey) -> Value {
@@ -403,7 +415,8 @@ fn batcher(
         bail!("role.json has a batcher, but the network file does not say where the rollup's batches go");
     };
     let url = batcher.l1_rpc.as_ref().or(config.l1_rpc.as_ref()).unwrap_or(&network.l1.rpc);
-    let l1 = RpcChain::new(url, network.l1.chain_id, RpcLimits::default()).wrap_err("the batcher's L1 URL")?;
+    let l1 =
+        RpcChain::new(url, network.l1.chain_id, RpcLimits::default()).wrap_err("the batcher's L1 URL")?;
     let submit = RpcSubmit::new(l1.clone(), directory.read_key(KeyName::Batcher)?, SubmitPolicy::default())
         .ok_or_else(|| eyre!("keys/batcher.key is no secp256k1 key"))?;
     let settings = BatcherSettings {

@@ -20,6 +20,7 @@ pub mod publisher;
 pub mod registry;
 pub mod relayer;
 pub mod runtime;
+pub mod settlement;
 pub mod status;
 pub mod watcher;
 pub mod wire;

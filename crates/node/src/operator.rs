@@ -27,6 +27,7 @@ mod judge;
 mod metrics;
 pub(crate) mod records;
 mod restaking;
+mod settlement;
 
 pub use application::Pace;
 pub use finaliser::SignerError;
@@ -38,6 +39,7 @@ use crate::{
     config::Network,
     registry::{self, Registry},
     runtime::{Runtime, now},
+    settlement::Settlement,
     wire::Wires,
 };
 use application::{Application, Inner, Stalls, States};
@@ -53,6 +55,7 @@ use hum_types::{Decode as _, Domain};
 use metrics::Metrics;
 use records::Records;
 use restaking::{Restaking, Roll};
+use settlement::Settling;
 use std::{
     collections::BTreeSet,
     sync::{Arc, OnceLock},
@@ -68,6 +71,8 @@ pub struct Setup {
     pub key: SecretKey,
     /// Our own L1 node; `None` where the network has no restaking contracts.
     pub registry: Option<Arc<dyn Registry>>,
+    /// What rollups have settled, as our own L1 node shows it; `None` where no member settles on L1.
+    pub settlement: Option<Arc<dyn Settlement>>,
     /// Who judges blocks.
     pub judge: Arc<dyn Judge>,
     /// Prefix of its files on the runtime's storage.
@@ -175,12 +180,15 @@ impl<E: Runtime> Prepared<E> {
         let (finaliser_mailbox, finalised) = finaliser::channel();
         let committee = consensus_committee(&network)?;
         let restaking = Restaking::new(context.child("restaking"), setup.registry.clone(), reporter.clone());
+        let settling =
+            Settling::new(context.child("settlement"), &network, setup.settlement.clone(), reporter.clone());
         let states = States::new(committee.genesis(), genesis);
         let application = Arc::new(Inner {
             clock: context.child("application"),
             network,
             committee,
             restaking: Arc::new(restaking),
+            settling: Arc::new(settling),
             pace: setup.pace,
             states: Arc::new(states),
             blocks: blocks_mailbox,
@@ -303,6 +311,7 @@ impl<E: Runtime> Prepared<E> {
                 blocks: application.blocks.clone(),
                 aggregator: aggregator_mailbox,
                 restaking: application.restaking.clone(),
+                settling: application.settling.clone(),
                 roll: roll.clone(),
                 fetch: fetch_mailbox,
                 reporter: reporter.clone(),
@@ -312,6 +321,12 @@ impl<E: Runtime> Prepared<E> {
                 context: context.child("restaking"),
                 restaking: application.restaking.clone(),
                 roll,
+                reporter: reporter.clone(),
+            }
+            .start(),
+            settlement::Actor {
+                context: context.child("settlement"),
+                settling: application.settling.clone(),
                 reporter: reporter.clone(),
             }
             .start(),

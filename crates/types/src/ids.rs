@@ -196,6 +196,12 @@ pub struct BlockRef {
     pub hash: B256,
 }
 
+impl std::fmt::Display for BlockRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.number, self.hash)
+    }
+}
+
 impl Encode for BlockRef {
     fn encode_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.number.to_be_bytes());

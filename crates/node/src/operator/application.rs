@@ -16,7 +16,7 @@ mod vote;
 pub(crate) use stalls::Stalls;
 pub(crate) use states::States;
 
-use super::{blocks, finaliser, handle::Reporter, restaking::Restaking};
+use super::{blocks, finaliser, handle::Reporter, restaking::Restaking, settlement::Settling};
 use crate::{
     config::Network,
     runtime::{Runtime, moment, now},
@@ -56,6 +56,7 @@ pub(crate) struct Inner<E> {
     /// Of term 0.
     pub(crate) committee: Committee,
     pub(crate) restaking: Arc<Restaking<E>>,
+    pub(crate) settling: Arc<Settling<E>>,
     pub(crate) pace: Pace,
     pub(crate) states: Arc<States>,
     pub(crate) blocks: blocks::Mailbox,

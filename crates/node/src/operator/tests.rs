@@ -3,6 +3,7 @@
 mod chain;
 mod faults;
 mod flow;
+mod settlement;
 
 use super::*;
 use crate::{
@@ -32,6 +33,8 @@ struct Net {
     keys: Vec<PrivateKey>,
     running: Vec<Option<(Handle<()>, Operator)>>,
     submit: hum_consensus::Wire,
+    /// Where rollups settle, when they do.
+    l1: Option<Arc<settlement::ScriptedL1>>,
     starts: u64,
 }
 
@@ -49,7 +52,17 @@ impl Net {
     ) -> Self {
         let mut file = network_file(operators, &[A, B]);
         change(&mut file);
-        let network = Arc::new(file.check().unwrap());
+        Self::on(context, file.check().unwrap(), link, None).await
+    }
+
+    async fn on(
+        context: deterministic::Context,
+        network: Network,
+        link: Link,
+        l1: Option<Arc<settlement::ScriptedL1>>,
+    ) -> Self {
+        let operators = network.operators.len();
+        let network = Arc::new(network);
         let committee = consensus_committee(&network).unwrap();
         let others = network.peers.iter().map(|(_, key)| key.clone()).collect();
         let layout = Layout {
@@ -61,7 +74,7 @@ impl Net {
         let Wires { submit, .. } = wires.try_into().unwrap();
         let keys = (0..operators).map(network_key).collect();
         let running = (0..operators).map(|_| None).collect();
-        let mut net = Self { context, world, network, keys, running, submit, starts: 0 };
+        let mut net = Self { context, world, network, keys, running, submit, l1, starts: 0 };
         for index in 0..operators {
             net.start(index).await;
         }
@@ -77,6 +90,7 @@ impl Net {
             me: self.keys[index].public_key(),
             key: bls_key(index),
             registry: None,
+            settlement: self.l1.as_ref().map(|l1| l1.node(index)),
             judge: Arc::new(Believer),
             partition: format!("operator-{index}"),
             pace: Pace::default(),

@@ -172,6 +172,7 @@ impl World {
             me: keys.network.public_key(),
             key: keys.bls.clone(),
             registry,
+            settlement: None,
             judge: stage.judge.clone(),
             partition: disk.clone(),
             pace: Pace::default(),

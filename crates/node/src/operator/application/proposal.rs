@@ -5,7 +5,10 @@ use crate::runtime::{Runtime, moment};
 use commonware_macros::select;
 use hum_consensus::{Ordered, Slot};
 use hum_ledger::State;
-use hum_types::{Body, ChainId, Change, Checkpoint, Encode as _, L1Origin, TimeMs};
+use hum_types::{
+    BODY_BYTES_MAX, Body, ChainId, Change, Checkpoint, Encode as _, HEADER_BYTES, L1Origin, ROLLUPS_MAX,
+    TimeMs,
+};
 use std::collections::BTreeSet;
 use tracing::{debug, error};
 
@@ -60,7 +63,25 @@ impl<E: Runtime> Inner<E> {
             }
         };
         board.waits_for("the operators to finalise our proposal", self.now());
+        let body = self.settled(&state, body, origin);
+        self.settling.tried(slot.height, slot.view, &body);
         Some(self.seal(&slot, &state, body, time_ms, origin).into())
+    }
+
+    /// The body with what L1 has settled since, if there is room. A rollup that is cut back in the same body waits: its
+    /// blocks may go.
+    fn settled(&self, state: &State, mut body: Body, origin: L1Origin) -> Body {
+        let retracted: BTreeSet<ChainId> = body.changes.iter().filter_map(retracted).collect();
+        let mut room = (BODY_BYTES_MAX - HEADER_BYTES - 64).saturating_sub(body.encode().len());
+        for change in self.settling.proposal(state, origin) {
+            let waits = matches!(&change, Change::Settle { chain_id, .. } if retracted.contains(chain_id));
+            let bytes = change.encode().len();
+            if !waits && bytes <= room && body.changes.len() < ROLLUPS_MAX {
+                room -= bytes;
+                body.changes.push(change);
+            }
+        }
+        body
     }
 
     fn seal(&self, slot: &Slot, state: &State, body: Body, time_ms: TimeMs, origin: L1Origin) -> Vec<u8> {
@@ -100,5 +121,12 @@ impl<E: Runtime> Inner<E> {
                 self.blocks.penalise(slot.view, chains).await;
             }
         }
+    }
+}
+
+fn retracted(change: &Change) -> Option<ChainId> {
+    match change {
+        Change::Retract { retraction } => Some(retraction.retraction.chain_id),
+        Change::Quarantine { .. } | Change::NextCommittee { .. } | Change::Settle { .. } => None,
     }
 }

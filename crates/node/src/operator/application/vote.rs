@@ -9,7 +9,7 @@ use crate::{
 use commonware_macros::select;
 use futures::{
     FutureExt as _, StreamExt as _,
-    future::{BoxFuture, join, join_all},
+    future::{BoxFuture, join_all, join3},
     stream::FuturesUnordered,
 };
 use hum_consensus::{Ordered, PublicKey, Recipients};
@@ -46,9 +46,6 @@ impl<E: Runtime> Inner<E> {
             Ok(after) => after,
             Err(refusal) => return reject(&refusal),
         };
-        if checkpoint.body.changes.iter().any(|change| matches!(change, Change::Settle { .. })) {
-            return reject(&"it settles a head, which this operator does not look up on L1");
-        }
         if checkpoint.header.height.0 != height {
             return reject(&"its height is not the block's");
         }
@@ -56,16 +53,19 @@ impl<E: Runtime> Inner<E> {
         if checkpoint.header.l1_origin != before.header().l1_origin {
             self.restaking.tried(height, view);
         }
+        self.settling.tried(height, view, &checkpoint.body);
         self.sleep_until(TimeMs(checkpoint.header.time_ms.0.saturating_sub(self.pace.drift_ms))).await;
         let Some(parts) = self.parts(&before, &checkpoint, &proposer) else {
             return reject(&"its changes do not follow one by one");
         };
         let next = checkpoint.body.next_committee();
         let committee = self.restaking.agrees(&before, &checkpoint.header, next);
-        match join(self.all_hold(parts, view, &proposer), committee).await {
-            (Err(chain_id), _) => reject(&format!("our verdict on chain {chain_id} is another")),
-            (Ok(()), false) => reject(&"our L1 node says otherwise of the next committee"),
-            (Ok(()), true) => true,
+        let settled = self.settling.agrees(&checkpoint.body);
+        match join3(self.all_hold(parts, view, &proposer), committee, settled).await {
+            (Err(chain_id), _, _) => reject(&format!("our verdict on chain {chain_id} is another")),
+            (Ok(()), false, _) => reject(&"our L1 node says otherwise of the next committee"),
+            (Ok(()), true, Err(why)) => reject(&why),
+            (Ok(()), true, Ok(())) => true,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
         handle::{Event, Reporter},
         metrics::Metrics,
         restaking::{Restaking, Roll},
+        settlement::Settling,
     },
     runtime::{Runtime, now},
 };
@@ -36,6 +37,7 @@ pub(crate) struct Actor<E: Runtime> {
     pub(crate) blocks: blocks::Mailbox,
     pub(crate) aggregator: aggregator::Mailbox,
     pub(crate) restaking: Arc<Restaking<E>>,
+    pub(crate) settling: Arc<Settling<E>>,
     pub(crate) roll: Roll,
     pub(crate) fetch: fetch::Mailbox,
     pub(crate) reporter: Reporter,
@@ -43,8 +45,19 @@ pub(crate) struct Actor<E: Runtime> {
 
 impl<E: Runtime> Actor<E> {
     pub(crate) fn start(self, archive: Archive) -> Handle<()> {
-        let Self { context, mailbox, signer, states, blocks, aggregator, restaking, roll, fetch, reporter } =
-            self;
+        let Self {
+            context,
+            mailbox,
+            signer,
+            states,
+            blocks,
+            aggregator,
+            restaking,
+            settling,
+            roll,
+            fetch,
+            reporter,
+        } = self;
         context.spawn(move |context| {
             Running {
                 context,
@@ -53,6 +66,7 @@ impl<E: Runtime> Actor<E> {
                 blocks,
                 aggregator,
                 restaking,
+                settling,
                 roll,
                 fetch,
                 reporter,
@@ -84,6 +98,7 @@ struct Running<E: Runtime> {
     blocks: blocks::Mailbox,
     aggregator: aggregator::Mailbox,
     restaking: Arc<Restaking<E>>,
+    settling: Arc<Settling<E>>,
     roll: Roll,
     fetch: fetch::Mailbox,
     reporter: Reporter,
@@ -162,7 +177,8 @@ impl<E: Runtime> Running<E> {
             let late = self.archive.tip().saturating_sub(height) > WORTH_ATTESTING;
             // What we could not find out about L1 is covered by the next height.
             let agrees = || self.restaking.agrees(&before, &checkpoint.header, None).now_or_never();
-            if live && judged && !late && agrees() == Some(true) {
+            let settled = || self.settling.agrees(&checkpoint.body).now_or_never();
+            if live && judged && !late && agrees() == Some(true) && settled() == Some(Ok(())) {
                 self.attest(&checkpoint.header).await
             } else {
                 None

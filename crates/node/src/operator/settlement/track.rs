@@ -1,0 +1,154 @@
+//! What one rollup has settled, as far as it holds together.
+
+use crate::settlement::Posted;
+use hum_types::{BlockRef, L1Origin, TimeMs};
+use std::collections::VecDeque;
+
+/// Settled heads that are remembered; a proposal never needs an older one.
+const HEADS_MAX: usize = 4_096;
+
+/// A head that the data on L1 lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The rollup's block.
+    pub(super) block: BlockRef,
+    /// The L1 block that made it so.
+    pub(super) l1: L1Origin,
+    /// When we first knew.
+    pub(super) seen: TimeMs,
+}
+
+/// Why a line of postings ends.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Broken {
+    /// Nobody can rebuild blocks from it.
+    #[error("posting {index} in L1 block {l1} cannot be read: {why}")]
+    Unreadable {
+        /// Its place.
+        index: u64,
+        /// Where it stands.
+        l1: L1Origin,
+        /// What is wrong.
+        why: String,
+    },
+    /// It does not stand on the one before.
+    #[error(
+        "posting {index} in L1 block {l1} begins at block {first} on {parent}, the one before ended at {tail}"
+    )]
+    Gap {
+        /// Its place.
+        index: u64,
+        /// Where it stands.
+        l1: L1Origin,
+        /// Its first block.
+        first: u64,
+        /// What that stands on.
+        parent: hum_types::B256,
+        /// Where the line had got to.
+        tail: BlockRef,
+    },
+    /// It ends below its own beginning.
+    #[error("posting {index} in L1 block {l1} ends at block {last}, below its first, {first}")]
+    Backwards {
+        /// Its place.
+        index: u64,
+        /// Where it stands.
+        l1: L1Origin,
+        /// Its first block.
+        first: u64,
+        /// Its last.
+        last: u64,
+    },
+}
+
+/// The node left something out: it is asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("own L1 node shows posting {found}, {expected} comes first")]
+pub(crate) struct Skipped {
+    found: u64,
+    expected: u64,
+}
+
+/// One rollup's line of postings, from its anchor on.
+#[derive(Debug, Clone)]
+pub(super) struct Track {
+    tail: BlockRef,
+    next: u64,
+    heads: VecDeque<Head>,
+    broken: Option<Broken>,
+}
+
+impl Track {
+    pub(super) fn new(anchor: BlockRef) -> Self {
+        Self { tail: anchor, next: 0, heads: VecDeque::new(), broken: None }
+    }
+
+    /// An empty stretch that goes on where this one ends.
+    pub(super) fn onward(&self) -> Self {
+        Self { tail: self.tail, next: self.next, heads: VecDeque::new(), broken: self.broken.clone() }
+    }
+
+    /// The next posting; when it was in `earlier` already, it was seen then. What follows a broken one is not looked at:
+    /// nothing may be settled over a hole.
+    pub(super) fn push(
+        &mut self,
+        posted: &Posted,
+        earlier: Option<&Self>,
+        now: TimeMs,
+    ) -> Result<(), Skipped> {
+        if posted.index < self.next {
+            return Ok(());
+        }
+        if posted.index > self.next {
+            return Err(Skipped { found: posted.index, expected: self.next });
+        }
+        self.next += 1;
+        if self.broken.is_some() {
+            return Ok(());
+        }
+        let (index, l1) = (posted.index, posted.l1);
+        match &posted.span {
+            Err(why) => self.broken = Some(Broken::Unreadable { index, l1, why: why.clone() }),
+            Ok(span)
+                if span.parent != self.tail.hash || Some(span.first) != self.tail.number.checked_add(1) =>
+            {
+                let (first, parent, tail) = (span.first, span.parent, self.tail);
+                self.broken = Some(Broken::Gap { index, l1, first, parent, tail });
+            }
+            Ok(span) if span.last.number < span.first => {
+                let (first, last) = (span.first, span.last.number);
+                self.broken = Some(Broken::Backwards { index, l1, first, last });
+            }
+            Ok(span) => {
+                self.tail = span.last;
+                let known = earlier.and_then(|earlier| earlier.at(span.last.number));
+                let seen = known.filter(|known| known.block == span.last && known.l1 == l1);
+                let seen = seen.map_or(now, |known| known.seen);
+                self.heads.push_back(Head { block: span.last, l1, seen });
+                if self.heads.len() > HEADS_MAX {
+                    self.heads.pop_front();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The head with this number.
+    pub(super) fn at(&self, number: u64) -> Option<&Head> {
+        let place = self.heads.binary_search_by_key(&number, |head| head.block.number).ok()?;
+        self.heads.get(place)
+    }
+
+    /// The newest head that L1 held at its block `l1_number`, and that `accepts`.
+    pub(super) fn newest(&self, l1_number: u64, accepts: impl Fn(&Head) -> bool) -> Option<Head> {
+        self.heads.iter().rev().find(|head| head.l1.number <= l1_number && accepts(head)).copied()
+    }
+
+    /// Why it goes no further.
+    pub(super) const fn broken(&self) -> Option<&Broken> {
+        self.broken.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests;

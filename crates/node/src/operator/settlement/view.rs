@@ -1,0 +1,311 @@
+//! What L1 says of settled heads.
+
+use super::track::{Head, Skipped, Track};
+use crate::{
+    config::Network,
+    operator::handle::Reporter,
+    runtime::{Runtime, moment, now},
+    settlement::Settlement,
+};
+use commonware_utils::sync::Mutex;
+use hum_chain::{Disposition, ReadError};
+use hum_ledger::{Rollup, State};
+use hum_types::{BlockRef, Body, ChainId, Change, Confidence, L1Origin, TimeMs};
+use std::{collections::BTreeMap, sync::Arc};
+use tracing::debug;
+
+/// How long a head must have been known before it is proposed: others' nodes see it a little later.
+const SETTLE_MS: u64 = 1_000;
+/// Pause before a vote looks again.
+const AGAIN_MS: u64 = 100;
+/// Changes that one proposal settles at most.
+const CHANGES_MAX: usize = 16;
+/// L1 blocks that one question covers at most.
+const RANGE: u64 = 500;
+
+/// Why L1 could not be followed this time.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FollowError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("chain {chain_id}: {skipped}")]
+    Skipped { chain_id: ChainId, skipped: Skipped },
+}
+
+/// One rollup: what is final on L1, and what is safe above that.
+#[derive(Debug, Clone)]
+struct Line {
+    settled: Track,
+    recent: Track,
+}
+
+impl Line {
+    fn newest(&self, l1_number: u64, accepts: impl Fn(&Head) -> bool) -> Option<Head> {
+        self.recent.newest(l1_number, &accepts).or_else(|| self.settled.newest(l1_number, &accepts))
+    }
+
+    fn at(&self, number: u64) -> Option<&Head> {
+        self.recent.at(number).or_else(|| self.settled.at(number))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    finalized: L1Origin,
+    safe: L1Origin,
+    /// Everything up to here is in `settled`.
+    scanned: u64,
+    lines: BTreeMap<ChainId, Line>,
+    /// An origin at which our chain was found to have the same block.
+    agreed: Option<L1Origin>,
+    /// The height at which settled heads were last proposed, and in which views.
+    tried: (u64, Vec<u64>),
+}
+
+/// A head that a body settles.
+#[derive(Debug, Clone, Copy)]
+struct Claimed {
+    chain_id: ChainId,
+    confidence: Confidence,
+    head: BlockRef,
+    l1: L1Origin,
+}
+
+fn settles(body: &Body) -> impl Iterator<Item = Claimed> {
+    body.changes.iter().filter_map(|change| match change {
+        Change::Settle { chain_id, confidence, head, l1 } => {
+            Some(Claimed { chain_id: *chain_id, confidence: *confidence, head: *head, l1: *l1 })
+        }
+        Change::Quarantine { .. } | Change::Retract { .. } | Change::NextCommittee { .. } => None,
+    })
+}
+
+/// What can be said of a settled head now.
+enum Answer {
+    Holds,
+    /// Our own L1 says otherwise.
+    Contradicted(String),
+    /// Our own L1 node is behind.
+    Behind(String),
+}
+
+/// Asks our own L1 node, and remembers. Without a source nothing settles.
+pub(crate) struct Settling<E> {
+    clock: E,
+    source: Option<Arc<dyn Settlement>>,
+    reporter: Reporter,
+    known: Mutex<Known>,
+}
+
+impl<E: Runtime> Settling<E> {
+    pub(crate) fn new(
+        clock: E,
+        network: &Network,
+        source: Option<Arc<dyn Settlement>>,
+        reporter: Reporter,
+    ) -> Self {
+        let settling = network.members.iter().filter_map(|member| {
+            let settlement = member.entry.settlement.as_ref()?;
+            let anchor =
+                network.genesis.rollups.iter().find(|params| params.chain_id == member.entry.chain_id)?;
+            let settled = Track::new(anchor.anchor);
+            Some((member.entry.chain_id, settlement.from_block(), Line { recent: settled.onward(), settled }))
+        });
+        let settling: Vec<_> = settling.collect();
+        let scanned = settling.iter().map(|(_, from, _)| from.saturating_sub(1)).min().unwrap_or_default();
+        let lines = settling.into_iter().map(|(chain_id, _, line)| (chain_id, line)).collect();
+        Self { clock, source, reporter, known: Mutex::new(Known { scanned, lines, ..Known::default() }) }
+    }
+
+    /// Where to ask, when any member settles on L1.
+    pub(crate) fn source(&self) -> Option<Arc<dyn Settlement>> {
+        self.source.clone().filter(|_| !self.known.lock().lines.is_empty())
+    }
+
+    /// A proposal for this height settles something.
+    pub(crate) fn tried(&self, height: u64, view: u64, body: &Body) {
+        if settles(body).next().is_none() {
+            return;
+        }
+        let mut known = self.known.lock();
+        if known.tried.0 != height {
+            known.tried = (height, Vec::new());
+        }
+        if !known.tried.1.contains(&view) {
+            known.tried.1.push(view);
+        }
+    }
+
+    /// What can be settled on top of `before` under a header of this origin. Where that has failed twice at this height,
+    /// too many L1 nodes are away: the chain must not wait for them.
+    pub(crate) fn proposal(&self, before: &State, origin: L1Origin) -> Vec<Change> {
+        let (known, now) = (self.known.lock(), now(&self.clock));
+        if known.tried.0 == before.next_height().0 && known.tried.1.len() > 1 {
+            return Vec::new();
+        }
+        let mut changes = Vec::new();
+        for (chain_id, line) in &known.lines {
+            let Some(rollup) = before.rollup(*chain_id) else { continue };
+            let mut floor = rollup.finalized().map(|settled| settled.block.block.number);
+            let due = |head: &Head, above: Option<u64>| {
+                head.seen.0 + SETTLE_MS <= now.0
+                    && above.is_none_or(|above| head.block.number > above)
+                    && stands(rollup, head.block)
+            };
+            let chain_id = *chain_id;
+            if let Some(head) = line.newest(origin.number, |head| due(head, floor)) {
+                let (confidence, head) = (Confidence::Finalized, head.block);
+                changes.push(Change::Settle { chain_id, confidence, head, l1: origin });
+                floor = Some(head.number);
+            }
+            floor = floor.max(rollup.safe().map(|settled| settled.block.block.number));
+            let above =
+                line.newest(known.safe.number, |head| head.l1.number > origin.number && due(head, floor));
+            if let Some(Head { block: head, l1, .. }) = above {
+                changes.push(Change::Settle { chain_id, confidence: Confidence::Safe, head, l1 });
+            }
+        }
+        changes.truncate(CHANGES_MAX);
+        changes
+    }
+
+    /// Whether our L1 holds every head that the body settles. Pending while that cannot be known.
+    pub(crate) async fn agrees(&self, body: &Body) -> Result<(), String> {
+        for claimed in settles(body) {
+            let mut down = None;
+            loop {
+                match self.look(claimed, &mut down).await {
+                    Answer::Holds => break,
+                    Answer::Contradicted(why) => return Err(why),
+                    Answer::Behind(waits_for) => {
+                        let now = now(&self.clock);
+                        self.reporter.handle().board().waits_for(waits_for, now);
+                        self.clock.sleep_until(moment(TimeMs(now.0 + AGAIN_MS))).await;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn look(&self, claimed: Claimed, down: &mut Option<ReadError>) -> Answer {
+        let Claimed { chain_id, confidence, head, l1 } = claimed;
+        let Some(source) = &self.source else {
+            return Answer::Contradicted(format!(
+                "chain {chain_id} settles nothing that this operator can read"
+            ));
+        };
+        let tag = if confidence == Confidence::Finalized { "finalised" } else { "safe" };
+        let same = {
+            let known = self.known.lock();
+            let reached = if confidence == Confidence::Finalized { known.finalized } else { known.safe };
+            if reached.number < l1.number {
+                let why = down.take().map(|error| format!(" ({error})")).unwrap_or_default();
+                return Answer::Behind(format!(
+                    "own L1 node, {tag} {}, to reach block {}{why}",
+                    reached.number, l1.number
+                ));
+            }
+            let Some(line) = known.lines.get(&chain_id) else {
+                return Answer::Contradicted(format!("chain {chain_id} settles nothing on L1"));
+            };
+            let Some(own) = line.at(head.number) else {
+                return Answer::Contradicted(format!(
+                    "own L1 has no data of chain {chain_id} that end at {head}"
+                ));
+            };
+            if own.block != head || own.l1.number > l1.number {
+                let (block, at) = (own.block, own.l1);
+                return Answer::Contradicted(format!(
+                    "own L1 has data of chain {chain_id} that end at {block}, in its block {at}; proposed is {head} at {l1}"
+                ));
+            }
+            own.l1 == l1 || l1 == reached || known.agreed == Some(l1)
+        };
+        if same {
+            return Answer::Holds;
+        }
+        match source.hash_of(l1.number).await {
+            Ok(Some(hash)) if hash == l1.hash => {
+                self.known.lock().agreed = Some(l1);
+                Answer::Holds
+            }
+            Ok(Some(hash)) => Answer::Contradicted(format!(
+                "own L1 has block {hash} at {}, proposed is {}",
+                l1.number, l1.hash
+            )),
+            Ok(None) => Answer::Behind(format!("own L1 node to show block {}", l1.number)),
+            Err(error) => {
+                self.failed(&error);
+                let waits_for = format!("own L1 node: {error}");
+                *down = Some(error);
+                Answer::Behind(waits_for)
+            }
+        }
+    }
+
+    /// Look at our node's heads and at what is new below them.
+    pub(crate) async fn refresh(&self, source: &Arc<dyn Settlement>) -> Result<(), FollowError> {
+        let finalized = source.head(Confidence::Finalized).await?;
+        let safe = source.head(Confidence::Safe).await?;
+        let (mut scanned, unchanged) = {
+            let known = self.known.lock();
+            (known.scanned, known.finalized == finalized && known.safe == safe)
+        };
+        if unchanged {
+            return Ok(());
+        }
+        while scanned < finalized.number {
+            let to = finalized.number.min(scanned.saturating_add(RANGE));
+            let posted = source.posted(scanned + 1, to).await?;
+            let (mut known, now) = (self.known.lock(), now(&self.clock));
+            for posted in &posted {
+                let Some(line) = known.lines.get_mut(&posted.chain_id) else { continue };
+                let told = line.settled.broken().is_some();
+                line.settled
+                    .push(posted, Some(&line.recent), now)
+                    .map_err(|skipped| FollowError::Skipped { chain_id: posted.chain_id, skipped })?;
+                if let Some(broken) = line.settled.broken().filter(|_| !told) {
+                    let what = format!("chain {} settles no further: {broken}", posted.chain_id);
+                    self.reporter.alarm(what, now);
+                }
+            }
+            (known.scanned, scanned) = (to, to);
+        }
+        let recent = if safe.number > finalized.number {
+            // A node that falls this far behind finality has other worries; what lies above comes as it becomes final.
+            source
+                .posted(finalized.number + 1, safe.number.min(finalized.number.saturating_add(RANGE)))
+                .await?
+        } else {
+            Vec::new()
+        };
+        let (mut known, now) = (self.known.lock(), now(&self.clock));
+        for (chain_id, line) in &mut known.lines {
+            let mut fresh = line.settled.onward();
+            for posted in recent.iter().filter(|posted| posted.chain_id == *chain_id) {
+                fresh
+                    .push(posted, Some(&line.recent), now)
+                    .map_err(|skipped| FollowError::Skipped { chain_id: *chain_id, skipped })?;
+            }
+            line.recent = fresh;
+        }
+        let reach = finalized.number.saturating_add(RANGE);
+        known.finalized = finalized;
+        known.safe = if safe.number > reach { finalized } else { safe };
+        debug!(finalized = %finalized, safe = %safe, "own L1");
+        Ok(())
+    }
+
+    pub(crate) fn failed(&self, error: &ReadError) {
+        self.reporter.metrics().l1_errors.inc();
+        if error.disposition() == Disposition::Distrust {
+            self.reporter.alarm(format!("own L1 node: {error}"), now(&self.clock));
+        }
+    }
+}
+
+/// Whether the rollup's certified chain holds this block.
+fn stands(rollup: &Rollup, block: BlockRef) -> bool {
+    rollup.block_at(block.number).is_some_and(|record| record.block == block)
+}

@@ -1,0 +1,52 @@
+//! What an operator asks its own L1 node about rollups: what each has settled there.
+//!
+//! ```text
+//! L1 node ─▶ Settlement::posted ─▶ operator: Safe and Finalized heads, in proposals and votes
+//! ```
+//!
+//! Nothing of it is taken from a rollup's own node: its tags are its sequencer's word.
+
+mod inbox;
+
+use futures::future::BoxFuture;
+use hum_chain::ReadError;
+use hum_types::{B256, BlockRef, ChainId, Confidence, L1Origin};
+use std::fmt::Debug;
+
+pub use inbox::L1Settlement;
+
+/// A stretch of a rollup's blocks whose data stand on L1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Number of its first block.
+    pub first: u64,
+    /// Hash of the block below the first.
+    pub parent: B256,
+    /// Its last block, as the data make it.
+    pub last: BlockRef,
+}
+
+/// What a rollup put on L1 at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posted {
+    /// The rollup.
+    pub chain_id: ChainId,
+    /// Its place among what the rollup posted, from 0.
+    pub index: u64,
+    /// The L1 block that holds it.
+    pub l1: L1Origin,
+    /// What it holds; or why nobody can rebuild blocks from it.
+    pub span: Result<Span, String>,
+}
+
+/// L1 as one node shows it. Every question may be asked again after an error.
+pub trait Settlement: Debug + Send + Sync + 'static {
+    /// The node's head for a tag.
+    fn head(&self, tag: Confidence) -> BoxFuture<'_, Result<L1Origin, ReadError>>;
+
+    /// Hash of the node's block with this number; `None` when it has none.
+    fn hash_of(&self, number: u64) -> BoxFuture<'_, Result<Option<B256>, ReadError>>;
+
+    /// What members posted in L1 blocks `from..=to` of the node's chain, in chain order.
+    fn posted(&self, from: u64, to: u64) -> BoxFuture<'_, Result<Vec<Posted>, ReadError>>;
+}
