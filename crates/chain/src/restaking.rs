@@ -8,17 +8,17 @@
 //!
 //! Nothing is sent from here. What an answer can be held against, it is held against: a roster must give the table that the
 //! service manager has stored, and keys must be proven. A node that invents both cannot be told from L1 itself.
-//! Only calls that every core from v1.3 to v1.12 has are made.
+//! Every core from v1.3 to v1.12 has the calls that are needed. What newer ones have beside is asked to be shown: [`CoreRules`].
 
 mod bindings;
 mod operator;
 mod reader;
 
 pub use bindings::{
-    IAllocationManager, IDelegationManager, IErc20, IServiceManager, IStrategy, IStrategyManager,
-    explain_revert,
+    IAllocationManager, IDelegationManager, IErc20, INewerAllocationManager, IServiceManager, IStrategy,
+    IStrategyManager, explain_revert,
 };
-pub use operator::{Allocation, BlsRegistration, OperatorView, StrategyView};
+pub use operator::{Allocation, BlsRegistration, CoreRules, OperatorView, StrategyView};
 pub use reader::{Reader, Registered, Snapshot, SnapshotRecord, domain_of, holder_of};
 
 use crate::{Disposition, ReadError};

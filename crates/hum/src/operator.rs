@@ -17,6 +17,8 @@ mod proceed;
 mod register;
 pub(crate) mod site;
 mod status;
+#[cfg(all(test, feature = "devnet"))]
+mod tests;
 
 use crate::role::{self, RoleArguments};
 use clap::Subcommand;

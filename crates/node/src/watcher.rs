@@ -40,6 +40,7 @@ pub use evidence::{
     LaneCharge, LaneStatement, Signed, Statement, StatementError, WordProof,
 };
 pub use judges::{Judges, PapersError, offence, offence_of};
+pub use snapshots::SnapshotError;
 pub use store::{EvidenceRecord, StoreError};
 pub use view::{WatcherHandle, WatcherView};
 

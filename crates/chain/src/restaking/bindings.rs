@@ -40,6 +40,16 @@ alloy_sol_types::sol! {
         error UninitializedAllocationDelay();
     }
 
+    /// What releases before v1.5, or before v1.9, do not answer. Asked, never needed.
+    #[derive(Debug, PartialEq, Eq)]
+    interface INewerAllocationManager {
+        // v1.5 and later.
+        function isRedistributingOperatorSet(IAllocationManager.OperatorSet operatorSet) external view returns (bool);
+        function getRedistributionRecipient(IAllocationManager.OperatorSet operatorSet) external view returns (address);
+        // v1.9 and later.
+        function getSlasher(IAllocationManager.OperatorSet operatorSet) external view returns (address);
+    }
+
     #[derive(Debug, PartialEq, Eq)]
     interface IDelegationManager {
         function registerAsOperator(address initDelegationApprover, uint32 allocationDelay, string metadataURI) external;

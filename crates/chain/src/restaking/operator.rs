@@ -1,8 +1,8 @@
 //! Everything that L1 knows of one operator, as registration, status and the doctor need it.
 
 use super::{
-    Contracts, IAllocationManager, IDelegationManager, IErc20, IServiceManager, IStrategy, IStrategyManager,
-    Reader, RestakingError, SnapshotRecord, reader::ask,
+    Contracts, IAllocationManager, IDelegationManager, IErc20, INewerAllocationManager, IServiceManager,
+    IStrategy, IStrategyManager, Reader, RestakingError, SnapshotRecord, reader::ask,
 };
 use crate::{At, Chain};
 use alloy_primitives::U256;
@@ -72,6 +72,17 @@ pub struct BlsRegistration {
     pub endpoint: Endpoint,
 }
 
+/// What the core says of our set that depends on its release: recognised by what it answers, configured nowhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CoreRules {
+    /// Whether it answers what releases from v1.5 on answer. Of those, Hum has run on a stand-in only.
+    pub is_newer: bool,
+    /// Who alone may slash, where the core keeps it (v1.9 and later); before, it is the service manager.
+    pub slasher: Option<Address>,
+    /// Who gets slashed stake; `None` when it is burned.
+    pub recipient: Option<Address>,
+}
+
 /// An operator at one L1 block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperatorView {
@@ -89,6 +100,8 @@ pub struct OperatorView {
     pub configuration_delay_blocks: u32,
     /// Blocks for which stake that is taken back stays slashable.
     pub deallocation_delay_blocks: u32,
+    /// What the core does with who is slashed.
+    pub core: CoreRules,
     /// By strategy, in the order of the contracts.
     pub strategies: Vec<StrategyView>,
     /// Whether it is registered for the set.
@@ -150,10 +163,12 @@ impl OperatorView {
             .strategies
             .iter()
             .map(|strategy| StrategyView::read(chain_ref, contracts, operator, *strategy, block));
-        let (strategies, newest, balance_wei) =
-            futures::try_join!(try_join_all(strategies), reader.newest(at), async {
-                Ok(chain.balance(operator).await?)
-            },)?;
+        let (core, strategies, newest, balance_wei) = futures::try_join!(
+            CoreRules::read(chain_ref, contracts, at),
+            try_join_all(strategies),
+            reader.newest(at),
+            async { Ok(chain.balance(operator).await?) },
+        )?;
         Ok(Self {
             operator,
             block,
@@ -162,6 +177,7 @@ impl OperatorView {
             allocation_delay_blocks: delay.isSet.then_some(delay.delay),
             configuration_delay_blocks: configuration,
             deallocation_delay_blocks: deallocation,
+            core,
             strategies,
             is_member,
             is_slashable,
@@ -175,6 +191,27 @@ impl OperatorView {
                 endpoint: Endpoint::new(endpoint.endpoint.to_vec()).unwrap_or_default(),
             },
             newest,
+        })
+    }
+}
+
+impl CoreRules {
+    async fn read(chain: &dyn Chain, contracts: &Contracts, at: At) -> Result<Self, RestakingError> {
+        let allocator = contracts.allocation_manager;
+        let set = || IAllocationManager::OperatorSet { avs: contracts.service_manager, id: 0 };
+        let redistributes = INewerAllocationManager::isRedistributingOperatorSetCall { operatorSet: set() };
+        let recipient = INewerAllocationManager::getRedistributionRecipientCall { operatorSet: set() };
+        let slasher = INewerAllocationManager::getSlasherCall { operatorSet: set() };
+        let (redistributes, recipient, slasher) = futures::try_join!(
+            optional(chain, allocator, redistributes, at),
+            optional(chain, allocator, recipient, at),
+            optional(chain, allocator, slasher, at),
+        )?;
+        Ok(Self {
+            is_newer: redistributes.is_some() || slasher.is_some(),
+            slasher,
+            // Where nothing is redistributed, newer cores name the address that burns.
+            recipient: recipient.filter(|_| redistributes == Some(true)),
         })
     }
 }
@@ -241,7 +278,7 @@ impl StrategyView {
     }
 }
 
-/// What a token need not have.
+/// What a token, or an older core, need not have.
 async fn optional<C: alloy_sol_types::SolCall>(
     chain: &dyn Chain,
     contract: Address,

@@ -50,9 +50,6 @@ mod bindings {
     }
     pub mod token {
         alloy::sol!(StakeToken, "../../contracts/artifacts/StakeToken.json");
-        alloy::sol! {
-            interface IStrategyFactory { function deployNewStrategy(address token) external returns (address strategy); }
-        }
     }
 }
 use bindings::{
@@ -68,7 +65,7 @@ use bindings::{
     settlement::SettlementJudge,
     state_root::StateRootJudge,
     tables::TableStore,
-    token::{IStrategyFactory, StakeToken},
+    token::StakeToken,
 };
 
 /// "hum1", as everywhere.
@@ -91,8 +88,8 @@ pub struct Restaking {
     pub rollup_registry: Address,
     /// Where the rollups' batches are posted.
     pub batch_inbox: Address,
-    /// Where forfeited bonds of sequencers go; its owner is the deployment's. Slashed stake is burned: this core
-    /// redistributes none.
+    /// Where forfeited bonds of sequencers go, and slashed stake on a core that redistributes it: EigenLayer's own that runs
+    /// here burns it. Its owner is the deployment's.
     pub victims_fund: Address,
 }
 
@@ -152,10 +149,9 @@ impl Restaking {
             StakeToken::constructorCall { holder: me, supply: U256::from(parameters::SUPPLY) }.abi_encode();
         let code = [StakeToken::BYTECODE.as_ref(), &arguments].concat().into();
         let token = draft.create(owner, "deploy the token", code)?;
-        // The factory's first creation: contracts count from one.
-        let strategy = core.strategy_factory.create(1);
-        let call = IStrategyFactory::deployNewStrategyCall { token };
-        draft.call(owner, "make a strategy", core.strategy_factory, call.abi_encode())?;
+        let strategy = core.strategy(draft, owner, token)?;
+        let arguments = VictimsFund::constructorCall { owner: me, delaySeconds: parameters::PAYOUT_DELAY_S };
+        let victims_fund = deploy(draft, owner, "the victims' fund", &VictimsFund::BYTECODE, &arguments)?;
 
         let arguments = ServiceManager::constructorCall {
             allocationManager: core.allocation_manager,
@@ -168,8 +164,8 @@ impl Restaking {
                 snapshotIntervalBlocks: snapshot_interval_blocks,
                 judgeDelaySeconds: parameters::JUDGE_DELAY_S,
                 bondWei: alloy::primitives::Uint::from(parameters::OPERATOR_BOND_WEI),
-                // This core knows no redistribution: with a recipient, setting the operator set up would revert.
-                redistributionRecipient: Address::ZERO,
+                // On a core that knows no redistribution, setting a set with a recipient up would revert.
+                redistributionRecipient: if core.redistributes { victims_fund } else { Address::ZERO },
             },
         };
         let service_manager =
@@ -178,8 +174,6 @@ impl Restaking {
         let call = ServiceManager::setUpCall { metadataURI: METADATA_URI.to_owned() };
         draft.call(owner, "set the service manager up", service_manager, call.abi_encode())?;
 
-        let arguments = VictimsFund::constructorCall { owner: me, delaySeconds: parameters::PAYOUT_DELAY_S };
-        let victims_fund = deploy(draft, owner, "the victims' fund", &VictimsFund::BYTECODE, &arguments)?;
         let arguments = RollupRegistry::constructorCall {
             domain: domain.0,
             owner: me,

@@ -1,4 +1,4 @@
-//! EigenLayer's own core on a local L1, from the bytecode of a published package.
+//! EigenLayer's own core on a local L1, from the bytecode of a published package; or what stands in for a newer one.
 
 use super::{Author, Draft, RestakingError, parameters};
 use alloy::{
@@ -21,6 +21,7 @@ sol! {
     }
     interface IStrategyFactorySetUp {
         function initialize(address owner, uint256 pausedStatus, address beacon) external;
+        function deployNewStrategy(address token) external returns (address strategy);
     }
 }
 
@@ -42,8 +43,23 @@ static CODE: LazyLock<Result<CoreCode, String>> = LazyLock::new(|| {
         .map_err(|error| error.to_string())
 });
 
+/// Which core a local L1 gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CoreLine {
+    /// EigenLayer's own, of the release line that packages ship.
+    EigenLayer,
+    /// Our stand-in for what newer releases changed (`contracts/test/eigenlayer/NewerCore.sol`). Only tests run on it, and
+    /// bring its code: no program carries it.
+    StandIn {
+        /// Creation code of `NewerCore`.
+        core: Bytes,
+        /// Creation code of `NewerStrategy`.
+        strategy: Bytes,
+    },
+}
+
 /// Where the core's contracts stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Core {
     /// Who is delegated what.
     pub delegation_manager: Address,
@@ -51,8 +67,18 @@ pub struct Core {
     pub strategy_manager: Address,
     /// Who can be slashed for what.
     pub allocation_manager: Address,
-    /// Makes a strategy for any token.
-    pub strategy_factory: Address,
+    /// Whether a set's slashed stake can go to someone.
+    pub redistributes: bool,
+    strategies: StrategyMaker,
+}
+
+/// How a strategy for a token is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum StrategyMaker {
+    /// By EigenLayer's factory, which has made none so far.
+    Factory(Address),
+    /// From this code.
+    Code(Bytes),
 }
 
 impl CoreCode {
@@ -73,8 +99,56 @@ impl CoreCode {
 }
 
 impl Core {
-    /// Write the transactions that deploy it. Proxies come first: the implementations are told each other's addresses.
-    pub(super) fn draft(draft: &mut Draft<'_>, owner: &mut Author) -> Result<Self, RestakingError> {
+    /// Write the transactions that deploy it.
+    pub(super) fn draft(
+        draft: &mut Draft<'_>,
+        owner: &mut Author,
+        line: &CoreLine,
+    ) -> Result<Self, RestakingError> {
+        match line {
+            CoreLine::EigenLayer => Self::eigen_layer(draft, owner),
+            CoreLine::StandIn { core, strategy } => {
+                let arguments = (
+                    parameters::DEALLOCATION_DELAY_BLOCKS,
+                    parameters::ALLOCATION_CONFIGURATION_DELAY_BLOCKS,
+                );
+                let code = [core.as_ref(), &arguments.abi_encode_params()].concat();
+                let all = draft.create(owner, "deploy the stand-in for a newer core", code.into())?;
+                Ok(Self {
+                    delegation_manager: all,
+                    strategy_manager: all,
+                    allocation_manager: all,
+                    redistributes: true,
+                    strategies: StrategyMaker::Code(strategy.clone()),
+                })
+            }
+        }
+    }
+
+    /// Write the transaction that makes the first strategy, of this token; where it will stand.
+    pub(super) fn strategy(
+        &self,
+        draft: &mut Draft<'_>,
+        owner: &mut Author,
+        token: Address,
+    ) -> Result<Address, RestakingError> {
+        match &self.strategies {
+            StrategyMaker::Factory(factory) => {
+                let call = IStrategyFactorySetUp::deployNewStrategyCall { token };
+                draft.call(owner, "make a strategy", *factory, call.abi_encode())?;
+                // The factory's first creation: contracts count from one.
+                Ok(factory.create(1))
+            }
+            StrategyMaker::Code(code) => draft.create(
+                owner,
+                "make a strategy",
+                [code.as_ref(), &(token,).abi_encode_params()].concat().into(),
+            ),
+        }
+    }
+
+    /// Proxies come first: the implementations are told each other's addresses.
+    fn eigen_layer(draft: &mut Draft<'_>, owner: &mut Author) -> Result<Self, RestakingError> {
         let code = CoreCode::get()?;
         let me = owner.address();
         let version = code.version.clone();
@@ -146,7 +220,8 @@ impl Core {
             delegation_manager: delegation,
             strategy_manager: strategies,
             allocation_manager: allocation,
-            strategy_factory: factory,
+            redistributes: false,
+            strategies: StrategyMaker::Factory(factory),
         })
     }
 }

@@ -5,16 +5,18 @@ mod core;
 mod draft;
 mod enrol;
 mod parameters;
+mod stage;
 #[cfg(test)]
 mod tests;
 
-pub use self::core::{Core, CoreCode};
+pub use self::core::{Core, CoreCode, CoreLine};
 pub(crate) use contracts::RollupFacts;
 pub use contracts::{Judges, Restaking};
 pub(crate) use draft::{Author, Draft};
 pub(crate) use enrol::Founder;
 pub use parameters::SNAPSHOT_INTERVAL_BLOCKS;
 pub(crate) use parameters::{OPERATORS_MAX, PAST_BLOCKS, SEATS_MAX, STAKE_TOKENS};
+pub use stage::RestakedL1;
 
 use crate::{DevChain, DevChainError};
 use hum_types::{Address, B256};
@@ -40,9 +42,18 @@ pub(crate) struct Parties<'a> {
 }
 
 impl Restaking {
+    /// The same as [`Self::set_up_on`], on EigenLayer's own core.
+    pub(crate) async fn set_up(l1: &DevChain, parties: Parties<'_>) -> Result<Self, RestakingError> {
+        Self::set_up_on(&CoreLine::EigenLayer, l1, parties).await
+    }
+
     /// Make the L1's past, deploy everything, and let the founders in. The L1 must be paused and have no blocks; afterwards
     /// the first snapshot is final there.
-    pub(crate) async fn set_up(l1: &DevChain, parties: Parties<'_>) -> Result<Self, RestakingError> {
+    pub(crate) async fn set_up_on(
+        line: &CoreLine,
+        l1: &DevChain,
+        parties: Parties<'_>,
+    ) -> Result<Self, RestakingError> {
         let Parties { owner, seats_max, snapshot_interval_blocks, rollups, founders, spares } = parties;
         l1.mine(PAST_BLOCKS).await?;
         let mut owner = Author::new(owner, 0)?;
@@ -52,7 +63,7 @@ impl Restaking {
         }
         accounts.extend_from_slice(spares);
         let mut draft = Draft::new(l1);
-        let core = Core::draft(&mut draft, &mut owner)?;
+        let core = Core::draft(&mut draft, &mut owner, line)?;
         let chain_id = l1.config().chain_id;
         let restaking = Self::draft(
             &mut draft,

@@ -16,6 +16,10 @@ use serde::Serialize;
 /// Our only operator set.
 const OPERATOR_SET: u32 = 0;
 
+/// What a core that is newer than the one that Hum's own networks run tells an operator.
+const NEWER_CORE: &str = "EigenLayer's core here is newer than v1.3: Hum ran against what releases since v1.5 changed on a \
+    stand-in of its own only, never on those releases";
+
 /// What the operator wants beside the seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wish {
@@ -103,21 +107,23 @@ pub(super) fn to_register(
     identity: &Identity,
     wish: &Wish,
 ) -> Vec<Step> {
-    if let Some(refused) = impossible(view, identity) {
+    if let Some(refused) = impossible(view, contracts, identity) {
         return vec![refused];
     }
     let mut steps = Vec::new();
+    if view.core.is_newer && !view.is_member {
+        steps.push(Step::Note { what: NEWER_CORE.to_owned() });
+    }
     deposit(view, contracts, wish, &mut steps);
     if view.is_operator {
         steps.push(done("registered as an operator of EigenLayer"));
     } else {
         steps.push(Step::Send(register_as_operator(contracts, wish)));
     }
-    if view.allocation_delay_blocks.is_none() {
+    // From v1.9 on, whoever registers has its first delay at once.
+    if view.allocation_delay_blocks.is_none() && (view.is_operator || view.core.slasher.is_none()) {
         steps.push(Step::Wait(Wait {
-            what:
-                "EigenLayer lets a new operator allocate after its configuration delay (newer cores at once)"
-                    .to_owned(),
+            what: "EigenLayer lets a new operator allocate after its configuration delay".to_owned(),
             until_block: None,
             blocks_max: u64::from(view.configuration_delay_blocks) + 1,
         }));
@@ -147,8 +153,17 @@ pub(super) fn to_register(
 }
 
 /// What no transaction can mend.
-fn impossible(view: &OperatorView, identity: &Identity) -> Option<Step> {
+fn impossible(view: &OperatorView, contracts: &Contracts, identity: &Identity) -> Option<Step> {
     let refused = |what: String, next: &str| Some(Step::Refused { what, next: next.to_owned() });
+    if let Some(slasher) = view.core.slasher.filter(|slasher| *slasher != contracts.service_manager) {
+        return refused(
+            format!(
+                "EigenLayer's core lets {slasher} slash the operator set, not the service manager {}",
+                contracts.service_manager
+            ),
+            "restake nothing here, and ask whoever gave you the network file",
+        );
+    }
     if view.is_jailed {
         return refused(
             format!("{} was slashed and cannot come back", view.operator),

@@ -29,7 +29,7 @@ pub(super) struct StatusArguments {
 
 /// The newest snapshot, and where the operator sits in it.
 #[derive(Debug, Serialize)]
-struct Seated {
+pub(super) struct Seated {
     snapshot: u64,
     l1_block: u64,
     valid_until: TimeS,
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &StatusArguments) -> eyre::Result<ExitCode> {
     })
 }
 
-async fn seated(site: &Site, view: &OperatorView) -> eyre::Result<Option<Seated>> {
+pub(super) async fn seated(site: &Site, view: &OperatorView) -> eyre::Result<Option<Seated>> {
     let Some(record) = view.newest else { return Ok(None) };
     let reader = Reader::new(Arc::new(site.chain.clone()), site.contracts.service_manager, site.domain());
     let snapshot = reader.seats_of(record, At::Hash(view.block.hash)).await?;
@@ -96,7 +96,7 @@ fn strategy_json(strategy: &StrategyView) -> Value {
     })
 }
 
-fn as_json(
+pub(super) fn as_json(
     site: &Site,
     view: &OperatorView,
     seated: Option<&Seated>,
@@ -108,6 +108,10 @@ fn as_json(
         "operator": view.operator, "id": site.id, "l1_block": view.block.number,
         "balance_wei": view.balance_wei.to_string(), "eigenlayer_operator": view.is_operator,
         "allocation_delay_blocks": view.allocation_delay_blocks,
+        "core": {
+            "newer_than_v1_3": view.core.is_newer, "slasher": view.core.slasher,
+            "slashed_stake_to": view.core.recipient,
+        },
         "strategies": view.strategies.iter().map(strategy_json).collect::<Vec<_>>(),
         "bond_wei": view.bond_wei.to_string(), "bond_needed_wei": view.bond_needed_wei.to_string(),
         "in_operator_set": view.is_member, "slashable": view.is_slashable, "jailed": view.is_jailed,
@@ -132,6 +136,13 @@ fn print(
     line("L1 block", view.block.number.to_string());
     line("balance", ether(view.balance_wei));
     line("EigenLayer", word(view.is_operator, "operator", "not registered"));
+    let stand_in = "newer than v1.3; Hum ran against such on a stand-in of its own only";
+    line("  core", word(view.core.is_newer, stand_in, "as of v1.3"));
+    if let Some(slasher) = view.core.slasher.filter(|slasher| *slasher != site.contracts.service_manager) {
+        line("  slasher", format!("{slasher}, which is not the service manager"));
+    }
+    let burned = || "is burned".to_owned();
+    line("  slashed", view.core.recipient.map_or_else(burned, |to| format!("goes to {to}")));
     for strategy in &view.strategies {
         let units = |amount| format!("{} {}", amount::show(amount, strategy.decimals), strategy.symbol);
         let allocation = strategy.allocation;

@@ -22,22 +22,48 @@ pub(crate) struct Looked {
 
 /// Why a snapshot that is due was not taken.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SnapshotError {
+pub enum SnapshotError {
+    /// L1 could not be asked.
     #[error("L1 cannot be read: {0}")]
     Read(#[from] ReadError),
+    /// A member's key does not decode.
     #[error("key of {operator} on L1: {source}")]
-    Key { operator: Address, source: DecodeError },
+    Key {
+        /// The member.
+        operator: Address,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// A member's key is not proven.
     #[error("key of {operator} on L1 is not proven: {source}")]
-    Possession { operator: Address, source: Box<PossessionError> },
+    Possession {
+        /// The member.
+        operator: Address,
+        /// What is wrong with the proof.
+        source: Box<PossessionError>,
+    },
+    /// The seats form no committee.
     #[error("the seats make no committee: {0}")]
     Committee(#[from] CommitteeError),
+    /// The preview contradicts itself.
     #[error("a preview with {seats} seats and {stakes} stakes")]
-    Preview { seats: usize, stakes: usize },
+    Preview {
+        /// Seats in it.
+        seats: usize,
+        /// Stakes in it.
+        stakes: usize,
+    },
+    /// The transaction was not included, or reverted.
     #[error("{0}")]
     NotTaken(String),
 }
 
 impl L1 {
+    /// Take a snapshot if one is due, whatever it costs; its transaction's hash.
+    pub async fn take_snapshot(&self, domain: Domain) -> Result<Option<B256>, SnapshotError> {
+        self.take(domain, u128::MAX, &mut Keys::new(), &mut 0).await
+    }
+
     /// Take a snapshot if one is due.
     pub(crate) async fn snapshot(self, domain: Domain, keys: Keys, allowance_wei: u128) -> Looked {
         let mut looked = Looked { keys, spent_wei: 0, outcome: Ok(None) };

@@ -35,6 +35,25 @@ fn the_oldest_core_that_we_serve_has_every_function_that_we_call() {
 }
 
 #[test]
+fn the_stand_in_for_newer_cores_has_them_all_and_what_newer_ones_have_beside() {
+    let code = |name: &str| {
+        let artifact = json(&format!("artifacts/{name}.json"));
+        artifact["deployedBytecode"].as_str().unwrap().to_lowercase()
+    };
+    let core = code("NewerCore");
+    all_in::<IAllocationManager::IAllocationManagerCalls>("NewerCore", &core);
+    all_in::<IDelegationManager::IDelegationManagerCalls>("NewerCore", &core);
+    all_in::<IStrategyManager::IStrategyManagerCalls>("NewerCore", &core);
+    all_in::<INewerAllocationManager::INewerAllocationManagerCalls>("NewerCore", &core);
+    all_in::<IStrategy::IStrategyCalls>("NewerStrategy", &code("NewerStrategy"));
+    let oldest = json("eigenlayer/core.json");
+    let oldest = oldest["bytecode"]["AllocationManager"].as_str().unwrap().to_lowercase();
+    for selector in INewerAllocationManager::INewerAllocationManagerCalls::selectors() {
+        assert!(!has(&oldest, selector), "v1.3 answers {selector:?}: it is not newer");
+    }
+}
+
+#[test]
 fn the_service_manager_has_every_function_that_we_call() {
     let artifact = json("artifacts/ServiceManager.json");
     let code = artifact["deployedBytecode"].as_str().unwrap().to_lowercase();

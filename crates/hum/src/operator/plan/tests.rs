@@ -2,7 +2,7 @@
 
 use super::*;
 use hum_bls::{OperatorId, SecretKey};
-use hum_chain::restaking::{Allocation, BlsRegistration};
+use hum_chain::restaking::{Allocation, BlsRegistration, CoreRules};
 use hum_types::{B256, BlockRef, Endpoint};
 
 const ALL: u64 = 1_000_000_000_000_000_000;
@@ -48,6 +48,7 @@ fn fresh() -> OperatorView {
         allocation_delay_blocks: None,
         configuration_delay_blocks: 20,
         deallocation_delay_blocks: 50,
+        core: CoreRules::default(),
         strategies: vec![StrategyView {
             strategy: STRATEGY,
             token: Address::repeat_byte(0x70),
@@ -136,6 +137,40 @@ fn from_nothing_to_a_seat() {
     assert!(words(&register(&seated())).is_empty());
 }
 
+/// What a core of v1.9 says of a set that the service manager made.
+fn newer() -> CoreRules {
+    let slasher = Some(contracts().service_manager);
+    CoreRules { is_newer: true, slasher, recipient: None }
+}
+
+#[test]
+fn a_newer_core_is_named_and_lets_a_new_operator_allocate_at_once() {
+    let mut view = fresh();
+    view.core = newer();
+    assert_eq!(
+        words(&register(&view)),
+        [
+            "note",
+            "approve",
+            "depositIntoStrategy",
+            "registerAsOperator",
+            "modifyAllocations",
+            "postBond",
+            "registerForOperatorSets"
+        ]
+    );
+    // Whoever is an operator without a delay set one, and that waits on every core.
+    view.is_operator = true;
+    assert_eq!(words(&register(&view))[3..5], ["wait", "modifyAllocations"]);
+    // v1.5 to v1.8 redistribute, and have a new operator wait.
+    let mut view = fresh();
+    view.core = CoreRules { slasher: None, ..newer() };
+    assert_eq!(words(&register(&view))[4], "wait");
+    let mut view = seated();
+    view.core = newer();
+    assert!(words(&register(&view)).is_empty());
+}
+
 #[test]
 fn each_step_is_left_out_once_it_is_done() {
     let table: [(&str, Change, &[&str]); 14] = [
@@ -213,7 +248,12 @@ fn each_step_is_left_out_once_it_is_done() {
 
 #[test]
 fn what_cannot_be_done_is_refused_with_the_next_step() {
-    let table: [(&str, Change, &str); 6] = [
+    let table: [(&str, Change, &str); 7] = [
+        (
+            "another slasher",
+            |v| v.core = CoreRules { slasher: Some(Address::repeat_byte(0xbd)), ..newer() },
+            "restake nothing here",
+        ),
         ("jailed", |v| v.is_jailed = true, "cannot come back"),
         ("another key", |v| v.registration.id = Some(OperatorId(B256::ZERO)), "bring the old one back"),
         (
