@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 const FACADE: Address = Address::repeat_byte(0xfa);
+const FACADES: [Address; 3] = [FACADE, Address::repeat_byte(0xfb), Address::repeat_byte(0xfc)];
 const RECIPIENT: Address = Address::repeat_byte(0x0a);
 
 struct Writer {
@@ -33,9 +34,19 @@ impl Writer {
         self.certify(checkpoint, seats);
     }
 
+    /// L1 holds a source up to `head`.
+    fn settle(&mut self, source: ChainId, confidence: Confidence, head: BlockRef) {
+        let checkpoint = self.network.settle(source, confidence, head);
+        self.certify(checkpoint, &[0, 1, 2, 3]);
+    }
+
     /// Lists messages `start .. start + length`, proven under the newest checkpoint.
     fn list(&mut self, what: &str, source: ChainId, start: u64, length: u64) {
-        let lane = self.network.lane(source).lane;
+        self.list_at(Confidence::Latest, what, source, start, length);
+    }
+
+    fn list_at(&mut self, confidence: Confidence, what: &str, source: ChainId, start: u64, length: u64) {
+        let lane = self.network.lane_at(confidence, source).lane;
         let archive = self.chain.archive();
         let header = *self.chain.header();
         let proof = archive.prove_lane(header.height, source, lane).expect("a lane");
@@ -68,6 +79,8 @@ impl Writer {
             "generation": proof.head.leaf.generation.0,
             "status": proof.head.leaf.status as u8,
             "lane_count": proof.leaf.slot.count,
+            "lane_generation": proof.leaf.generation.0,
+            "confidence": confidence as u8,
             "certificate": bytes(certificate(&self.chain, header.height)),
             "lane": bytes(lane_proof(&header, &proof)),
             "rollup": bytes(rollup_proof(&header, &proof.head)),
@@ -99,6 +112,7 @@ fn deliveries() -> Value {
     writer.send(SOURCES[0], &again, &[1, 2, 3]);
     writer.list("after a retraction: one sent again unchanged, one other", SOURCES[0], 0, 3);
 
+    let settled = settled();
     json!({
         "note": "made by crates/relay; everything goes to the facade on the destination",
         "domain": writer.network.domain,
@@ -108,7 +122,39 @@ fn deliveries() -> Value {
         "recipient": RECIPIENT,
         "destination_chain_id": DESTINATION,
         "deliveries": writer.listed,
+        "settled": {
+            "note": "everything goes to the facade of its confidence",
+            "facades": FACADES,
+            "deliveries": settled,
+        },
     })
+}
+
+/// What arrives through the gateways of `Safe` and `Finalized`, of the same committee.
+fn settled() -> Vec<Value> {
+    let network = Network::with(FACADES);
+    let chain = CertifiedChain::new(&network.genesis, BTreeSet::from([DESTINATION]));
+    let mut writer = Writer { network, chain, listed: Vec::new() };
+    let [source, ..] = SOURCES;
+    let mut heads = Vec::new();
+    for _ in 0..3 {
+        let block = writer.network.block(source, writer.network.through_all(source, RECIPIENT));
+        heads.push(block.blocks[0].block);
+        let checkpoint = writer.network.advance(vec![block], 200);
+        writer.certify(checkpoint, &[0, 1, 2, 3]);
+    }
+    writer.settle(source, Confidence::Safe, heads[1]);
+    writer.list_at(Confidence::Safe, "safe up to the second of three blocks", source, 0, 2);
+    writer.settle(source, Confidence::Finalized, heads[0]);
+    writer.list_at(Confidence::Finalized, "final up to the first", source, 0, 1);
+    let retraction = writer.network.retract(source, heads[1]);
+    writer.certify(retraction, &[0, 1, 2, 3]);
+    writer.list_at(Confidence::Safe, "still safe in the next generation", source, 1, 1);
+    writer.settle(source, Confidence::Finalized, heads[1]);
+    let quarantine = writer.network.quarantine(source);
+    writer.certify(quarantine, &[0, 1, 2, 3]);
+    writer.list_at(Confidence::Finalized, "final, of a source that was set aside", source, 1, 1);
+    writer.listed
 }
 
 fn path() -> PathBuf {
