@@ -9,6 +9,9 @@ use alloy_op_hardforks::OpHardfork;
 use alloy_primitives::{Address, address};
 use alloy_trie::EMPTY_ROOT_HASH;
 
+#[cfg(test)]
+mod tests;
+
 /// Where the fees of every block go: the vault that pays the sequencer.
 const FEE_RECIPIENT: Address = address!("0x4200000000000000000000000000000000000011");
 /// The first byte of extra data from Holocene on.

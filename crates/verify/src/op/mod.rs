@@ -50,7 +50,11 @@ impl OpReceiptBuilder for Receipts {
         })))
     }
 
-    fn build_deposit_receipt(&self, inner: OpDepositReceipt) -> Arc<OpReceipt> {
+    fn build_deposit_receipt(&self, mut inner: OpDepositReceipt) -> Arc<OpReceipt> {
+        // From Regolith to Canyon the nonce is kept, but left out of what the receipts root is over.
+        if inner.deposit_receipt_version.is_none() {
+            inner.deposit_nonce = None;
+        }
         Arc::new(OpReceipt::Deposit(inner))
     }
 }

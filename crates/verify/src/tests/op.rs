@@ -471,6 +471,22 @@ fn l1_information_survives_its_packing() {
     assert_eq!((info.operator_fee_scalar, info.da_footprint_gas_scalar), (0, 0));
 }
 
+/// The nonce in a deposit's receipt counts from Canyon on, with the version beside it.
+#[test]
+fn receipts_of_deposits_carry_the_nonce_from_canyon_on() {
+    use alloy_op_evm::block::receipt_builder::OpReceiptBuilder as _;
+    let receipt = |deposit_nonce, deposit_receipt_version| {
+        let inner = op_alloy_consensus::OpDepositReceipt {
+            deposit_nonce,
+            deposit_receipt_version,
+            ..Default::default()
+        };
+        crate::op::Receipts.build_deposit_receipt(inner)
+    };
+    assert_eq!(receipt(Some(3), None), receipt(None, None));
+    assert_ne!(receipt(Some(3), Some(1)), receipt(Some(4), Some(1)));
+}
+
 #[test]
 fn a_spec_survives_json_and_every_rule_is_in_its_hash() {
     let mut hashes = Vec::new();

@@ -194,3 +194,42 @@ fn the_empty_trie_has_the_empty_root() {
     assert_eq!(Trie::empty().root(), EMPTY_ROOT_HASH);
     assert_eq!(Trie::from_root(EMPTY_ROOT_HASH).get(&B256::ZERO, &()), Ok(None));
 }
+
+/// Ethereum's own tests of tries with hashed keys.
+#[test]
+fn ethereums_tests_give_their_roots() {
+    let text = |value: &serde_json::Value| match value.as_str() {
+        Some(text) if text.starts_with("0x") => hex::decode(text).unwrap(),
+        Some(text) => text.as_bytes().to_vec(),
+        None => Vec::new(),
+    };
+    let mut roots = 0;
+    for json in [
+        include_str!("../../testdata/ethereum-tests/hex_encoded_securetrie_test.json"),
+        include_str!("../../testdata/ethereum-tests/trieanyorder_secureTrie.json"),
+        include_str!("../../testdata/ethereum-tests/trietest_secureTrie.json"),
+    ] {
+        let tests: BTreeMap<String, serde_json::Value> = serde_json::from_str(json).unwrap();
+        for (name, test) in tests {
+            let changes: Vec<(Vec<u8>, Vec<u8>)> = match &test["in"] {
+                serde_json::Value::Array(list) => list.iter().map(|p| (text(&p[0]), text(&p[1]))).collect(),
+                serde_json::Value::Object(map) => {
+                    map.iter().map(|(k, v)| (text(&k.as_str().into()), text(v))).collect()
+                }
+                other => panic!("{other}"),
+            };
+            let mut trie = Trie::empty();
+            for (key, value) in changes {
+                let key = keccak256(key);
+                if value.is_empty() {
+                    trie.remove(&key, &()).unwrap();
+                } else {
+                    trie.insert(&key, value, &()).unwrap();
+                }
+            }
+            assert_eq!(trie.root(), B256::from_slice(&text(&test["root"])), "{name}");
+            roots += 1;
+        }
+    }
+    assert_eq!(roots, 13);
+}
