@@ -1,6 +1,7 @@
 //! Run a block's transactions and system operations, and see what comes out.
 
 use crate::block::{Transaction, Transactions};
+use crate::kept::{Kept, Listener};
 use crate::op;
 use crate::receipts::Receipt;
 use crate::spec::ChainSpec;
@@ -38,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) gas_used: u64,
     /// From Jovian on, the OP Stack counts the footprint of its data here.
     pub(crate) blob_gas_used: u64,
+    /// What the state keeps beyond its changes, under rules that keep what is empty.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// Receipts without their blooms: those are computed once, for the whole block.
@@ -90,8 +93,14 @@ where
                 slot_number: None,
             };
             let evm = EthEvmFactory::default().create_evm(state, environment(spec, header));
-            let executor = EthBlockExecutor::new(evm, context, spec, Receipts);
-            run(executor, transactions, senders, |receipt| Receipt::Ethereum(receipt.clone()), chunk)
+            let mut executor = EthBlockExecutor::new(evm, context, spec, Receipts);
+            let listener = spec.keep_empty_state().then(Listener::default);
+            if let Some(listener) = &listener {
+                executor.set_state_hook(Some(Box::new(listener.clone())));
+            }
+            let outcome =
+                run(executor, transactions, senders, |receipt| Receipt::Ethereum(receipt.clone()), chunk)?;
+            Ok(Outcome { kept: listener.map(|listener| listener.take()), ..outcome })
         }
         Transactions::OpStack(transactions) => {
             let executor = op::executor(spec, header, state);
@@ -128,6 +137,7 @@ where
         requests: result.requests,
         gas_used: result.gas_used,
         blob_gas_used: result.blob_gas_used,
+        kept: None,
     })
 }
 

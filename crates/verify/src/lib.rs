@@ -26,6 +26,7 @@ pub mod dialect;
 mod execute;
 pub mod file;
 mod header;
+mod kept;
 mod limits;
 mod message;
 mod op;

@@ -1,5 +1,6 @@
 //! A state that answers the EVM from evidence, and takes its changes back into the trie.
 
+use crate::kept::Kept;
 use crate::trie::{NodeSource, Trie, TrieError};
 use alloy_primitives::{
     Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
@@ -137,7 +138,16 @@ impl<S: Source> StateDb<S> {
 
     /// Take what a block changed and return the new root. All cores take part.
     pub fn apply(&mut self, changes: TransitionState) -> Result<B256, StateError> {
-        self.update(changes, &mut Trie::root)
+        self.update(changes, None, &mut Trie::root)
+    }
+
+    /// As [`Self::apply`], where the state keeps what is empty.
+    pub(crate) fn apply_keeping(
+        &mut self,
+        changes: TransitionState,
+        kept: &Kept,
+    ) -> Result<B256, StateError> {
+        self.update(changes, Some(kept), &mut Trie::root)
     }
 
     /// The root of an account's storage, after whatever was applied. The empty root for an account that is not there.
@@ -151,13 +161,14 @@ impl<S: Source> StateDb<S> {
         changes: TransitionState,
         keep: &mut impl FnMut(B256, &[u8]),
     ) -> Result<B256, StateError> {
-        self.update(changes, &mut |trie| trie.commit(keep))
+        self.update(changes, None, &mut |trie| trie.commit(keep))
     }
 
     /// Insertions come first and removals last, in each trie: that order needs the fewest nodes.
     fn update(
         &mut self,
         changes: TransitionState,
+        kept: Option<&Kept>,
         root: &mut impl FnMut(&mut Trie) -> B256,
     ) -> Result<B256, StateError> {
         // Sorted, so that errors do not depend on a hash map's order.
@@ -174,7 +185,7 @@ impl<S: Source> StateDb<S> {
                 loaded.storage = Trie::empty();
                 continue;
             };
-            let storage_root = update_storage(loaded, &change, &self.source, root)?;
+            let storage_root = update_storage(loaded, &change, kept.is_some(), &self.source, root)?;
             let account = TrieAccount {
                 nonce: info.nonce,
                 balance: info.balance,
@@ -189,13 +200,38 @@ impl<S: Source> StateDb<S> {
         for key in removed {
             self.accounts.remove(&key, &self.source)?;
         }
+        if let Some(kept) = kept {
+            self.keep(kept, root)?;
+        }
         Ok(root(&mut self.accounts))
+    }
+
+    /// Put what is empty, and kept, where it is not yet.
+    fn keep(&mut self, kept: &Kept, root: &mut impl FnMut(&mut Trie) -> B256) -> Result<(), StateError> {
+        for (address, slots) in kept {
+            self.load(*address)?;
+            let Some(loaded) = self.loaded.get_mut(address) else { continue };
+            for slot in slots {
+                let key = loaded.slot_key(*slot);
+                if loaded.storage.get(&key, &self.source)?.is_none() {
+                    loaded.storage.insert(&key, alloy_rlp::encode(U256::ZERO), &self.source)?;
+                }
+            }
+            let storage_root = root(&mut loaded.storage);
+            let account = TrieAccount { storage_root, ..loaded.account.unwrap_or_default() };
+            if loaded.account != Some(account) {
+                self.accounts.insert(&loaded.key, alloy_rlp::encode(account), &self.source)?;
+                loaded.account = Some(account);
+            }
+        }
+        Ok(())
     }
 }
 
 fn update_storage(
     loaded: &mut Loaded,
     change: &TransitionAccount,
+    keep_zero: bool,
     source: &impl NodeSource,
     root: &mut impl FnMut(&mut Trie) -> B256,
 ) -> Result<B256, StateError> {
@@ -209,10 +245,11 @@ fn update_storage(
         .map(|(slot, value)| (loaded.slot_key(*slot), value.present_value))
         .collect();
     slots.sort_unstable_by_key(|(key, _)| *key);
-    for (key, value) in slots.iter().filter(|(_, value)| !value.is_zero()) {
+    let removed = |value: &U256| value.is_zero() && !keep_zero;
+    for (key, value) in slots.iter().filter(|(_, value)| !removed(value)) {
         loaded.storage.insert(key, alloy_rlp::encode(value), source)?;
     }
-    for (key, _) in slots.iter().filter(|(_, value)| value.is_zero()) {
+    for (key, _) in slots.iter().filter(|(_, value)| removed(value)) {
         loaded.storage.remove(key, source)?;
     }
     Ok(root(&mut loaded.storage))

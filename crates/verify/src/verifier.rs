@@ -165,7 +165,11 @@ impl Verifier {
             }
             let outcome = outcome?;
             let changes = state.transition_state.take().unwrap_or_default();
-            let state_root = state.database.apply(changes).map_err(|error| Missing::from(&error))?;
+            let applied = match &outcome.kept {
+                None => state.database.apply(changes),
+                Some(kept) => state.database.apply_keeping(changes, kept),
+            };
+            let state_root = applied.map_err(|error| Missing::from(&error))?;
             let withdrawals_root = match self.withdrawals_root(&block.header) {
                 WithdrawalsRoot::Body => block.header.withdrawals_root,
                 WithdrawalsRoot::MessagePasser => {

@@ -93,3 +93,6 @@ impl RpcChain {
 const fn not_this_form(error: &ReadError) -> bool {
     matches!(error, ReadError::Unsupported { .. } | ReadError::Node { code: INVALID_PARAMS, .. })
 }
+
+#[cfg(test)]
+mod tests;

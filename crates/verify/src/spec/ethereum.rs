@@ -142,13 +142,13 @@ impl EthereumRules {
     }
 
     /// What a registration commits to, without the domain.
-    pub(super) fn preimage(&self, chain_id: ChainId, allow_equal_timestamps: bool, bytes: &mut Vec<u8>) {
+    pub(super) fn preimage(&self, chain_id: ChainId, flags: u8, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&chain_id.0.to_be_bytes());
         bytes.extend_from_slice(&self.cancun.to_be_bytes());
         for time in [self.prague, self.osaka, self.unsupported] {
             bytes.extend_from_slice(&time.unwrap_or(u64::MAX).to_be_bytes());
         }
-        bytes.push(u8::from(allow_equal_timestamps));
+        bytes.push(flags);
         bytes.extend_from_slice(self.deposit_contract.as_slice());
         for step in &self.blobs {
             let params = &step.params;

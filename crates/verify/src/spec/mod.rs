@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 /// The key under which a chain configuration's JSON says that blocks may repeat their parent's timestamp.
 const EQUAL_TIMESTAMPS_KEY: &str = "allowEqualTimestamps";
+/// The key under which it says that its state keeps what is empty.
+const KEEP_EMPTY_STATE_KEY: &str = "keepEmptyState";
 
 /// Whose rules a chain's blocks follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub enum Rules {
 /// The rules that a chain's blocks are judged by.
 ///
 /// As JSON it is a chain configuration as Geth writes it (`chainId`, `cancunTime`, …, `blobSchedule`,
-/// `depositContractAddress`), and one key of ours, `allowEqualTimestamps`. With a key `optimism` it is one as op-geth
+/// `depositContractAddress`), and two keys of ours, `allowEqualTimestamps` and `keepEmptyState`. With a key `optimism` it is one as op-geth
 /// writes it (`canyonTime`, …, `optimism.eip1559Elasticity`), and the rules are the OP Stack's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ChainConfig", into = "ChainConfig")]
@@ -38,6 +40,7 @@ pub struct ChainSpec {
     chain_id: ChainId,
     rules: Rules,
     allow_equal_timestamps: bool,
+    keep_empty_state: bool,
 }
 
 /// Why a chain configuration is not one that we can judge by.
@@ -88,22 +91,28 @@ impl ChainSpec {
             Some(rules) => Rules::OpStack(rules),
             None => Rules::Ethereum(EthereumRules::new(config)?),
         };
-        Ok(Self { chain_id: ChainId(config.chain_id), rules, allow_equal_timestamps })
+        let chain_id = ChainId(config.chain_id);
+        Ok(Self { chain_id, rules, allow_equal_timestamps, keep_empty_state: false })
     }
 
     /// Take the OP Stack's rules out of a rollup configuration, as `optimism_rollupConfig` answers it.
     pub fn from_rollup_config(config: &serde_json::Value) -> Result<Self, SpecError> {
         let (chain_id, rules) = OpRules::from_rollup_config(config)?;
-        Ok(Self { chain_id, rules: Rules::OpStack(rules), allow_equal_timestamps: false })
+        Ok(Self::op_stack(chain_id, rules))
     }
 
     /// Rules of a public chain that we know by heart.
     #[must_use]
     pub fn preset(chain_id: ChainId) -> Option<Self> {
         if let Some(rules) = OpRules::preset(chain_id) {
-            return Some(Self { chain_id, rules: Rules::OpStack(rules), allow_equal_timestamps: false });
+            return Some(Self::op_stack(chain_id, rules));
         }
         Self::new(&EthereumRules::preset(chain_id)?, false).ok()
+    }
+
+    const fn op_stack(chain_id: ChainId, rules: OpRules) -> Self {
+        let (allow_equal_timestamps, keep_empty_state) = (false, false);
+        Self { chain_id, rules: Rules::OpStack(rules), allow_equal_timestamps, keep_empty_state }
     }
 
     /// The chain.
@@ -122,6 +131,18 @@ impl ChainSpec {
     #[must_use]
     pub const fn allow_equal_timestamps(&self) -> bool {
         self.allow_equal_timestamps
+    }
+
+    /// Whether the state keeps what execution loaded, empty accounts and slots of zero too, as anvil's does up to
+    /// version 1.7.1. Ethereum's rules only.
+    #[must_use]
+    pub const fn keep_empty_state(&self) -> bool {
+        self.keep_empty_state
+    }
+
+    /// Bit 0: equal timestamps; bit 1: empty state is kept.
+    const fn flags(&self) -> u8 {
+        self.allow_equal_timestamps as u8 | (self.keep_empty_state as u8) << 1
     }
 
     /// Whether our rules cover a block with this timestamp, in seconds.
@@ -149,11 +170,11 @@ impl ChainSpec {
         match &self.rules {
             Rules::Ethereum(rules) => {
                 bytes.extend_from_slice(b"hum/chain-spec/1");
-                rules.preimage(self.chain_id, self.allow_equal_timestamps, &mut bytes);
+                rules.preimage(self.chain_id, self.flags(), &mut bytes);
             }
             Rules::OpStack(rules) => {
                 bytes.extend_from_slice(b"hum/chain-spec/op/1");
-                rules.preimage(self.chain_id, self.allow_equal_timestamps, &mut bytes);
+                rules.preimage(self.chain_id, self.flags(), &mut bytes);
             }
         }
         keccak256(bytes)
@@ -164,8 +185,13 @@ impl TryFrom<ChainConfig> for ChainSpec {
     type Error = SpecError;
 
     fn try_from(config: ChainConfig) -> Result<Self, SpecError> {
-        let equal = config.extra_fields.get(EQUAL_TIMESTAMPS_KEY).and_then(serde_json::Value::as_bool);
-        Self::new(&config, equal.unwrap_or(false))
+        let flag = |key| config.extra_fields.get(key).and_then(serde_json::Value::as_bool).unwrap_or(false);
+        let spec = Self::new(&config, flag(EQUAL_TIMESTAMPS_KEY))?;
+        let keep_empty_state = flag(KEEP_EMPTY_STATE_KEY);
+        if keep_empty_state && matches!(spec.rules, Rules::OpStack(_)) {
+            return Err(SpecError::Field { field: KEEP_EMPTY_STATE_KEY });
+        }
+        Ok(Self { keep_empty_state, ..spec })
     }
 }
 
@@ -192,6 +218,9 @@ impl From<ChainSpec> for ChainConfig {
             Rules::OpStack(rules) => rules.write(&mut config),
         }
         config.extra_fields.insert(EQUAL_TIMESTAMPS_KEY.to_owned(), spec.allow_equal_timestamps.into());
+        if spec.keep_empty_state {
+            config.extra_fields.insert(KEEP_EMPTY_STATE_KEY.to_owned(), true.into());
+        }
         config
     }
 }

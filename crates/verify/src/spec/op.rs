@@ -203,13 +203,13 @@ impl OpRules {
     }
 
     /// What a registration commits to, without the domain.
-    pub(super) fn preimage(&self, chain_id: ChainId, allow_equal_timestamps: bool, bytes: &mut Vec<u8>) {
+    pub(super) fn preimage(&self, chain_id: ChainId, flags: u8, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&chain_id.0.to_be_bytes());
         bytes.extend_from_slice(&self.bedrock_block.to_be_bytes());
         for time in self.times.into_iter().chain([self.unsupported]) {
             bytes.extend_from_slice(&time.unwrap_or(u64::MAX).to_be_bytes());
         }
-        bytes.push(u8::from(allow_equal_timestamps));
+        bytes.push(flags);
         for value in [self.fees.elasticity, self.fees.denominator, self.fees.denominator_canyon] {
             bytes.extend_from_slice(&value.to_be_bytes());
         }

@@ -282,7 +282,7 @@ impl RpcChain {
             known.extend(&slot.nodes);
         }
         let cleared = |(before, after): &(&ProvenSlot, &ProvenSlot)| {
-            before.word != B256::ZERO && after.word == B256::ZERO
+            value_in(before.slot, &before.nodes).is_some() && value_in(after.slot, &after.nodes).is_none()
         };
         let gone: Vec<&ProvenSlot> =
             before.slots.iter().zip(&after.slots).filter(cleared).map(|(_, after)| after).collect();
@@ -353,14 +353,15 @@ fn path_of(key: impl AsRef<[u8]>) -> Nibbles {
     Nibbles::unpack(keccak256(key))
 }
 
-/// The account that a proof ends with, once it has been checked; `None` when it proves absence.
-fn account_in(proof: &StateProof) -> Option<TrieAccount> {
-    let mut rest: &[u8] = proof.nodes.last()?;
+/// The value that a checked proof of `key` ends with; `None` when it proves absence.
+fn value_in(key: impl AsRef<[u8]>, nodes: &[Bytes]) -> Option<Vec<u8>> {
+    let mut rest: &[u8] = nodes.last()?;
     let TrieNode::Leaf(leaf) = TrieNode::decode(&mut rest).ok()? else { return None };
-    if !path_of(proof.account).ends_with(&leaf.key) {
-        return None;
-    }
-    TrieAccount::decode(&mut leaf.value.as_slice()).ok()
+    path_of(key).ends_with(&leaf.key).then_some(leaf.value)
+}
+
+fn account_in(proof: &StateProof) -> Option<TrieAccount> {
+    TrieAccount::decode(&mut value_in(proof.account, &proof.nodes)?.as_slice()).ok()
 }
 
 /// A key whose path leads to the sibling: its proof shows the node.
