@@ -212,7 +212,11 @@ impl<E: Runtime> Actor<E> {
             let reserved_wei = self.spend.reserve(self.now);
             let (l1, committees, domain) = (l1.clone(), self.detector.committees().clone(), self.domain);
             let number = filing.number;
-            let allowance = Allowance { fees_wei: reserved_wei, bond_wei: self.bonds.left(self.now) };
+            let allowance = Allowance {
+                fees_wei: reserved_wei,
+                bond_wei: self.bonds.left(self.now),
+                bond_is_out: self.bonds.of(filing.number) > 0,
+            };
             let work = l1.file(filing, committees, domain, allowance);
             self.work.push(work.map(move |filed| Done::Filed { number, reserved_wei, filed }).boxed());
             self.shared.waits_for(self.now, "L1 to judge evidence");

@@ -47,6 +47,8 @@ pub(crate) struct Allowance {
     pub(crate) fees_wei: u128,
     /// On the bond of a challenge, in wei.
     pub(crate) bond_wei: u128,
+    /// Whether a challenge of ours under this evidence has one already.
+    pub(crate) bond_is_out: bool,
 }
 
 /// What L1 says later of what it had punished.
@@ -90,6 +92,14 @@ impl L1 {
             }
         }
         if open.defendants.is_empty() {
+            // Our bond is still in a challenge: it is followed to its end.
+            if allowance.bond_is_out
+                && let Ok(Papers { before: Before::Challenge { id, subject, data }, .. }) =
+                    papers(&filing, &self.judges, &committees, domain)
+                && let Err(verdict) = self.challenge(judge, (id, subject), data, allowance, &mut filed).await
+            {
+                filed.verdicts = filing.all(&verdict);
+            }
             return filed;
         }
         let verdict = match papers(&open, &self.judges, &committees, domain) {

@@ -180,6 +180,7 @@ impl Detector {
         let said = (epoch, header_hash);
         let alone = !held.is_empty()
             || !covered
+            || seen.falsehoods.iter().any(|(header, _)| header.hash() == header_hash)
             || seen.finalised.is_some_and(|finalised| finalised != header_hash)
             || seen.certificates.iter().any(|certificate| certificate.header_hash != header_hash);
         if alone && attestation.verify(&committee, self.domain).is_err() {

@@ -131,7 +131,14 @@ fn an_attestation_of_what_was_not_finalised_is_counted_however_alone_it_is() {
     assert_eq!(watched.attestation(signers.attest(1, &lie)), []);
     let found = watched.finalised(&header(0, 5, 1));
     let (operator, header_hash) = (signers.operator(1), lie.hash());
-    let wrong = Finding::Wrong { operator, seat: Seat(1), epoch: Epoch(0), height: Height(5), header_hash, why: None };
+    let wrong = Finding::Wrong {
+        operator,
+        seat: Seat(1),
+        epoch: Epoch(0),
+        height: Height(5),
+        header_hash,
+        why: None,
+    };
     assert_eq!(found, [wrong]);
     let found = watched.attestation(signers.attest(2, &lie));
     assert!(matches!(found[..], [Finding::Wrong { seat: Seat(2), .. }]), "{found:?}");

@@ -82,11 +82,8 @@ fn creation(text: &str) -> Vec<u8> {
 impl Evm {
     /// All judges, and a manager that knows these operators.
     pub(in crate::watcher) fn new(signers: &Signers) -> Self {
-        let mut evm = Self {
-            database: CacheDB::new(EmptyDB::default()),
-            nonce: 0,
-            time_s: U256::from(1_000),
-        };
+        let mut evm =
+            Self { database: CacheDB::new(EmptyDB::default()), nonce: 0, time_s: U256::from(1_000) };
         let rich = AccountInfo { balance: U256::from(10_u128.pow(20)), ..AccountInfo::default() };
         evm.database.insert_account_info(ACCOUNT, rich);
         // Returns the code of the account whose address ends the hash of the calldata.
