@@ -15,8 +15,21 @@ pub(crate) enum State {
     Sent(TransactionId),
     /// Its recipient refused it.
     Failed,
-    /// Executed, as first seen in this block of the destination.
-    Done { block: u64 },
+    /// Executed, as first seen in this block of the destination, and seen again half-way to being forgotten: between two
+    /// looks it may have been undone and executed by somebody else, who can be undone too.
+    Done { block: u64, again: Option<u64> },
+}
+
+impl State {
+    /// The destination's block from which on a delivery is to be looked at again.
+    pub(crate) fn look_from(self, policy: &Policy) -> Option<u64> {
+        let Self::Done { block, again } = self else { return None };
+        let half = policy.settle_blocks.div_ceil(2);
+        Some(match again {
+            None => block.saturating_add(half),
+            Some(seen) => seen.saturating_add(half).max(block.saturating_add(policy.settle_blocks)),
+        })
+    }
 }
 
 /// A message that is watched.
@@ -97,14 +110,18 @@ impl Slot {
         policy: &Policy,
     ) -> Change {
         match (status, self.state) {
-            (MessageStatus::Done, State::Done { block: first }) => {
-                if block >= first.saturating_add(policy.settle_blocks) {
+            (MessageStatus::Done, State::Done { block: first, again }) => {
+                if self.state.look_from(policy).is_none_or(|from| block < from) {
+                    return Change::Nothing;
+                }
+                if again.is_some() {
                     return Change::Settled;
                 }
+                self.state = State::Done { block: first, again: Some(block) };
                 Change::Nothing
             }
             (MessageStatus::Done, _) => {
-                self.set(State::Done { block }, step);
+                self.set(State::Done { block, again: None }, step);
                 if std::mem::take(&mut self.called) { Change::Delivered } else { Change::Nothing }
             }
             (MessageStatus::Failed, State::Failed) => Change::Nothing,

@@ -423,10 +423,9 @@ impl Planner {
 
     /// The statuses that matter most: unknown ones, then deliveries to be confirmed, then what waits.
     fn lane_query(&self, key: LaneKey, lane: &Lane, block: u64, now_ms: u64) -> LaneQuery {
-        let settle_blocks = self.policy.settle_blocks;
         let rank = |state: State, due_ms: u64| match state {
             State::Unknown if due_ms <= now_ms => Some(0),
-            State::Done { block: first } if block >= first.saturating_add(settle_blocks) => Some(1),
+            State::Done { .. } if state.look_from(&self.policy).is_some_and(|from| block >= from) => Some(1),
             State::Ready | State::Failed => Some(2),
             _ => None,
         };

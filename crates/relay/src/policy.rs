@@ -54,7 +54,7 @@ pub struct Policy {
     pub window: usize,
     /// Messages of one lane whose status one observation asks for.
     pub statuses_max: usize,
-    /// Blocks of the destination after which a delivery is looked at once more and then forgotten.
+    /// Blocks of the destination after which a delivery is forgotten; it is looked at twice more until then.
     pub settle_blocks: u64,
     /// How often a message that its recipient refuses is tried again before it is left to others.
     pub retries_max: u32,

@@ -425,6 +425,26 @@ fn settled_messages_are_forgotten() {
 }
 
 #[test]
+fn what_was_undone_and_made_again_by_others_is_not_forgotten_at_one_look() {
+    let mut world = World::new(Policy { settle_blocks: 4, ..Policy::default() }, 1);
+    let before = world.contracts.clone();
+    world.send(1, 1);
+    world.contracts.foreign(&world.sources);
+    world.answer();
+    // Undone, and executed by somebody else in a young block when the first look is due.
+    world.contracts = before.clone();
+    for block in [4, 4, 9] {
+        world.contracts.block = block;
+        world.contracts.foreign(&world.sources);
+        world.answer();
+        world.pass(1_000);
+        world.contracts = before.clone();
+    }
+    world.contracts.block = 10;
+    assert!(world.settle(20), "it is delivered after all");
+}
+
+#[test]
 fn the_window_bounds_what_is_watched() {
     let policy = Policy { window: 10, in_flight_max: 1, ..Policy::default() };
     let mut world = World::new(policy, 1);
