@@ -8,6 +8,7 @@
 //!                                             └─▶ sim: a chain in virtual time
 //! contracts: ABI bindings, CREATE2 addresses, idempotent deployment
 //! stack: one adapter each for Ethereum, the OP Stack, Nitro and ZKsync
+//! replay: recorded answers in place of a node that cannot run here
 //! restaking: EigenLayer's core and our service manager, as L1 shows them
 //! ```
 //!
@@ -19,6 +20,7 @@ mod block;
 pub mod contracts;
 mod error;
 mod proof;
+pub mod replay;
 pub mod restaking;
 pub mod rpc;
 pub mod sequencer;

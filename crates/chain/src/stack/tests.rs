@@ -3,6 +3,7 @@
 mod corrupted;
 mod hashes;
 mod lossless;
+mod replayed;
 mod settled;
 
 use super::{Stack, StackKind, wire};

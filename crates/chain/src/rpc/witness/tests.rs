@@ -6,7 +6,11 @@
 //! written, those of EIP-4788, 7002 and 7251 are not, and requests are empty; block 1 repeats the genesis' base fee.
 
 use super::*;
-use crate::{Chain, rpc::RpcLimits};
+use crate::{
+    Chain,
+    rpc::RpcLimits,
+    stack::{StackKind, detect},
+};
 use alloy_consensus::Header;
 use alloy_primitives::{U256, address, hex};
 use hum_types::{Address, B256, ChainId, Confidence};
@@ -168,6 +172,7 @@ async fn blocks_of_anvil_are_valid() {
     anvil.mine().await;
     anvil.mine().await;
     assert!(judge_all(&anvil.chain).await >= 30);
+    assert_eq!(detect(&anvil.chain).await.unwrap().stack, StackKind::Ethereum);
     let genesis = anvil.chain.wire_block(At::Number(0), false).await.unwrap().unwrap();
     assert_eq!(genesis.header.state_root, alloy_trie::EMPTY_ROOT_HASH, "joins from block 1 on only");
 }
