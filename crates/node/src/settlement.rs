@@ -6,6 +6,7 @@
 //!
 //! Nothing of it is taken from a rollup's own node: its tags are its sequencer's word.
 
+pub mod derive;
 mod inbox;
 
 use futures::future::BoxFuture;

@@ -57,3 +57,6 @@ pub struct BatcherParts {
     /// Sends to L1 from the batcher's account.
     pub submit: Arc<dyn Submit>,
 }
+
+#[cfg(test)]
+mod tests;
