@@ -42,3 +42,6 @@ impl OnStateHook for Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

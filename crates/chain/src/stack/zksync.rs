@@ -202,7 +202,7 @@ impl Stack for ZkSync {
         Ok(())
     }
 
-    /// The node's newest block, and for finalized the last block of its newest executed batch, where it says so.
+    /// The node answers the tags itself: finalized is the last block of its newest executed batch.
     fn heads<'a>(&'a self, node: &'a RpcChain) -> BoxFuture<'a, Result<Heads, ReadError>> {
         super::tagged_heads(node).boxed()
     }

@@ -3,7 +3,9 @@
 //! What was found out about anvil 1.7.1 with its defaults (hard fork BPO1): it has neither `debug_getRawBlock` nor any
 //! `debug_executionWitness`; its genesis declares the empty state root although accounts have funds, so that a
 //! chain of it can be joined from block 1 on; blocks may share a timestamp; EIP-2935's contract is there and is
-//! written, those of EIP-4788, 7002 and 7251 are not, and requests are empty; block 1 repeats the genesis' base fee.
+//! written, those of EIP-4788, 7002 and 7251 are not, and requests are empty; block 1 repeats the genesis' base fee;
+//! its state keeps zero slots and empty accounts that were loaded, which is a rule of its own in the chain spec
+//! (`keepEmptyState`).
 
 use super::*;
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
 use alloy_consensus::Header;
 use alloy_primitives::{U256, address, hex};
 use hum_types::{Address, B256, ChainId, Confidence};
-use hum_verify::{CertifiedHeader, ChainSpec, Limits, Verdict, Verifier, dialect::parse_witness};
+use hum_verify::{CertifiedHeader, ChainSpec, Limits, Reason, Verdict, Verifier, dialect::parse_witness};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -103,36 +105,32 @@ impl Anvil {
     }
 }
 
-fn verifier() -> Verifier {
+fn verifier(keep_empty_state: bool) -> Verifier {
     let config = json!({
         "chainId": CHAIN, "cancunTime": 0, "pragueTime": 0, "osakaTime": 0, "bpo1Time": 0,
         "terminalTotalDifficulty": 0, "depositContractAddress": Address::ZERO, "allowEqualTimestamps": true,
-        "keepEmptyState": true,
+        "keepEmptyState": keep_empty_state,
     });
     let spec: ChainSpec = serde_json::from_value(config).unwrap();
     Verifier::new(spec, Vec::new(), Limits::default())
 }
 
-/// Judge every block above the first; how many transactions they had.
-async fn judge_all(chain: &RpcChain) -> usize {
-    let verifier = verifier();
+/// Judge every block above the first.
+async fn judge_all(chain: &RpcChain, verifier: &Verifier) -> Vec<Verdict> {
     let head = chain.head(Confidence::Latest).await.unwrap().number;
     let mut parent: Option<CertifiedHeader> = None;
-    let mut transactions = 0;
+    let mut verdicts = Vec::new();
     for number in 1..=head {
         let block = chain.block(At::Number(number)).await.unwrap().unwrap();
         if let Some(parent) = &parent {
             let RawWitness::Json(witness) = chain.witness(block.block).await.unwrap() else { panic!() };
             let witness = parse_witness(std::str::from_utf8(&witness).unwrap()).unwrap();
-            match verifier.verify(parent, block.block.hash, &block.rlp, &witness) {
-                Verdict::Valid(summary) => transactions += summary.transactions,
-                verdict => panic!("block {number}: {verdict:?}"),
-            }
+            verdicts.push(verifier.verify(parent, block.block.hash, &block.rlp, &witness));
         }
         let header: Header = chain.wire_block(At::Number(number), false).await.unwrap().unwrap().header;
         parent = Some(CertifiedHeader::from_anchor(header));
     }
-    transactions
+    verdicts
 }
 
 #[tokio::test]
@@ -171,7 +169,21 @@ async fn blocks_of_anvil_are_valid() {
     anvil.send(OTHER, Some(wanders), 0, Vec::new()).await;
     anvil.mine().await;
     anvil.mine().await;
-    assert!(judge_all(&anvil.chain).await >= 30);
+    let mut transactions = 0;
+    for (index, verdict) in judge_all(&anvil.chain, &verifier(true)).await.into_iter().enumerate() {
+        match verdict {
+            Verdict::Valid(summary) => transactions += summary.transactions,
+            verdict => panic!("block {}: {verdict:?}", index + 2),
+        }
+    }
+    assert!(transactions >= 30, "{transactions}");
+    // By Ethereum's own rule its state roots are wrong as soon as a contract meets a slot of zero.
+    let strict = judge_all(&anvil.chain, &verifier(false)).await;
+    assert!(matches!(&strict[0], Verdict::Valid(_)));
+    let wrong =
+        |verdict: &Verdict| matches!(verdict, Verdict::Invalid(Reason::Hash { field: "state root", .. }));
+    assert!(strict.iter().any(wrong));
+    assert!(strict.iter().all(|verdict| wrong(verdict) || !matches!(verdict, Verdict::Invalid(_))));
     assert_eq!(detect(&anvil.chain).await.unwrap().stack, StackKind::Ethereum);
     let genesis = anvil.chain.wire_block(At::Number(0), false).await.unwrap().unwrap();
     assert_eq!(genesis.header.state_root, alloy_trie::EMPTY_ROOT_HASH, "joins from block 1 on only");

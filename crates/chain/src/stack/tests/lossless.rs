@@ -141,3 +141,19 @@ fn the_rest_is_accounted_for() {
         assert!(typed(result) || status || untyped.contains(&name.as_str()), "{name}");
     }
 }
+
+/// Answers of `debug_executionWitness` in the three dialects: headers as objects, as RLP, and by the extra parameter.
+#[test]
+fn witnesses_of_every_dialect() {
+    let files = folder("ethereum");
+    assert_eq!(files.len(), 6);
+    for (name, file) in files {
+        let json = file["response"]["result"].to_string();
+        let witness =
+            hum_verify::dialect::parse_witness(&json).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let count = |key: &str| file["response"]["result"][key].as_array().map_or(0, Vec::len);
+        assert_eq!(witness.state.len(), count("state"), "{name}");
+        assert_eq!(witness.codes.len(), count("codes"), "{name}");
+        assert_eq!(witness.headers.len(), count("headers"), "{name}");
+    }
+}
