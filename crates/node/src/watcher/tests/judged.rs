@@ -180,7 +180,6 @@ impl Submit for JudgedL1 {
     fn send(&self, call: Call) -> BoxFuture<'_, Result<Outcome, SubmitError>> {
         let mut core = self.lock();
         let ran = core.evm.pay(call.to, &call.data, call.value);
-        println!("{}: {} gas, {}", hex_of(&call.data), ran.gas, ran.success);
         let block = BlockRef { number: 100, hash: B256::ZERO };
         let tx_hash = B256::with_last_byte(core.sent.len() as u8 + 1);
         let logs: Vec<Log> = ran
@@ -210,8 +209,4 @@ impl Submit for JudgedL1 {
         }))
         .boxed()
     }
-}
-
-fn hex_of(data: &[u8]) -> String {
-    data.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
