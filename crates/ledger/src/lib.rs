@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Invariants: `seal` and `check` agree on every body; a [`State`] is cheap to clone, so a proposal that dies costs
-//! nothing; the roots of an [`Archive`] are those of the states it was fed.
+//! nothing; the roots of an [`Archive`] are those of the states it was fed; what is `Safe` or `Finalized` is never retracted.
 
 mod archive;
 mod history;
