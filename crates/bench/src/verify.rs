@@ -25,6 +25,8 @@ pub struct BlockFigures {
     pub ratio: f64,
     /// Recovery of all senders, on all cores.
     pub senders_ms: f64,
+    /// Millions of gas in a second, from bytes to verdict, senders included.
+    pub mgas_per_s: f64,
 }
 
 /// The block is not `Valid`, so that there is nothing to compare.
@@ -56,6 +58,7 @@ pub fn measure(kind: String, file: &BlockFile, rounds: u32) -> Result<BlockFigur
         plain_revm_ms,
         ratio: verify_ms / plain_revm_ms,
         senders_ms,
+        mgas_per_s: prepared.gas_used() as f64 / (verify_ms + senders_ms) / 1e3,
     })
 }
 

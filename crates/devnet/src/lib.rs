@@ -21,8 +21,11 @@ pub mod demo;
 pub mod full_blocks;
 pub mod lies;
 pub mod network;
+pub mod op;
+pub mod replayed;
 pub mod restaking;
 
 pub use chain::{
     CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions, Endpoint, Predeploy, Reorg,
+    Replay,
 };
