@@ -15,7 +15,7 @@ use super::error::DevChainError;
 pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
 
 /// Runtime code at [`CREATE2_DEPLOYER`].
-const CREATE2_DEPLOYER_CODE: Bytes = bytes!(
+pub(crate) const CREATE2_DEPLOYER_CODE: Bytes = bytes!(
     "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
 );
 
