@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::config::CREATE2_DEPLOYER_CODE;
 pub use self::config::{CREATE2_DEPLOYER, ChainConfig, Predeploy};
 use self::core::{Core, block_ref};
 pub use self::error::DevChainError;
