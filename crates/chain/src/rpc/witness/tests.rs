@@ -185,6 +185,10 @@ async fn blocks_of_anvil_are_valid() {
     assert!(strict.iter().any(wrong));
     assert!(strict.iter().all(|verdict| wrong(verdict) || !matches!(verdict, Verdict::Invalid(_))));
     assert_eq!(detect(&anvil.chain).await.unwrap().stack, StackKind::Ethereum);
+    // A node without traces of whole blocks gives the same by transaction.
+    let busy = anvil.chain.wire_block(At::Number(2), false).await.unwrap().unwrap().transactions.hashes();
+    let whole = anvil.chain.prestates_by_block(2, busy.len()).await.unwrap();
+    assert_eq!(anvil.chain.prestates_one_by_one(busy).await.unwrap(), whole);
     let genesis = anvil.chain.wire_block(At::Number(0), false).await.unwrap().unwrap();
     assert_eq!(genesis.header.state_root, alloy_trie::EMPTY_ROOT_HASH, "joins from block 1 on only");
 }

@@ -50,15 +50,15 @@ const PUSH32: u8 = 0x7f;
 const SEARCH_NIBBLES: usize = 5;
 
 /// An account as the prestate tracer shows it; what it holds is proven, not read here.
-#[derive(Debug, Default, Deserialize)]
-struct Prestate {
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Prestate {
     #[serde(default)]
     code: Option<Bytes>,
     #[serde(default)]
     storage: BTreeMap<B256, serde_json::Value>,
 }
 
-type Trace = BTreeMap<Address, Prestate>;
+pub(super) type Trace = BTreeMap<Address, Prestate>;
 
 #[derive(Debug, Deserialize)]
 struct TracedTransaction {
@@ -157,30 +157,36 @@ impl RpcChain {
     }
 
     async fn prestates(&self, json: &Block) -> Result<Vec<Trace>, ReadError> {
-        let tracer = json!({ "tracer": "prestateTracer" });
-        let number = U64::from(json.header.number);
         let hashes = json.transactions.hashes();
-        let params = json!([number, &tracer]);
-        let found: Option<Vec<TracedTransaction>> =
-            match self.maybe(TRACE_BLOCK, params, self.0.limits.witness()).await {
-                Err(ReadError::Unsupported { .. }) => None,
-                found => found?,
-            };
-        if let Some(found) = found {
-            if found.len() != hashes.len() {
-                return Err(differs(TRACE_BLOCK, "number of traces", hashes.len(), found.len()));
-            }
-            return Ok(found.into_iter().map(|traced| traced.result).collect());
+        match self.prestates_by_block(json.header.number, hashes.len()).await {
+            Err(ReadError::Unsupported { .. }) => self.prestates_one_by_one(hashes).await,
+            found => found,
         }
-        let traced = hashes.into_iter().map(|hash| {
-            let params = json!([hash, &tracer]);
-            async move {
-                let found = self.maybe(TRACE_TRANSACTION, params, self.0.limits.witness()).await?;
-                found.ok_or_else(|| ReadError::Missing {
-                    method: TRACE_TRANSACTION,
-                    what: format!("a trace of {hash}"),
-                })
-            }
+    }
+
+    pub(super) async fn prestates_by_block(
+        &self,
+        number: u64,
+        transactions: usize,
+    ) -> Result<Vec<Trace>, ReadError> {
+        let params = json!([U64::from(number), { "tracer": "prestateTracer" }]);
+        let found = self.maybe(TRACE_BLOCK, params, self.0.limits.witness()).await?;
+        let found: Vec<TracedTransaction> = found
+            .ok_or_else(|| ReadError::Missing { method: TRACE_BLOCK, what: format!("traces of {number}") })?;
+        if found.len() != transactions {
+            return Err(differs(TRACE_BLOCK, "number of traces", transactions, found.len()));
+        }
+        Ok(found.into_iter().map(|traced| traced.result).collect())
+    }
+
+    pub(super) async fn prestates_one_by_one(&self, hashes: Vec<B256>) -> Result<Vec<Trace>, ReadError> {
+        let traced = hashes.into_iter().map(|hash| async move {
+            let params = json!([hash, { "tracer": "prestateTracer" }]);
+            let found = self.maybe(TRACE_TRANSACTION, params, self.0.limits.witness()).await?;
+            found.ok_or_else(|| ReadError::Missing {
+                method: TRACE_TRANSACTION,
+                what: format!("a trace of {hash}"),
+            })
         });
         stream::iter(traced).buffered(REQUESTS).try_collect().await
     }
@@ -373,4 +379,22 @@ fn search<K: AsRef<[u8]>>(sibling: &Sibling, key: impl Fn(B256) -> K) -> Option<
     (0..tries)
         .map(|number| key(U256::from(number).into()))
         .find(|key| path_of(key).starts_with(&sibling.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::hex;
+
+    #[test]
+    fn blockhash_counts_only_where_it_is_code() {
+        assert!(asks_for_hashes(&hex!("60014060025f55")));
+        assert!(!asks_for_hashes(&hex!("6040604060405f52")));
+        assert!(!asks_for_hashes(&hex!(
+            "7f4040404040404040404040404040404040404040404040404040404040404040"
+        )));
+        assert!(asks_for_hashes(&hex!("61404040")));
+        assert!(!asks_for_hashes(&hex!("6140")));
+        assert!(!asks_for_hashes(&[]));
+    }
 }
