@@ -1,8 +1,9 @@
 //! `hum demo`: a scenario on a throw-away network, told as it goes, judged at the end.
 
-use crate::output;
+use crate::{message, output};
 use eyre::{WrapErr as _, bail, ensure};
 use hum_devnet::demo::{self, DemoConfig, Report, Scenario};
+use hum_types::Confidence;
 use serde_json::{Value, json};
 use std::{
     fs, io,
@@ -32,6 +33,9 @@ pub(crate) struct DemoArguments {
     /// Milliseconds between blocks; one value for all rollups, or one for each, with commas.
     #[arg(long, default_value = "1000", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(50..=60_000))]
     block_time: Vec<u64>,
+    /// Which gateway hello sends through: how settled a source block must be before its messages are delivered.
+    #[arg(long, default_value = "latest", value_name = "latest|safe|finalized", value_parser = message::confidence)]
+    confidence: Confidence,
     /// Print only one JSON object; the story goes to stderr.
     #[arg(long)]
     json: bool,
@@ -45,6 +49,12 @@ fn scenario(name: &str) -> Result<Scenario, String> {
 }
 
 pub(crate) fn run(arguments: &DemoArguments) -> eyre::Result<ExitCode> {
+    ensure!(
+        arguments.confidence == Confidence::Latest || arguments.name == Scenario::Hello,
+        "{} is about messages at latest; only hello takes --confidence {}",
+        arguments.name.name(),
+        arguments.confidence
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let code = runtime.block_on(play(arguments));
     // Chains keep threads of their own; what they still do is of no use to anybody.
@@ -83,6 +93,7 @@ async fn play(arguments: &DemoArguments) -> eyre::Result<ExitCode> {
         hum: std::env::current_exe().wrap_err("cannot find my own binary")?,
         seed,
         block_time_ms: arguments.block_time.clone(),
+        confidence: arguments.confidence,
         tell: tell.clone(),
     };
     let mut terminated = signal(SignalKind::terminate())?;

@@ -9,7 +9,7 @@ use alloy_sol_types::{SolCall as _, SolValue as _};
 use eyre::eyre;
 use hum_chain::{At, Chain as _, LogQuery, contracts::Gateway};
 use hum_node::{api::MessageView, config::PeerRole, publisher::BlockTimes};
-use hum_types::{B256, Bytes, ChainId, TimeMs};
+use hum_types::{B256, Bytes, ChainId, Confidence, TimeMs};
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 /// Selector of the ERC-7786 attribute `minGasLimit(uint256)`.
@@ -174,7 +174,7 @@ async fn execution_time(
     view: &MessageView,
 ) -> eyre::Result<Option<TimeMs>> {
     const BLOCKS_BACK: u64 = 2_000;
-    let head = chain.head(hum_types::Confidence::Latest).await?.number;
+    let head = chain.head(Confidence::Latest).await?.number;
     let query = LogQuery {
         from: head.saturating_sub(BLOCKS_BACK),
         to: head,
@@ -215,4 +215,12 @@ async fn seen(client: &Client, chain_id: ChainId, number: u64) -> Option<TimeMs>
 /// The ERC-7786 attribute that asks for this much gas.
 pub(crate) fn gas_attribute(gas: u32) -> Bytes {
     [&MIN_GAS_LIMIT[..], &U256::from(gas).abi_encode()].concat().into()
+}
+
+/// A confidence by its name.
+pub(crate) fn confidence(name: &str) -> Result<Confidence, String> {
+    Confidence::ALL
+        .into_iter()
+        .find(|confidence| confidence.to_string() == name)
+        .ok_or_else(|| format!("no confidence is called {name}; there are latest, safe and finalized"))
 }

@@ -33,7 +33,7 @@ use hum_node::{
     wire::{QUOTAS, Wires},
 };
 use hum_relay::Policy;
-use hum_types::{SequencerKey, TimeMs};
+use hum_types::{BlockRef, Confidence, RollupLeaf, SequencerKey, TimeMs};
 use serde_json::{Value, json};
 use std::{io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
@@ -278,7 +278,10 @@ fn status_of(handle: &OperatorHandle, network: &Network, own: &PublicKey) -> Val
             name: network.member(leaf.chain_id).map(|member| member.entry.name.clone()).unwrap_or_default(),
             status: leaf.status,
             generation: leaf.generation,
+            class: leaf.class,
             latest: leaf.heads[0].block,
+            safe: settled(&leaf, Confidence::Safe),
+            finalized: settled(&leaf, Confidence::Finalized),
             certified: certified_heads.get(&leaf.chain_id).copied().unwrap_or_default(),
         })
         .collect();
@@ -291,6 +294,12 @@ fn status_of(handle: &OperatorHandle, network: &Network, own: &PublicKey) -> Val
         rollups,
     };
     json!(status)
+}
+
+/// A head that L1 holds, when there is one: the part of a head that nobody has settled is all zero.
+fn settled(leaf: &RollupLeaf, confidence: Confidence) -> Option<BlockRef> {
+    let block = leaf.heads[confidence as usize].block;
+    (block != BlockRef::default()).then_some(block)
 }
 
 /// Write what happens into the index, for people; after a gap, read what was missed.

@@ -38,6 +38,9 @@ pub(crate) struct SendArguments {
     /// Contract that receives it; the demo inbox when missing.
     #[arg(long)]
     recipient: Option<Address>,
+    /// How settled the source block must be before the message is delivered.
+    #[arg(long, default_value = "latest", value_name = "latest|safe|finalized", value_parser = message::confidence)]
+    confidence: Confidence,
     /// Gas for the recipient; the gateway's default when missing.
     #[arg(long)]
     min_gas_limit: Option<u32>,
@@ -95,9 +98,16 @@ async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
         payload,
         attributes: arguments.min_gas_limit.map(message::gas_attribute).into_iter().collect(),
     };
+    ensure!(
+        arguments.confidence == Confidence::Latest || from.settlement.is_some(),
+        "{} settles nothing on L1, so it has no {} heads; only --confidence latest is delivered",
+        from.name,
+        arguments.confidence
+    );
+    let gateway = from.gateways.facades()[arguments.confidence as usize];
     let begun = Instant::now();
     let outcome = submit
-        .send(Call::new(from.gateways.latest, call.abi_encode().into()))
+        .send(Call::new(gateway, call.abi_encode().into()))
         .await
         .wrap_err_with(|| format!("{} did not take the message", from.name))?;
     ensure!(outcome.success, "the transaction {} reverted", outcome.tx_hash);
@@ -105,11 +115,10 @@ async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
         .logs
         .iter()
         .find(|log| {
-            log.address == from.gateways.latest
-                && log.topics.first() == Some(&Gateway::MessageSent::SIGNATURE_HASH)
+            log.address == gateway && log.topics.first() == Some(&Gateway::MessageSent::SIGNATURE_HASH)
         })
         .and_then(|log| log.topics.get(1).copied())
-        .ok_or_else(|| eyre!("the gateway emitted no message; is {} a gateway?", from.gateways.latest))?;
+        .ok_or_else(|| eyre!("the gateway emitted no message; is {gateway} a gateway?"))?;
     let mut sent = Sent {
         id,
         tx_hash: outcome.tx_hash,
@@ -164,11 +173,7 @@ async fn follow(client: &Client, id: B256, begun: Option<Instant>) -> eyre::Resu
                 Executed::Failed => bail!(
                     "the recipient refused the message; it can be retried: `hum message show {id}` says how far it is"
                 ),
-                Executed::No => {
-                    if view.stage != told && view.confidence != Confidence::Latest {
-                        bail!("messages at {} wait until that head can be derived", view.confidence);
-                    }
-                }
+                Executed::No => {}
             }
             told = view.stage;
         }

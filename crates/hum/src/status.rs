@@ -7,10 +7,11 @@ use crate::{
 use hum_node::{
     api::OperatorStatus,
     config::PeerRole,
-    publisher::{PublisherView, Stage},
+    publisher::{PublisherView, Stage, batcher::BatcherView},
     relayer::RelayerView,
     status::RoleStatus,
 };
+use hum_types::{BlockRef, Class};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{process::ExitCode, time::SystemTime};
 
@@ -111,6 +112,22 @@ async fn ask(client: &Client) -> Answer {
     Answer { operators, publishers, relayers }
 }
 
+fn print_batcher(batcher: &BatcherView) {
+    match &batcher.posted {
+        Some(posted) => println!("  batches   up to block {} on L1", posted.last.number),
+        None => println!("  batches   none on L1"),
+    }
+    if let Some(last) = &batcher.role.last {
+        println!("            last did  {} ({} ago)", last.what, ago(last.at_ms.0));
+    }
+    if let Some(waiting) = &batcher.role.waiting_for {
+        println!("            waits for {}", waiting.what);
+    }
+    for alarm in batcher.role.alarms.iter().rev().take(ALARMS_SHOWN).rev() {
+        println!("            alarm     {} ({} ago)", alarm.what, ago(alarm.at_ms.0));
+    }
+}
+
 fn print(answer: &Answer) {
     for operator in &answer.operators {
         operator.print(
@@ -132,6 +149,9 @@ fn print(answer: &Answer) {
             },
             |view| &view.role,
         );
+        if let Some(batcher) = publisher.status.as_ref().and_then(|view| view.batcher.as_ref()) {
+            print_batcher(batcher);
+        }
     }
     for relayer in &answer.relayers {
         relayer.print(
@@ -152,8 +172,15 @@ fn print(answer: &Answer) {
         answer.operators.iter().filter_map(|operator| operator.status.as_ref()).max_by_key(|s| s.finalised);
     for rollup in newest.iter().flat_map(|status| &status.rollups) {
         println!(
-            "rollup {:<10} {}  generation {}  block {}, certified {}",
-            rollup.name, rollup.status, rollup.generation, rollup.latest.number, rollup.certified
+            "rollup {:<10} {}  {}  generation {}  block {}, certified {}, safe {}, finalized {}",
+            rollup.name,
+            rollup.status,
+            class(rollup.class),
+            rollup.generation,
+            rollup.latest.number,
+            rollup.certified,
+            number(rollup.safe),
+            number(rollup.finalized)
         );
     }
 }
@@ -167,4 +194,16 @@ fn ago(at_ms: u64) -> String {
         seconds @ 1..120 => format!("{seconds} s"),
         seconds => format!("{} min", seconds / 60),
     }
+}
+
+/// A class in words that cannot be taken for the other's.
+const fn class(class: Class) -> &'static str {
+    match class {
+        Class::Reexecuted => "re-executed",
+        Class::OwnNode => "judged by operators' own nodes",
+    }
+}
+
+fn number(head: Option<BlockRef>) -> String {
+    head.map_or_else(|| "-".to_owned(), |head| head.number.to_string())
 }

@@ -8,14 +8,18 @@ use super::{
     scene::{Scene, Shape},
     traffic::Traffic,
 };
+use hum_types::Confidence;
 use serde_json::json;
 use std::time::Duration;
 
 pub(super) const SHAPE: Shape = Shape { rollups: 3, operators: 4, safe_depth: 2, finalized_depth: 4 };
 /// Messages from each rollup to each other one.
 const EACH: u32 = 20;
-/// How long the last message may take.
+/// How long the last message may take at `Latest`.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take when its block must stand on L1 first: batches are posted every two seconds, L1 finalises four
+/// blocks late, and its final blocks become the operators' at the end of a term.
+const PATIENCE_SETTLED: Duration = Duration::from_secs(90);
 
 pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let pairs = scene.pairs(|_| true);
@@ -30,7 +34,8 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     for lost in traffic.included().await {
         scene.violation(lost);
     }
-    let books = scene.settle(&pairs, PATIENCE).await?;
+    let latest = scene.confidence == Confidence::Latest;
+    let books = scene.settle(&pairs, if latest { PATIENCE } else { PATIENCE_SETTLED }).await?;
     let tally = books.tally(&pairs);
     scene.tell(format!("{} of {planned} messages are executed", tally.executed));
     let mut times = Durations::read(scene, &books, books.sent(&pairs)).await?;
@@ -54,6 +59,7 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     scene.demand(times.untimed == 0, || format!("{} executed messages lack a time", times.untimed));
     scene.check_clock();
     Ok(Figures::from_iter([
+        ("confidence".to_owned(), json!(scene.confidence)),
         ("sent".to_owned(), json!(tally.sent)),
         ("executed".to_owned(), json!(tally.executed)),
         ("duplicates".to_owned(), json!(tally.duplicates)),

@@ -35,6 +35,7 @@ mod traffic;
 
 use crate::{DevChainError, lies::LieError, network::NetworkError};
 use hum_chain::ReadError;
+use hum_types::Confidence;
 use scene::Scene;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -101,6 +102,8 @@ pub struct DemoConfig {
     pub seed: u64,
     /// Time between blocks of each rollup; the last entry serves all that follow.
     pub block_time_ms: Vec<u64>,
+    /// Whose gateways the messages go through.
+    pub confidence: Confidence,
     /// Hears each line of the story.
     pub tell: Arc<dyn Fn(&str) + Send + Sync>,
 }

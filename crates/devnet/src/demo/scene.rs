@@ -15,7 +15,7 @@ use hum_node::{
     config::{Network, PeerRole, PublisherConfig, RoleDirectory},
     watcher::WatcherView,
 };
-use hum_types::{Address, B256, ChainId, RegistrationId};
+use hum_types::{Address, B256, ChainId, Confidence, RegistrationId};
 use serde::de::DeserializeOwned;
 use std::{
     path::Path,
@@ -68,6 +68,8 @@ pub(super) struct Scene {
     pub(super) sites: Arc<Vec<Site>>,
     pub(super) dice: Dice,
     pub(super) block_time: Duration,
+    /// Whose gateways the messages go through.
+    pub(super) confidence: Confidence,
     http: reqwest::Client,
     tell: Arc<dyn Fn(&str) + Send + Sync>,
     violations: Vec<String>,
@@ -76,7 +78,7 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) async fn start(config: DemoConfig, shape: Shape) -> Result<Self, DemoError> {
-        let DemoConfig { dir, hum, seed, block_time_ms, tell } = config;
+        let DemoConfig { dir, hum, seed, block_time_ms, confidence, tell } = config;
         let slowest = block_time_ms.iter().max().copied().unwrap_or(1_000);
         let local = LocalConfig {
             dir,
@@ -104,13 +106,14 @@ impl Scene {
             .timeout(ANSWER_TIMEOUT)
             .build()
             .map_err(|error| DemoError::Ask { url: "http client".to_owned(), problem: error.to_string() })?;
-        let sites = sites(&network)?;
+        let sites = sites(&network, confidence)?;
         Ok(Self {
             network,
             checked,
             sites: Arc::new(sites),
             dice: Dice::new(seed),
             block_time: Duration::from_millis(slowest),
+            confidence,
             http,
             tell,
             violations: Vec::new(),
@@ -326,7 +329,7 @@ fn directory(network: &Path, role: &str) -> RoleDirectory {
     RoleDirectory::new(network.with_file_name(role))
 }
 
-fn sites(network: &LocalNetwork) -> Result<Vec<Site>, DemoError> {
+fn sites(network: &LocalNetwork, confidence: Confidence) -> Result<Vec<Site>, DemoError> {
     let addresses = network.addresses();
     let secret: B256 = network.dev_secret();
     let mut sites = Vec::new();
@@ -346,7 +349,7 @@ fn sites(network: &LocalNetwork) -> Result<Vec<Site>, DemoError> {
             registration: rollup.registration,
             reader,
             submit,
-            gateway: addresses.gateways[0],
+            gateway: addresses.gateways[confidence as usize],
             inbox: addresses.inbox,
             publisher_api: format!("http://{}", config.api),
         });

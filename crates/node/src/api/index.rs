@@ -225,7 +225,7 @@ fn message_view(connection: &Connection, json: &str) -> Result<MessageView, Inde
             view.stage = "certified".to_owned();
             view.waiting_for = match view.confidence {
                 Confidence::Latest => "a relayer to deliver it".to_owned(),
-                other => format!("the {other} head, which is not derived in this version"),
+                other => format!("the {other} head, to reach its block: that takes its data on L1"),
             };
         }
         None => {

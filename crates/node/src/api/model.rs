@@ -3,7 +3,7 @@
 use crate::{config::RollupEntry, status::RoleStatus};
 use hum_bls::{Certificate, Committee, OperatorId, PublicKey, Seat};
 use hum_types::{
-    Address, B256, BlockRef, ChainId, Change, Checkpoint, Confidence, Epoch, Generation, Header, Height,
+    Address, B256, BlockRef, ChainId, Change, Class, Checkpoint, Confidence, Epoch, Generation, Header, Height,
     LaneIndex, RollupStatus, TimeMs, TimeS,
 };
 use serde::{Deserialize, Serialize};
@@ -67,8 +67,16 @@ pub struct RollupView {
     pub status: RollupStatus,
     /// Its generation.
     pub generation: Generation,
+    /// How operators know its heads.
+    pub class: Class,
     /// Its `Latest` head.
     pub latest: BlockRef,
+    /// Its `Safe` head; absent while nothing of it stands on L1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe: Option<BlockRef>,
+    /// Its `Finalized` head; absent while nothing of it is final on L1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finalized: Option<BlockRef>,
     /// Number of its head in the newest certified checkpoint.
     pub certified: u64,
 }
