@@ -12,6 +12,7 @@
 //! written: their decoding is tested on recorded answers, replayed, not joined live.
 
 mod check;
+mod config;
 mod detect;
 mod envelope;
 mod error;
@@ -24,6 +25,7 @@ mod tests;
 pub mod wire;
 pub mod zksync;
 
+pub use config::chain_config;
 pub use detect::{DetectError, Detected, Evidence, detect};
 pub use error::StackError;
 pub use ethereum::Ethereum;
@@ -89,7 +91,7 @@ impl fmt::Display for StackKind {
 }
 
 /// What a block's hash commits to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Binding {
     /// Everything in the header, and so state, receipts and logs.
     Contents {
@@ -98,7 +100,7 @@ pub enum Binding {
         /// Its receipts root.
         receipts_root: B256,
         /// The bloom filter of all its logs.
-        logs_bloom: Bloom,
+        logs_bloom: Box<Bloom>,
     },
     /// Number, time, parent and the transactions' hashes: a claim must bind a state or batch commitment too.
     Transactions,

@@ -54,7 +54,7 @@ pub(super) fn block(
         binding: Binding::Contents {
             state_root: json.header.state_root,
             receipts_root: json.header.receipts_root,
-            logs_bloom: json.header.logs_bloom,
+            logs_bloom: Box::new(json.header.logs_bloom),
         },
         tx_hashes: envelopes.iter().map(keccak256).collect(),
         rlp: Some(rlp),
@@ -96,7 +96,7 @@ fn whole(stack: StackKind, json: &Block, envelopes: &[Bytes]) -> Result<Bytes, S
 
 /// Receipts of all transactions of a block whose header commits to them.
 pub(super) fn receipts(block: &StackBlock, receipts: &[Receipt]) -> Result<(), StackError> {
-    let Binding::Contents { receipts_root, logs_bloom, .. } = block.binding else {
+    let Binding::Contents { receipts_root, logs_bloom, .. } = &block.binding else {
         return unbound_receipts(block, receipts);
     };
     let mut sum: u64 = 0;
@@ -111,8 +111,8 @@ pub(super) fn receipts(block: &StackBlock, receipts: &[Receipt]) -> Result<(), S
         same(format!("cumulative gas of receipt {index}"), receipt.cumulative_gas_used.to(), sum)?;
         envelopes.push(receipt.envelope()?);
     }
-    same("logs bloom of the block", logs_bloom, all)?;
-    same_hash("receipts root", receipts_root, root(&envelopes))
+    same("logs bloom of the block", **logs_bloom, all)?;
+    same_hash("receipts root", *receipts_root, root(&envelopes))
 }
 
 /// Receipts of a block that commits to none: only that they name it and its transactions, in order.

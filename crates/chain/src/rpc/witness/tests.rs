@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     Chain,
     rpc::RpcLimits,
-    stack::{StackKind, detect},
+    stack::{StackKind, chain_config, detect},
 };
 use alloy_consensus::Header;
 use alloy_primitives::{U256, address, hex};
@@ -105,12 +105,11 @@ impl Anvil {
     }
 }
 
-fn verifier(keep_empty_state: bool) -> Verifier {
-    let config = json!({
-        "chainId": CHAIN, "cancunTime": 0, "pragueTime": 0, "osakaTime": 0, "bpo1Time": 0,
-        "terminalTotalDifficulty": 0, "depositContractAddress": Address::ZERO, "allowEqualTimestamps": true,
-        "keepEmptyState": keep_empty_state,
-    });
+/// By the rules that anvil's own words give, or by Ethereum's.
+async fn verifier(chain: &RpcChain, keep_empty_state: bool) -> Verifier {
+    let mut config = chain_config(chain, StackKind::Ethereum).await.unwrap().unwrap();
+    assert_eq!(config["keepEmptyState"], true);
+    config["keepEmptyState"] = json!(keep_empty_state);
     let spec: ChainSpec = serde_json::from_value(config).unwrap();
     Verifier::new(spec, Vec::new(), Limits::default())
 }
@@ -170,7 +169,9 @@ async fn blocks_of_anvil_are_valid() {
     anvil.mine().await;
     anvil.mine().await;
     let mut transactions = 0;
-    for (index, verdict) in judge_all(&anvil.chain, &verifier(true)).await.into_iter().enumerate() {
+    for (index, verdict) in
+        judge_all(&anvil.chain, &verifier(&anvil.chain, true).await).await.into_iter().enumerate()
+    {
         match verdict {
             Verdict::Valid(summary) => transactions += summary.transactions,
             verdict => panic!("block {}: {verdict:?}", index + 2),
@@ -178,7 +179,7 @@ async fn blocks_of_anvil_are_valid() {
     }
     assert!(transactions >= 30, "{transactions}");
     // By Ethereum's own rule its state roots are wrong as soon as a contract meets a slot of zero.
-    let strict = judge_all(&anvil.chain, &verifier(false)).await;
+    let strict = judge_all(&anvil.chain, &verifier(&anvil.chain, false).await).await;
     assert!(matches!(&strict[0], Verdict::Valid(_)));
     let wrong =
         |verdict: &Verdict| matches!(verdict, Verdict::Invalid(Reason::Hash { field: "state root", .. }));

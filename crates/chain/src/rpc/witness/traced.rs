@@ -125,9 +125,9 @@ impl RpcChain {
         let deleted: Vec<Nibbles> = gone.iter().map(|(account, _)| path_of(account)).collect();
         for sibling in state.siblings(parent.state_root, &deleted) {
             let absence = gone.iter().find(|(account, _)| path_of(account) == sibling.beside);
-            if let Some(node) = absence.and_then(|(_, nodes)| sibling.from_absence(nodes)) {
+            if let Some(node) = absence.and_then(|(_, nodes)| sibling.rebuilt_by_absence(nodes)) {
                 state.insert(node);
-            } else if let Some(address) = search(&sibling, |number| Address::from_word(number)) {
+            } else if let Some(address) = search(&sibling, Address::from_word) {
                 state.extend(&self.proof(address, Vec::new(), At::Number(parent.number)).await?.nodes);
             }
         }
@@ -295,7 +295,7 @@ impl RpcChain {
         let deleted: Vec<Nibbles> = gone.iter().map(|slot| path_of(slot.slot)).collect();
         for sibling in known.siblings(root, &deleted) {
             let absence = gone.iter().find(|slot| path_of(slot.slot) == sibling.beside);
-            if let Some(node) = absence.and_then(|slot| sibling.from_absence(&slot.nodes)) {
+            if let Some(node) = absence.and_then(|slot| sibling.rebuilt_by_absence(&slot.nodes)) {
                 known.insert(node);
             } else if let Some(slot) = search(&sibling, |slot| slot) {
                 let proof = self.proof(before.account, vec![slot], At::Number(parent)).await?;

@@ -95,7 +95,7 @@ impl Known {
 impl Sibling {
     /// Rebuild the node from a proof, after the block, that the deleted key is absent: what the branch became ends
     /// with the sibling's own path. Fails when the sibling was a branch.
-    pub(super) fn from_absence(&self, proof: &[Bytes]) -> Option<Bytes> {
+    pub(super) fn rebuilt_by_absence(&self, proof: &[Bytes]) -> Option<Bytes> {
         let mut at = Nibbles::default();
         for node in proof {
             let mut rest: &[u8] = node;

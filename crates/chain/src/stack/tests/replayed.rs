@@ -71,7 +71,7 @@ async fn a_zksync_node() {
     let early = read_block(&*stack, &node, At::LATEST).await.unwrap().unwrap();
     assert_eq!(early.binding, Binding::Number);
     let late = read_block(&*stack, &node, At::Number(30_496_030)).await.unwrap().unwrap();
-    assert_eq!((late.binding, late.raw()), (Binding::Transactions, None));
+    assert_eq!((late.raw(), &late.binding), (None, &Binding::Transactions));
     // One receipt of eleven was recorded: the others are refused, not made up.
     assert!(read_receipts(&*stack, &node, &late).await.is_err());
 

@@ -65,7 +65,7 @@ fn what_is_found_is_enough_and_true() {
         for sibling in siblings {
             let true_node = all.0.get(&sibling.hash).unwrap().clone();
             let position = deleted.iter().position(|key| *key == sibling.beside).unwrap();
-            match sibling.from_absence(&absences[position]) {
+            match sibling.rebuilt_by_absence(&absences[position]) {
                 Some(node) => {
                     assert_eq!(node, true_node);
                     rebuilt += 1;
