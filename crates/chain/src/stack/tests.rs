@@ -3,6 +3,7 @@
 mod corrupted;
 mod hashes;
 mod lossless;
+mod made;
 mod registrars;
 mod replayed;
 mod settled;

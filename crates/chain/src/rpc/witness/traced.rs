@@ -127,7 +127,7 @@ impl RpcChain {
             let absence = gone.iter().find(|(account, _)| path_of(account) == sibling.beside);
             if let Some(node) = absence.and_then(|(_, nodes)| sibling.rebuilt_by_absence(nodes)) {
                 state.insert(node);
-            } else if let Some(address) = search(&sibling, Address::from_word) {
+            } else if let Some(address) = found_key(&sibling, Address::from_word).await {
                 state.extend(&self.proof(address, Vec::new(), At::Number(parent.number)).await?.nodes);
             }
         }
@@ -297,7 +297,7 @@ impl RpcChain {
             let absence = gone.iter().find(|slot| path_of(slot.slot) == sibling.beside);
             if let Some(node) = absence.and_then(|slot| sibling.rebuilt_by_absence(&slot.nodes)) {
                 known.insert(node);
-            } else if let Some(slot) = search(&sibling, |slot| slot) {
+            } else if let Some(slot) = found_key(&sibling, |slot| slot).await {
                 let proof = self.proof(before.account, vec![slot], At::Number(parent)).await?;
                 proof.slots.iter().for_each(|slot| known.extend(&slot.nodes));
             }
@@ -370,21 +370,42 @@ fn account_in(proof: &StateProof) -> Option<TrieAccount> {
     TrieAccount::decode(&mut value_in(proof.account, &proof.nodes)?.as_slice()).ok()
 }
 
-/// A key whose path leads to the sibling: its proof shows the node.
-fn search<K: AsRef<[u8]>>(sibling: &Sibling, key: impl Fn(B256) -> K) -> Option<K> {
-    if sibling.path.len() > SEARCH_NIBBLES {
+/// A key whose path leads to the sibling: its proof shows the node. Searched for off the runtime's threads.
+async fn found_key<K>(sibling: &Sibling, key: fn(B256) -> K) -> Option<K>
+where
+    K: AsRef<[u8]> + Send + 'static,
+{
+    let path = sibling.path;
+    if path.len() > SEARCH_NIBBLES {
         return None;
     }
-    let tries = 16_u64.pow(SEARCH_NIBBLES as u32) * 16;
-    (0..tries)
-        .map(|number| key(U256::from(number).into()))
-        .find(|key| path_of(key).starts_with(&sibling.path))
+    // A miss in sixteen times the average is one in ten million.
+    let tries = 16_u64.pow(path.len() as u32 + 1);
+    let search = move || {
+        (0..tries).map(|number| key(U256::from(number).into())).find(|key| path_of(key).starts_with(&path))
+    };
+    tokio::task::spawn_blocking(search).await.ok().flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloy_primitives::hex;
+
+    #[tokio::test]
+    async fn a_key_is_found_for_a_short_path_and_none_for_a_long_one() {
+        let whole = path_of(B256::repeat_byte(5));
+        let sibling = |length: usize| Sibling {
+            path: whole.slice(..length),
+            hash: B256::ZERO,
+            beside: Nibbles::default(),
+        };
+        for length in [0, 1, 3, 4] {
+            let found = found_key(&sibling(length), Address::from_word).await.unwrap();
+            assert!(path_of(found).starts_with(&whole.slice(..length)));
+        }
+        assert_eq!(found_key(&sibling(SEARCH_NIBBLES + 1), |slot| slot).await, None);
+    }
 
     #[test]
     fn blockhash_counts_only_where_it_is_code() {
