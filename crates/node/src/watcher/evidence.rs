@@ -66,7 +66,6 @@ impl DueTable {
 
 /// Evidence of one fault, whole: with the committees' keys nothing else is needed to judge it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "evidence is rare")]
 pub enum FaultEvidence {
     /// Two statements on two headers of one height; whoever signed both lied.
     DoubleAttestation {

@@ -18,6 +18,7 @@ pub(super) struct Single {
 
 /// What is false in a header, whoever signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "falsehoods are rare")]
 pub(super) enum Falsehood {
     /// It announces another table than this one.
     Table(DueTable),
