@@ -221,6 +221,6 @@ pub(crate) fn gas_attribute(gas: u32) -> Bytes {
 pub(crate) fn confidence(name: &str) -> Result<Confidence, String> {
     Confidence::ALL
         .into_iter()
-        .find(|confidence| confidence.to_string() == name)
+        .find(|confidence| confidence.to_string().eq_ignore_ascii_case(name))
         .ok_or_else(|| format!("no confidence is called {name}; there are latest, safe and finalized"))
 }
