@@ -17,6 +17,7 @@ mod detect;
 mod envelope;
 mod error;
 mod ethereum;
+mod inclusion;
 pub mod nitro;
 pub mod op_stack;
 mod settlement;
@@ -29,6 +30,7 @@ pub use config::chain_config;
 pub use detect::{DetectError, Detected, Evidence, detect};
 pub use error::StackError;
 pub use ethereum::Ethereum;
+pub use inclusion::Inclusion;
 pub use settlement::{
     Opening, ProvenL1, ReadSettledError, Settled, Settlement, SettlementError, SlotQuery, mapping_slot,
     read_settled, slot,
@@ -142,6 +144,15 @@ pub struct StackBlock {
 }
 
 impl StackBlock {
+    /// The state root that the hash commits to, where it does.
+    #[must_use]
+    pub const fn state_root(&self) -> Option<B256> {
+        match &self.binding {
+            Binding::Contents { state_root, .. } => Some(*state_root),
+            Binding::Transactions | Binding::Number => None,
+        }
+    }
+
     /// The block as the verifier and the wire take it; `None` where the hash binds no such thing.
     #[must_use]
     pub fn raw(&self) -> Option<RawBlock> {

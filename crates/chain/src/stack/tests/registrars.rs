@@ -1,4 +1,4 @@
-//! Who may register a chain, asked of contracts that answer as the stacks' do.
+//! Who may register a chain, and what L1 has of it, asked of contracts that answer as the stacks' do.
 
 use super::super::{nitro::*, op_stack::*, zksync::*, *};
 use crate::rpc::tests::{Node, Reply};
@@ -16,8 +16,9 @@ fn selector(function: &str) -> String {
 }
 
 /// Contracts that answer functions by selector.
-async fn l1(answers: &'static [(Address, &'static str, Address)]) -> RpcChain {
+async fn l1(answers: &[(Address, &'static str, Address)]) -> RpcChain {
     let node = Node::new();
+    let answers = answers.to_vec();
     node.on("eth_call", move |params: &Value| {
         let to: Address = serde_json::from_value(params[0]["to"].clone()).unwrap();
         let data = params[0]["data"].as_str().unwrap();
@@ -86,5 +87,45 @@ fn a_word_is_an_address_or_nothing() {
     assert_eq!(word_as_address(OWNER.into_word().as_slice()).unwrap(), OWNER);
     for bad in [vec![], vec![0; 31], vec![0; 33], vec![0; 32], vec![0xff; 32]] {
         assert!(matches!(word_as_address(&bad), Err(ReadError::Garbage { .. })));
+    }
+}
+
+const NODE_INTERFACE: Address = Address::with_last_byte(0xc8);
+
+#[tokio::test]
+async fn nitros_batches_on_l1() {
+    let contracts = NitroContracts { rollup: CONTRACT, chain_id: ChainId(42_161) };
+    let l1 = l1(&[
+        (CONTRACT, "sequencerInbox()", HUB),
+        (HUB, "batchCount()", Address::with_last_byte(8)),
+        // A word is a word: the same contract stands in for the node of another chain, and names batch 7.
+        (NODE_INTERFACE, "findBatchContainingBlock(uint64)", Address::with_last_byte(7)),
+    ])
+    .await;
+    let found = contracts.inclusion(&l1, &l1, 5, At::LATEST).await.unwrap();
+    assert_eq!(found, Some(Inclusion { batch: 7, on_l1: 8, included: true }));
+    let behind = Node::new().chain().await;
+    assert!(contracts.inclusion(&l1, &behind, 5, At::LATEST).await.is_err());
+}
+
+#[tokio::test]
+async fn a_batch_that_l1_has_not() {
+    let contracts = NitroContracts { rollup: CONTRACT, chain_id: ChainId(42_161) };
+    let chain = l1(&[
+        (CONTRACT, "sequencerInbox()", HUB),
+        (HUB, "batchCount()", Address::with_last_byte(7)),
+        (NODE_INTERFACE, "findBatchContainingBlock(uint64)", Address::with_last_byte(7)),
+    ])
+    .await;
+    let found = contracts.inclusion(&chain, &chain, 5, At::LATEST).await.unwrap();
+    assert_eq!(found, Some(Inclusion { batch: 7, on_l1: 7, included: false }));
+    let unposted = l1(&[(CONTRACT, "sequencerInbox()", HUB)]).await;
+    assert_eq!(contracts.inclusion(&unposted, &unposted, 5, At::LATEST).await.unwrap(), None);
+
+    let contracts = ZkContracts { bridgehub: HUB, diamond: DIAMOND, chain_id: ChainId(324) };
+    let chain = l1(&[(DIAMOND, "getTotalBatchesCommitted()", Address::with_last_byte(9))]).await;
+    for (batch, included) in [(8, true), (9, true), (10, false)] {
+        let found = contracts.inclusion(&chain, batch, At::LATEST).await.unwrap();
+        assert_eq!(found, Inclusion { batch, on_l1: 9, included });
     }
 }

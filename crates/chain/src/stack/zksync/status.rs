@@ -104,6 +104,13 @@ impl BatchDetails {
         node.ask("zks_getL1BatchDetails", json!([batch])).await
     }
 
+    /// What a claim on the batch's blocks binds beside their hashes: the state root after it. `None` until the batch
+    /// is sealed and its root computed, and until then nothing can be claimed.
+    #[must_use]
+    pub const fn state_commitment(&self) -> Option<B256> {
+        self.root_hash
+    }
+
     /// The newest batch that a node has.
     pub async fn newest(node: &RpcChain) -> Result<u64, ReadError> {
         let number: U64 = node.ask("zks_L1BatchNumber", json!([])).await?;
