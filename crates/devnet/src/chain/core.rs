@@ -30,7 +30,7 @@ const FEE_RECIPIENT: Address = Address::repeat_byte(0xfe);
 static BRANCHES: AtomicU64 = AtomicU64::new(0);
 
 /// Blocks made in a row before the head moves to the last: more would leave too many layers of state unmerged.
-const ADOPTED_TOGETHER: u64 = 64;
+pub(super) const ADOPTED_TOGETHER: u64 = 64;
 
 /// Where a block's transactions come from.
 enum Source {
@@ -237,6 +237,35 @@ impl Core {
         }
     }
 
+    /// Executes a child of this chain's newest block and stores it, when it comes out as its header says.
+    pub(super) async fn execute(self: &Arc<Self>, block: Block) -> Result<(), DevChainError> {
+        let _turn = self.turn.lock().await;
+        let header = block.header.clone();
+        let number = header.number;
+        let parent = self.store.get_block_header_by_hash(header.parent_hash)?;
+        let parent = parent.ok_or(DevChainError::MissingBlock { number: number.saturating_sub(1) })?;
+        if header.timestamp == parent.timestamp {
+            let template = Template {
+                parent: header.parent_hash,
+                timestamp: header.timestamp,
+                extra_data: header.extra_data.clone(),
+                as_built: true,
+            };
+            let copy = self.build(template, Source::Given(block.body.transactions)).await?;
+            let (declared, computed) = (convert::hash_out(header.hash()), convert::hash_out(copy.hash()));
+            if declared != computed {
+                return Err(DevChainError::Replay { number, declared, computed });
+            }
+            return Ok(());
+        }
+        let core = self.clone();
+        let work = tokio::task::spawn_blocking(move || core.blockchain.add_block_pipeline(block, None));
+        work.await
+            .map_err(|source| DevChainError::Worker { name: self.config.name.clone(), source })?
+            .map(drop)
+            .map_err(|error| DevChainError::Block { number, source: Box::new(error) })
+    }
+
     fn next_template(&self, parent: &BlockHeader) -> Template {
         let earliest =
             if self.config.allows_equal_timestamps() { parent.timestamp } else { parent.timestamp + 1 };
@@ -304,7 +333,7 @@ impl Core {
     }
 
     /// Makes an imported block the head, and moves `safe` and `finalized` to their distances behind it.
-    async fn adopt(&self, head: &BlockHeader) -> Result<(), DevChainError> {
+    pub(super) async fn adopt(&self, head: &BlockHeader) -> Result<(), DevChainError> {
         let safe = self.ancestor(head, self.config.safe_depth)?;
         let finalized = self.ancestor(head, self.config.finalized_depth)?;
         apply_fork_choice(&self.store, head.hash(), safe, finalized, None).await.map_err(|error| {

@@ -75,6 +75,14 @@ pub enum DevChainError {
         /// Hash of the replay.
         computed: B256,
     },
+    /// Bytes that are no block.
+    #[error("block {number} is not readable: {problem}")]
+    Unreadable {
+        /// The number that it should have.
+        number: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Bytes that are no transaction.
     #[error("chain {name}: no transaction: {problem}")]
     Transaction {

@@ -5,6 +5,7 @@ mod convert;
 mod core;
 mod error;
 mod receipts;
+mod replay;
 mod rpc;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub(crate) use self::config::CREATE2_DEPLOYER_CODE;
 pub use self::config::{CREATE2_DEPLOYER, ChainConfig, Predeploy};
 use self::core::{Core, block_ref};
 pub use self::error::DevChainError;
+pub use self::replay::Replay;
 pub use self::rpc::{Endpoint, MAX_BATCH, MAX_BODY_BYTES};
 use crate::lies::{self, Lie};
 
@@ -107,6 +109,15 @@ impl DevChain {
         serde_json::to_value(self.core.genesis.config).map_err(|error| DevChainError::Config {
             name: self.core.config.name.clone(),
             field: "rules",
+            problem: error.to_string(),
+        })
+    }
+
+    /// Its genesis, as clients read it from a file.
+    pub fn genesis(&self) -> Result<serde_json::Value, DevChainError> {
+        serde_json::to_value(&self.core.genesis).map_err(|error| DevChainError::Config {
+            name: self.core.config.name.clone(),
+            field: "genesis",
             problem: error.to_string(),
         })
     }

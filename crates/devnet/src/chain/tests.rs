@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use super::*;
 
 mod judged;
+mod replayed;
 
 const SOMEBODY: Address = address!("00000000000000000000000000000000deadbeef");
 /// Runtime code that adds one to slot 0 and logs the new value with topic 7.
