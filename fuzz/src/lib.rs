@@ -1,16 +1,18 @@
-//! Feed decoders of evidence with bytes that nobody wrote, and hold them to their properties.
+//! Feed decoders with bytes that nobody wrote, and hold them to their properties.
 //!
 //! ```text
-//! corpus, seeds ─▶ mutate ─▶ Target::one ─(a decoder got farther than ever)─▶ more to mutate
+//! corpus, seeds ─▶ mutate ─▶ Fuzzed::one ─(a decoder got farther than ever)─▶ more to mutate
 //! ```
 
+mod batch;
 mod mutate;
 mod seeds;
 mod target;
 
+pub use batch::{Batches, batch_seeds};
 pub use mutate::Random;
 pub use seeds::{committees, domain, liars, seeds};
-pub use target::{Broken, Target};
+pub use target::{Broken, End, Target};
 
 use std::{
     collections::BTreeSet,
@@ -33,16 +35,22 @@ pub struct Ran {
     pub ends: usize,
 }
 
-/// The corpus that is committed beside this crate.
-#[must_use]
-pub fn corpus_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/evidence")
+/// Decoders with properties that hold for any bytes.
+pub trait Fuzzed {
+    /// Try one input.
+    fn one(&mut self, input: &[u8]) -> Result<End, Broken>;
 }
 
-/// Inputs of the committed corpus, by name.
-pub fn corpus() -> std::io::Result<Vec<(String, Vec<u8>)>> {
+/// The corpus `of` something (`evidence`, `batch`) that is committed beside this crate.
+#[must_use]
+pub fn corpus_dir(of: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(of)
+}
+
+/// Inputs of a committed corpus, by name.
+pub fn corpus(of: &str) -> std::io::Result<Vec<(String, Vec<u8>)>> {
     let mut inputs = Vec::new();
-    for entry in std::fs::read_dir(corpus_dir())? {
+    for entry in std::fs::read_dir(corpus_dir(of))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         inputs.push((name, std::fs::read(&path)?));
@@ -53,7 +61,7 @@ pub fn corpus() -> std::io::Result<Vec<(String, Vec<u8>)>> {
 
 /// Try inputs while `goes_on` says so, given how many were tried. The same seed and corpus give the same run.
 pub fn run(
-    target: &mut Target,
+    target: &mut impl Fuzzed,
     corpus: Vec<Vec<u8>>,
     seed: u64,
     mut goes_on: impl FnMut(u64) -> bool,

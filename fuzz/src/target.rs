@@ -1,6 +1,6 @@
 //! What must hold for any bytes.
 
-use crate::liars;
+use crate::{Fuzzed, liars};
 use hum_node::{
     watcher::{Committees, EvidenceRecord, FaultEvidence},
     wire::FeedEvent,
@@ -21,7 +21,7 @@ pub struct Broken {
 pub struct End {
     /// Whether anything decoded.
     pub decoded: bool,
-    ends: [String; 3],
+    pub(crate) ends: Vec<String>,
 }
 
 /// Everything that evidence is read by.
@@ -39,15 +39,16 @@ impl Target {
     pub const fn new(committees: Committees, domain: Domain, checks: u64) -> Self {
         Self { committees, domain, checks }
     }
+}
 
-    /// Try one input.
-    pub fn one(&mut self, input: &[u8]) -> Result<End, Broken> {
+impl Fuzzed for Target {
+    fn one(&mut self, input: &[u8]) -> Result<End, Broken> {
         let broken = |what: &str| Broken { what: what.to_owned(), input: input.to_vec() };
         let record = EvidenceRecord::decode(input);
         let evidence = FaultEvidence::decode(input);
         let event = FeedEvent::decode(input);
         let decoded = record.is_ok() || evidence.is_ok() || event.is_ok();
-        let ends = [end(&record), end(&evidence), end(&event)];
+        let ends = vec![end(&record), end(&evidence), end(&event)];
         same(&record, input).map_err(|()| broken("a record has two encodings"))?;
         same(&evidence, input).map_err(|()| broken("evidence has two encodings"))?;
         same(&event, input).map_err(|()| broken("a feed event has two encodings"))?;
@@ -75,14 +76,17 @@ fn same<T: Encode>(decoded: &Result<T, DecodeError>, input: &[u8]) -> Result<(),
     }
 }
 
-/// The end without its numbers, of which there are too many.
 fn end<T>(decoded: &Result<T, DecodeError>) -> String {
-    match decoded {
-        Ok(_) => "decoded".to_owned(),
-        Err(DecodeError::Truncated { field, .. }) => format!("{field} truncated"),
-        Err(DecodeError::Trailing { what, .. }) => format!("bytes after {what}"),
-        Err(DecodeError::TooLong { field, .. }) => format!("{field} too long"),
-        Err(DecodeError::Value { field, .. }) => format!("{field} unknown"),
-        Err(DecodeError::Malformed { field, reason }) => format!("{field} {reason}"),
+    decoded.as_ref().err().map_or_else(|| "decoded".to_owned(), end_of)
+}
+
+/// The end without its numbers, of which there are too many.
+pub(crate) fn end_of(error: &DecodeError) -> String {
+    match error {
+        DecodeError::Truncated { field, .. } => format!("{field} truncated"),
+        DecodeError::Trailing { what, .. } => format!("bytes after {what}"),
+        DecodeError::TooLong { field, .. } => format!("{field} too long"),
+        DecodeError::Value { field, .. } => format!("{field} unknown"),
+        DecodeError::Malformed { field, reason } => format!("{field} {reason}"),
     }
 }

@@ -1,10 +1,10 @@
 //! A bounded run, the same every time.
 
-use hum_fuzz::{Target, committees, corpus, domain, run, seeds};
+use hum_fuzz::{Fuzzed as _, Target, committees, corpus, domain, run, seeds};
 
 #[test]
 fn the_corpus_holds_an_input_of_each_kind_as_it_is_encoded_today() {
-    let corpus = corpus().expect("the corpus can be read");
+    let corpus = corpus("evidence").expect("the corpus can be read");
     for (name, input) in seeds() {
         let held = corpus.iter().find(|(held, _)| held == name).map(|(_, bytes)| bytes);
         assert_eq!(held, Some(&input), "{name}: run `cargo run -p hum-fuzz -- --write-corpus`");
@@ -22,7 +22,7 @@ fn every_seed_decodes_and_accuses_only_liars() {
 #[test]
 fn no_bytes_break_a_property() {
     let inputs: Vec<_> =
-        corpus().expect("the corpus can be read").into_iter().map(|(_, input)| input).collect();
+        corpus("evidence").expect("the corpus can be read").into_iter().map(|(_, input)| input).collect();
     let mut target = Target::new(committees(), domain(), 300);
     let ran = run(&mut target, inputs, 1, |tried| tried < 30_000).expect("every property holds");
     assert!(ran.decoded > 50 && ran.ends > 300, "{ran:?}");
