@@ -46,7 +46,7 @@ pub enum FileError {
     #[error("chain {0} is not known here: add its `chain_config`")]
     Chain(ChainId),
     /// Rules that we cannot judge by.
-    #[error("rollup_config: {0}")]
+    #[error(transparent)]
     Spec(#[from] SpecError),
     /// What the block was made from, but not the block.
     #[error("the file holds no block, only what one was made from")]

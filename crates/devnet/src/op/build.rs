@@ -1,17 +1,18 @@
 //! Making one block.
 
+use super::Store;
 use super::contracts::MESSAGE_PASSER;
 use super::genesis::FEE_VAULT;
-use super::Store;
-use alloy_consensus::{
-    Block, BlockBody, Header, TxReceipt as _, constants::EMPTY_OMMER_ROOT_HASH,
-    transaction::{Recovered, SignerRecoverable as _},
-};
 use alloy::eips::{
     eip1559::{BaseFeeParams, calc_next_block_base_fee},
     eip2718::Encodable2718 as _,
     eip4895::Withdrawals,
     eip7685::EMPTY_REQUESTS_HASH,
+};
+use alloy_consensus::{
+    Block, BlockBody, Header, TxReceipt as _,
+    constants::EMPTY_OMMER_ROOT_HASH,
+    transaction::{Recovered, SignerRecoverable as _},
 };
 use alloy_evm::{
     EvmFactory as _,
@@ -24,7 +25,10 @@ use alloy_op_evm::{
 use alloy_op_hardforks::OpHardfork;
 use alloy_primitives::{B64, B256, Bytes};
 use alloy_trie::{EMPTY_ROOT_HASH, root::ordered_trie_root_encoded};
-use hum_verify::{ChainSpec, L1Info, OpRules, Rules, Witness, state::{Recorder, StateDb}};
+use hum_verify::{
+    ChainSpec, L1Info, OpRules, Rules, Witness,
+    state::{Recorder, StateDb},
+};
 use op_alloy_consensus::{
     OpReceiptEnvelope, OpTxEnvelope, TxDeposit, decode_holocene_extra_data, decode_jovian_extra_data,
     encode_holocene_extra_data, encode_jovian_extra_data,
@@ -233,7 +237,8 @@ fn draft(rules: &OpRules, parent: &Header, attributes: &Attributes) -> Result<He
 /// The base fee after `parent`.
 fn base_fee(rules: &OpRules, parent: &Header, timestamp: u64) -> Result<u64, OpBuildError> {
     let before = parent.base_fee_per_gas.ok_or_else(|| OpBuildError::new("parent without a base fee"))?;
-    let params = |elasticity: u32, denominator: u32| BaseFeeParams::new(denominator.into(), elasticity.into());
+    let params =
+        |elasticity: u32, denominator: u32| BaseFeeParams::new(denominator.into(), elasticity.into());
     let jovian = rules.is_active(OpHardfork::Jovian, parent.timestamp);
     let (params, least) = if jovian {
         let (elasticity, denominator, least) =

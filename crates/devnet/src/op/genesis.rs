@@ -36,13 +36,8 @@ pub struct OpForks {
 
 impl OpForks {
     /// All of them from the start.
-    pub const JOVIAN: Self = Self {
-        ecotone: Some(0),
-        granite: Some(0),
-        holocene: Some(0),
-        isthmus: Some(0),
-        jovian: Some(0),
-    };
+    pub const JOVIAN: Self =
+        Self { ecotone: Some(0), granite: Some(0), holocene: Some(0), isthmus: Some(0), jovian: Some(0) };
 }
 
 /// Settings of one chain.
@@ -145,8 +140,8 @@ impl OpGenesis {
                 let value = alloy_rlp::encode(U256::from_be_bytes(value.0));
                 storage.insert(&keccak256(slot), value, &empty).map_err(OpBuildError::new)?;
             }
-            let storage_root = storage
-                .commit(&mut |hash, node| nodes.insert_hashed(hash, Bytes::copy_from_slice(node)));
+            let storage_root =
+                storage.commit(&mut |hash, node| nodes.insert_hashed(hash, Bytes::copy_from_slice(node)));
             let code_hash = keccak256(&account.code);
             let nonce = u64::from(!account.code.is_empty());
             codes.insert(code_hash, account.code);

@@ -250,7 +250,8 @@ impl OpChain {
             ..Default::default()
         };
         // No bytes that would have to be posted: no fee for L1, none for the operator.
-        let call = OpTx(OpTransaction { base, enveloped_tx: Some(Bytes::new()), deposit: Default::default() });
+        let call =
+            OpTx(OpTransaction { base, enveloped_tx: Some(Bytes::new()), deposit: Default::default() });
         let mut evm = OpEvmFactory::<OpTx>::default().create_evm(state, environment);
         Ok(evm.transact_raw(call.into_tx_env()).map_err(OpBuildError::new)?.result)
     }

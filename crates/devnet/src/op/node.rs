@@ -186,7 +186,9 @@ async fn make_blocks(shared: Arc<Mutex<Shared>>, block_time_ms: u64) {
 async fn answer(State(shared): State<Arc<Mutex<Shared>>>, body: bytes::Bytes) -> Json<Value> {
     let one = |request: &Value| rpc::answer(&mut lock(&shared), request);
     Json(match serde_json::from_slice::<Value>(&body) {
-        Err(error) => json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32_700, "message": error.to_string() } }),
+        Err(error) => {
+            json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32_700, "message": error.to_string() } })
+        }
         Ok(Value::Array(batch)) if batch.len() <= BATCH_MAX => batch.iter().map(one).collect(),
         Ok(request) => one(&request),
     })

@@ -101,7 +101,8 @@ fn call(shared: &mut Shared, method: &str, params: &[Value]) -> Result<Value, Re
         },
         "eth_sendRawTransaction" => {
             let raw: Bytes = parse(first)?;
-            let transaction = OpTxEnvelope::decode_2718(&mut &raw[..]).map_err(|_| bad("not a transaction"))?;
+            let transaction =
+                OpTxEnvelope::decode_2718(&mut &raw[..]).map_err(|_| bad("not a transaction"))?;
             if transaction.is_deposit() || transaction.recover_signer().is_err() {
                 return Err(bad("nobody signed it"));
             }
@@ -129,7 +130,8 @@ fn call(shared: &mut Shared, method: &str, params: &[Value]) -> Result<Value, Re
         }
         "debug_executionWitness" | "debug_executionWitnessByBlockHash" => {
             let block = found(shared, first)?;
-            let (state, codes, headers) = (&block.witness.state, &block.witness.codes, &block.witness.headers);
+            let (state, codes, headers) =
+                (&block.witness.state, &block.witness.codes, &block.witness.headers);
             json!({ "state": state, "codes": codes, "headers": headers, "keys": [] })
         }
         "debug_getRawBlock" => json!(found(shared, first)?.rlp),
@@ -345,9 +347,10 @@ fn logs(shared: &Shared, filter: &Value) -> Result<Value, Refusal> {
     let matches = |log: &Value| {
         let fits = |wanted: &Vec<Value>, found: &Value| wanted.iter().any(|wanted| same(wanted, found));
         wanted.as_ref().is_none_or(|wanted| fits(wanted, &log["address"]))
-            && topics.iter().enumerate().all(|(at, wanted)| {
-                wanted.as_ref().is_none_or(|wanted| fits(wanted, &log["topics"][at]))
-            })
+            && topics
+                .iter()
+                .enumerate()
+                .all(|(at, wanted)| wanted.as_ref().is_none_or(|wanted| fits(wanted, &log["topics"][at])))
     };
     let mut found = Vec::new();
     for number in range {

@@ -2,13 +2,13 @@
 //! has, and what becomes of each when one thing about it changes.
 
 use super::*;
+use crate::chain::Predeploy;
 use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::signers::{SignerSync as _, local::PrivateKeySigner};
 use alloy_consensus::{Block, SignableTransaction as _, TxEip1559};
 use alloy_primitives::{B64, address, keccak256};
 use alloy_rlp::Decodable as _;
 use alloy_trie::root::ordered_trie_root_encoded;
-use crate::chain::Predeploy;
 use hum_types::ChainId;
 use hum_verify::{
     CertifiedHeader, L1Info, Limits, MESSAGE_SENT, Missing, Reason, Rules, Verdict, Verifier, Witness,
@@ -103,7 +103,11 @@ impl Network {
     }
 
     /// Make a block and judge it under what was judged before; its parent and itself.
-    fn step(&mut self, attributes: &Attributes, candidates: Vec<OpTxEnvelope>) -> (CertifiedHeader, OpSealed) {
+    fn step(
+        &mut self,
+        attributes: &Attributes,
+        candidates: Vec<OpTxEnvelope>,
+    ) -> (CertifiedHeader, OpSealed) {
         let sealed = self.chain.make(attributes, candidates).unwrap().clone();
         let parent = self.head.clone();
         let verdict = self.verifier().verify(&parent, sealed.hash, &sealed.rlp, &sealed.witness);
@@ -166,22 +170,28 @@ fn a_chain_is_valid_through_every_fork() {
         let header = &sealed.header;
         let time = header.timestamp;
         assert_eq!(header.parent_beacon_block_root.is_some(), time >= 1_010);
-        assert_eq!(header.extra_data.len(), match time {
-            ..1_022 => 0,
-            ..1_034 => 9,
-            _ => 17,
-        });
+        assert_eq!(
+            header.extra_data.len(),
+            match time {
+                ..1_022 => 0,
+                ..1_034 => 9,
+                _ => 17,
+            }
+        );
         assert_eq!(header.requests_hash.is_some(), time >= 1_028);
         // The first block of Jovian knows no scalar yet: its users pay for no data.
         assert_eq!(header.blob_gas_used.is_some_and(|used| used > 0), parent.header().timestamp >= 1_034);
         // Forms of the information about L1 lag a block: 260 bytes, then packed.
         let OpTxEnvelope::Deposit(first) = &sealed.transactions[0] else { panic!() };
-        assert_eq!(first.inner().input.len(), match parent.header().timestamp {
-            ..1_010 => 260,
-            ..1_028 => 164,
-            ..1_034 => 176,
-            _ => 178,
-        });
+        assert_eq!(
+            first.inner().input.len(),
+            match parent.header().timestamp {
+                ..1_010 => 260,
+                ..1_028 => 164,
+                ..1_034 => 176,
+                _ => 178,
+            }
+        );
     }
 }
 
@@ -299,6 +309,8 @@ fn what_a_gateway_logs_is_seen() {
     assert_eq!(summary.malformed_gateway_logs.len(), 1);
     assert_eq!(summary.malformed_gateway_logs[0].transaction, 1);
 }
+
+mod over_rpc;
 
 type OpBlock = Block<OpTxEnvelope, Header>;
 
