@@ -18,6 +18,10 @@ use tracing::debug;
 const SETTLE_MS: u64 = 1_000;
 /// Pause before a vote looks again.
 const AGAIN_MS: u64 = 100;
+/// How long nothing is proposed after that has failed twice at a height; twice as long each time that it fails again.
+const PAUSE_MS: u64 = 5_000;
+/// The longest such pause.
+const PAUSE_MS_MAX: u64 = 300_000;
 /// Changes that one proposal settles at most.
 const CHANGES_MAX: usize = 16;
 /// L1 blocks that one question covers at most.
@@ -60,6 +64,8 @@ struct Known {
     agreed: Option<L1Origin>,
     /// The height at which settled heads were last proposed, and in which views.
     tried: (u64, Vec<u64>),
+    /// Until when nothing is proposed, and for how long that was.
+    pause: (TimeMs, u64),
 }
 
 /// A head that a body settles.
@@ -133,14 +139,25 @@ impl<E: Runtime> Settling<E> {
         }
         if !known.tried.1.contains(&view) {
             known.tried.1.push(view);
+            if known.tried.1.len() == 2 {
+                let pause_ms = (known.pause.1 * 2).clamp(PAUSE_MS, PAUSE_MS_MAX);
+                known.pause = (TimeMs(now(&self.clock).0 + pause_ms), pause_ms);
+            }
         }
     }
 
-    /// What can be settled on top of `before` under a header of this origin. Where that has failed twice at this height,
-    /// too many L1 nodes are away: the chain must not wait for them.
+    /// A body was finalised.
+    pub(crate) fn finalised(&self, body: &Body) {
+        if settles(body).next().is_some() {
+            self.known.lock().pause = (TimeMs(0), 0);
+        }
+    }
+
+    /// What can be settled on top of `before` under a header of this origin. Where that has failed twice at a height, too
+    /// many L1 nodes are away or behind: the chain must not wait for them, there or at each height that follows.
     pub(crate) fn proposal(&self, before: &State, origin: L1Origin) -> Vec<Change> {
         let (known, now) = (self.known.lock(), now(&self.clock));
-        if known.tried.0 == before.next_height().0 && known.tried.1.len() > 1 {
+        if now < known.pause.0 || known.tried.0 == before.next_height().0 && known.tried.1.len() > 1 {
             return Vec::new();
         }
         let mut changes = Vec::new();
