@@ -117,12 +117,12 @@ fn run<E: BlockExecutor>(
     mut chunk: impl FnMut(usize, Vec<Receipt>),
 ) -> Result<Outcome, Verdict>
 where
-    for<'a> &'a Recovered<&'a E::Transaction>: ExecutableTx<E>,
+    for<'a> Recovered<&'a E::Transaction>: ExecutableTx<E>,
 {
     executor.apply_pre_execution_changes().map_err(system)?;
     for (index, (transaction, sender)) in transactions.iter().zip(senders).enumerate() {
         executor
-            .execute_transaction(&Recovered::new_unchecked(transaction, *sender))
+            .execute_transaction(Recovered::new_unchecked(transaction, *sender))
             .map_err(|error| blame(error, |error| Reason::Transaction { index, error }))?;
         let done = index + 1;
         if done % RECEIPTS_PER_CHUNK == 0 || done == transactions.len() {
