@@ -155,13 +155,13 @@ pub(super) fn make(
     for deposit in forced {
         let (from, transaction) = (deposit.from, OpTxEnvelope::from(deposit));
         executor
-            .execute_transaction(&Recovered::new_unchecked(&transaction, from))
+            .execute_transaction(Recovered::new_unchecked(&transaction, from))
             .map_err(OpBuildError::new)?;
         included.push(transaction);
     }
     for transaction in candidates {
         let Ok(sender) = transaction.recover_signer() else { continue };
-        match executor.execute_transaction(&Recovered::new_unchecked(&transaction, sender)) {
+        match executor.execute_transaction(Recovered::new_unchecked(&transaction, sender)) {
             Ok(_) => included.push(transaction),
             Err(BlockExecutionError::Validation(_)) => {}
             Err(error) => return Err(OpBuildError::new(error)),
