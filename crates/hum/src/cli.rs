@@ -1,7 +1,8 @@
 //! Commands and their options.
 
 use crate::{
-    block, certificate, checkpoint, doctor, message, operator, output::Logging, role, send, status, watch,
+    block, certificate, checkpoint, doctor, message, operator, output::Logging, role, rollup, send, status,
+    watch,
 };
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -46,6 +47,9 @@ enum Command {
     Bench(crate::bench::BenchCommand),
     /// Run an operator (judge blocks, order checkpoints, attest), or get one in, look after it, and out.
     Operator(operator::OperatorArguments),
+    /// What concerns one rollup.
+    #[command(subcommand)]
+    Rollup(rollup::RollupCommand),
     /// Run a rollup's publisher: sign claims, send blocks with witnesses to the operators.
     Publisher(role::RoleArguments),
     /// Run a relayer: deliver certified messages.
@@ -94,6 +98,7 @@ impl Cli {
             #[cfg(feature = "devnet")]
             Command::Bench(command) => crate::bench::run(&command),
             Command::Operator(arguments) => arguments.run(),
+            Command::Rollup(command) => rollup::run(&command),
             Command::Publisher(arguments) => role::publisher(&arguments),
             Command::Relayer(arguments) => role::relayer(&arguments),
             Command::Watch(arguments) => arguments.run(),

@@ -20,6 +20,7 @@ mod operator;
 mod output;
 mod password;
 mod role;
+mod rollup;
 mod send;
 mod status;
 mod twin;

@@ -25,7 +25,7 @@ mod planner;
 mod policy;
 mod spend;
 pub mod storage;
-mod wei;
+pub mod wei;
 
 pub use calldata::{
     Calldata, CalldataError, calldata, certificate, lane_proof, lead_data, rollup_proof, run,

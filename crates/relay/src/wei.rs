@@ -2,11 +2,13 @@
 
 use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-pub(crate) fn serialize<S: Serializer>(wei: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+/// As digits.
+pub fn serialize<S: Serializer>(wei: &u128, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(wei)
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+/// From digits.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
     let digits = String::deserialize(deserializer)?;
     digits.parse().map_err(|error| D::Error::custom(format!("{digits:?} is no amount of wei: {error}")))
 }

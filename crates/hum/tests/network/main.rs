@@ -3,6 +3,7 @@
 //! One network at a time: they share the processors, and some of what is checked is when things happen.
 #![cfg(feature = "devnet")]
 
+mod batches;
 mod committees;
 mod demos;
 mod operator;
@@ -124,6 +125,7 @@ fn a_message_crosses_and_anyone_can_check_why() {
     assert!(checkpoint["certified_by"].is_u64(), "{checkpoint}");
     assert!(with(&["status"]).to_string().contains("operator"));
     certificates(&up, &height);
+    batches::rebuild(&up);
 
     let addresses = up.addresses();
     signal(&up.child, "INT");

@@ -23,6 +23,7 @@ pub struct BatcherView {
     /// Bytes of their data.
     pub data_bytes: u64,
     /// Wei that they cost.
+    #[serde(with = "hum_relay::wei")]
     pub spent_wei: u128,
 }
 

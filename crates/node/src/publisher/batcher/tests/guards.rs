@@ -28,6 +28,9 @@ fn a_publisher_posts_what_it_claims_and_says_so() {
         let publisher = bench.start_local(&node).await;
         bench.wait(10_000).await;
         assert_eq!((publisher.view().claimed.number, posted(&publisher)), (20, 18));
+        let (view, json) = (publisher.view(), serde_json::to_value(publisher.view()).unwrap());
+        assert_eq!(json["batcher"]["spent_wei"], l1.fees_wei().to_string());
+        assert_eq!(serde_json::from_value::<crate::publisher::PublisherView>(json).unwrap(), view);
         // What is not posted is taken back as ever, and the batches go on along the new chain.
         node.rebuild(18, 30, 1);
         bench.wait(10_000).await;

@@ -2,6 +2,7 @@
 
 use super::*;
 use alloy_sol_types::SolError as _;
+use commonware_runtime::{Runner as _, deterministic};
 use hum_chain::contracts::BatchInbox;
 use hum_types::B256;
 
@@ -70,7 +71,8 @@ fn an_account_that_may_not_post_is_named_until_it_may() {
 
 #[test]
 fn no_more_is_spent_in_an_hour_than_was_allowed() {
-    run(|context| async move {
+    let hours = deterministic::Config::new().with_timeout(Some(Duration::from_secs(3 * 3_600)));
+    deterministic::Runner::new(hours).start(|context| async move {
         let mut desk = Desk::new(context).await;
         desk.claim_to(10);
         let (batcher, _) = desk.start();
