@@ -12,7 +12,9 @@ use hum_node::{
     runtime,
     wire::{Gossip, PublisherMessage},
 };
-use hum_types::{B256, ChainId, Change, Checkpoint, Decode as _, Epoch, Evidence, Generation, Height};
+use hum_types::{
+    B256, ChainId, Change, Checkpoint, Confidence, Decode as _, Epoch, Evidence, Generation, Height,
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -40,6 +42,8 @@ pub struct Beat {
     pub retracted: Vec<ChainId>,
     /// Rollups that it advances, with their new heads.
     pub advanced: Vec<(ChainId, u64)>,
+    /// Heads that it settles.
+    pub settled: Vec<(ChainId, Confidence, u64)>,
 }
 
 impl Beat {
@@ -50,6 +54,7 @@ impl Beat {
             && self.quarantined.is_empty()
             && self.retracted.is_empty()
             && self.advanced.is_empty()
+            && self.settled.is_empty()
     }
 }
 
@@ -258,6 +263,12 @@ impl Books {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
                 Change::Quarantine { .. } | Change::NextCommittee { .. } | Change::Settle { .. } => None,
             });
+            let settled = body.changes.iter().filter_map(|change| match change {
+                Change::Settle { chain_id, confidence, head, .. } => {
+                    Some((*chain_id, *confidence, head.number))
+                }
+                Change::Quarantine { .. } | Change::Retract { .. } | Change::NextCommittee { .. } => None,
+            });
             let advanced = body
                 .advances
                 .iter()
@@ -271,6 +282,7 @@ impl Books {
                 quarantined: quarantined.collect(),
                 retracted: retracted.collect(),
                 advanced: advanced.collect(),
+                settled: settled.collect(),
             }
         };
         pages.finalised.iter().map(beat).collect()

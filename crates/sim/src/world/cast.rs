@@ -10,6 +10,7 @@ use hum_ledger::{RosterError, SeatedRoster};
 use hum_node::config::{
     CommitteeEntry, Deployment as DeploymentEntry, Gateways, JudgesEntry, L1Entry, NETWORK_VERSION, Network,
     NetworkError, NetworkFile, OperatorEntry, PeerEntry, PeerRole, RestakingEntry, RollupEntry, RollupLimits,
+    SettlementEntry,
 };
 use hum_types::{
     ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, Roster, RosterEntry, SequencerKey,
@@ -171,7 +172,7 @@ impl Cast {
             term_heights: config.term_heights,
             seats_max: SEATS_MAX,
             operators_max: OPERATORS_MAX,
-            restaking: (!config.snapshots.is_empty()).then(|| RestakingEntry {
+            restaking: (!config.snapshots.is_empty() || config.posting.is_some()).then(|| RestakingEntry {
                 allocation_manager: Address::repeat_byte(0xe1),
                 delegation_manager: Address::repeat_byte(0xe2),
                 strategy_manager: Address::repeat_byte(0xe3),
@@ -266,7 +267,10 @@ fn rollup(
         spec,
         anchor: alloy_rlp::encode(&anchor).into(),
         limits: RollupLimits::default(),
-        settlement: None,
+        settlement: config.posting.as_ref().map(|_| SettlementEntry::Batches {
+            inbox: Address::repeat_byte(0xb1),
+            from_block: L1_ORIGIN.number + 1,
+        }),
         block_time_ms: config.block_time_ms,
         name,
     };

@@ -1,7 +1,8 @@
 //! What must be true at the end of every run.
 
 use super::{
-    Beat, Stage, World,
+    Beat, START, Stage, World,
+    l1::{l1_block, safe_block},
     plan::{ChainFault, Process},
 };
 use alloy_primitives::{B256, keccak256};
@@ -10,7 +11,10 @@ use futures::FutureExt as _;
 use hum_chain::contracts::{Gateway, Inbox};
 use hum_ledger::SeatedRoster;
 use hum_node::operator::OperatorHandle;
-use hum_types::{ChainId, Checkpoint, Encode as _, Epoch, Height, RollupStatus, Roster};
+use hum_types::{
+    BlockRef, ChainId, Change, Checkpoint, Confidence, Encode as _, Epoch, Height, L1Origin, RollupStatus,
+    Roster,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -156,6 +160,7 @@ pub(super) fn report(mut world: World) -> Report {
         running.map(|(index, running)| (index, running.operator.handle.clone())).collect();
     let set_aside = stands(&stage, &running, &mut violations, &mut unfinished);
     advances_are_real(&stage, &checkpoints, &mut violations);
+    settled_is_posted(&stage, &handles, &checkpoints, &mut violations);
     certificates_hold(&stage, &handles, &checkpoints, &mut violations);
     seats_are_held(&stage, &handles, &mut violations);
     let relayers = world.relayers.iter().flatten().map(|relayer| {
@@ -300,6 +305,71 @@ fn advances_are_real(stage: &Stage, checkpoints: &[Arc<Checkpoint>], violations:
                         block.block
                     ));
                 }
+            }
+        }
+    }
+}
+
+/// What the judge of settled heads says on L1: whether whoever attested this head under a header of this origin lied.
+fn is_slashable(
+    batches: &[(BlockRef, L1Origin)],
+    confidence: Confidence,
+    head: BlockRef,
+    origin: L1Origin,
+) -> bool {
+    let reached = batches.iter().find(|(last, _)| last.number >= head.number);
+    match reached.filter(|(_, l1)| l1.number <= origin.number) {
+        Some((last, _)) => *last != head,
+        None => confidence == Confidence::Finalized,
+    }
+}
+
+/// Every head that was settled is the end of a batch which L1 held by then, and nobody can be slashed for one.
+fn settled_is_posted(
+    stage: &Stage,
+    handles: &[OperatorHandle],
+    checkpoints: &[Arc<Checkpoint>],
+    violations: &mut Vec<String>,
+) {
+    let batches_of = |chain_id| stage.inbox.batches(chain_id);
+    for checkpoint in checkpoints {
+        let header = &checkpoint.header;
+        for change in &checkpoint.body.changes {
+            let Change::Settle { chain_id, confidence, head, l1 } = change else { continue };
+            let what = format!("height {} settles {head} of {chain_id} at {confidence}", header.height);
+            let batches = batches_of(*chain_id);
+            let Some((_, held)) = batches.iter().find(|(last, _)| last == head) else {
+                violations.push(format!("{what}, where no batch ends"));
+                continue;
+            };
+            let safe = safe_block(header.time_ms.0 - START * 1_000);
+            if held.number > l1.number || l1.number > safe {
+                violations.push(format!("{what}: posted in {held}, declared {l1}, safe is {safe}"));
+            }
+            if *l1 != l1_block(stage.config.seed, l1.number) {
+                violations.push(format!("{what} at {l1}, which L1 has not"));
+            }
+            // A finalized head above the safe one lifts it.
+            let both = [*confidence, Confidence::Safe];
+            for confidence in both {
+                if is_slashable(&batches, confidence, *head, header.l1_origin) {
+                    violations.push(format!("{what}: L1 slashes for it, as {confidence}"));
+                }
+            }
+        }
+    }
+    for (index, handle) in handles.iter().enumerate() {
+        for leaf in handle.rollups() {
+            let batches = batches_of(leaf.chain_id);
+            for confidence in [Confidence::Safe, Confidence::Finalized] {
+                let head = leaf.heads[confidence as usize].block;
+                if head != BlockRef::default() && !batches.iter().any(|(last, _)| *last == head) {
+                    violations.push(format!("operator {index} holds {head} as {confidence}, never posted"));
+                }
+            }
+            if leaf.heads[2].block.number > leaf.heads[1].block.number {
+                violations
+                    .push(format!("operator {index} holds {} as final, not as safe", leaf.heads[2].block));
             }
         }
     }

@@ -36,6 +36,9 @@ pub struct WorldConfig {
     pub safe_behind: u64,
     /// Messages sent from each rollup to each other one.
     pub messages: usize,
+    /// How rollups post their blocks to L1. Without, no head is ever `Safe` or `Finalized`, and messages go through the
+    /// `Latest` gateways only; with it, through all three in turn.
+    pub posting: Option<Posting>,
     /// Processes that do not start with the others.
     pub absent: Vec<Process>,
     /// Operators whose clocks are wrong: how many milliseconds ahead; behind when negative.
@@ -66,6 +69,7 @@ impl WorldConfig {
             block_time_ms: Dice(seed).pick("block time", &[250, 500, 1_000]),
             safe_behind: 2,
             messages: 10,
+            posting: None,
             absent: Vec::new(),
             skewed: Vec::new(),
             plan: Plan::default(),
@@ -97,6 +101,24 @@ impl WorldConfig {
             self.plan = self.plan.crash(second, at_ms, away_ms);
         }
         self
+    }
+}
+
+/// How rollups post their blocks to L1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// Time between two batches of one rollup, in milliseconds.
+    pub every_ms: u64,
+    /// How many blocks stay behind the head.
+    pub depth: u64,
+    /// Rollups that post nothing, by their places.
+    pub silent: Vec<usize>,
+}
+
+impl Default for Posting {
+    /// A batch every two seconds, up to two blocks below the head.
+    fn default() -> Self {
+        Self { every_ms: 2_000, depth: 2, silent: Vec::new() }
     }
 }
 

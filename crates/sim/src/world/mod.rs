@@ -26,7 +26,7 @@ mod traffic;
 pub use books::Beat;
 pub use cast::CastError;
 pub use checks::{RelayerEnd, Report};
-pub use config::{Dice, Outage, START, Snapshot, WorldConfig};
+pub use config::{Dice, Outage, Posting, START, Snapshot, WorldConfig};
 pub use plan::{Action, ChainFault, Plan, Process, Step};
 
 use alloy_primitives::{B256, keccak256};
@@ -150,6 +150,8 @@ struct Stage {
     trace: Trace,
     books: Books,
     progress: traffic::Progress,
+    /// What rollups posted to L1.
+    inbox: l1::SimInbox,
     /// When messages could first be sent, in milliseconds since the world began; 0 before.
     begun_ms: AtomicU64,
     /// Steps of the plan that are done.
@@ -170,6 +172,7 @@ impl Stage {
             trace: Trace::default(),
             books: Books::default(),
             progress: traffic::Progress::default(),
+            inbox: l1::SimInbox::default(),
             begun_ms: AtomicU64::new(0),
             done: AtomicU64::new(0),
             runs: AtomicU64::new(0),

@@ -4,7 +4,7 @@ use super::{
     Action, ChainFault, Context, Process, Stage, World, WorldError,
     cast::{OWNER, Rollup, relayer_name},
     config::Dice,
-    l1::SimRegistry,
+    l1::{self, L1Node},
     skew::Skewed,
 };
 use crate::chain::{SimAccount, SimNode, dev_key};
@@ -19,6 +19,7 @@ use hum_node::{
     registry::Registry,
     relayer::{self, Destination, RelayerParts, RelayerSettings},
     runtime,
+    settlement::Settlement,
     wire::{PublisherMessage, QUOTAS, Submission, Wires},
 };
 use hum_relay::Policy;
@@ -64,6 +65,7 @@ impl World {
         };
         for index in 0..cast.rollups.len() {
             world.start_chain(index);
+            world.start_poster(index);
         }
         if stage.begun_ms.load(Ordering::Relaxed) == 0 {
             world.deploy().await?;
@@ -172,7 +174,7 @@ impl World {
             me: keys.network.public_key(),
             key: keys.bls.clone(),
             registry,
-            settlement: None,
+            settlement: self.settlement(&context, index),
             judge: stage.judge.clone(),
             partition: disk.clone(),
             pace: Pace::default(),
@@ -249,7 +251,34 @@ impl World {
     fn registry(&self, context: &Context, operator: Option<usize>) -> Option<Arc<dyn Registry>> {
         let (stage, clock) = (self.stage.clone(), context.child("l1"));
         self.stage.cast.network.restaking.as_ref()?;
-        Some(Arc::new(SimRegistry { stage, clock, operator }))
+        Some(Arc::new(L1Node { stage, clock, operator }))
+    }
+
+    /// The same node, asked for what rollups post.
+    fn settlement(&self, context: &Context, operator: usize) -> Option<Arc<dyn Settlement>> {
+        let (stage, clock) = (self.stage.clone(), context.child("posted"));
+        self.stage.config.posting.as_ref()?;
+        Some(Arc::new(L1Node { stage, clock, operator: Some(operator) }))
+    }
+
+    /// Let a rollup post its blocks, out of step with the others, unless it is one that does not.
+    fn start_poster(&self, index: usize) {
+        let stage = self.stage.clone();
+        let Some(posting) = stage.config.posting.clone().filter(|posting| !posting.silent.contains(&index))
+        else {
+            return;
+        };
+        let offset = Dice(stage.config.seed).below(&format!("offset of poster {index}"), posting.every_ms);
+        let context = self.context.child("poster").with_attribute("index", index);
+        context.spawn(move |context| async move {
+            context.sleep(Duration::from_millis(offset)).await;
+            loop {
+                if let Some(last) = l1::post(&stage, index, &context, posting.depth) {
+                    stage.trace.note(&context, format_args!("chain {index} posted up to {last}"));
+                }
+                context.sleep(Duration::from_millis(posting.every_ms)).await;
+            }
+        });
     }
 
     /// Who the operators are, for a process that does not order. The simulated network connects everybody.

@@ -44,6 +44,8 @@ impl Progress {
 /// Start one application for each ordered pair of rollups. Each handle ends when its messages are in blocks.
 pub(super) fn start(world: &World) -> Vec<Handle<()>> {
     let (cast, config) = (&world.stage.cast, &world.stage.config);
+    let mut gateways = cast.addresses.gateways.to_vec();
+    gateways.truncate(if config.posting.is_some() { 3 } else { 1 });
     let mut applications = Vec::new();
     for source in &cast.rollups {
         for destination in
@@ -57,7 +59,7 @@ pub(super) fn start(world: &World) -> Vec<Handle<()>> {
                 dice: Dice(config.seed),
                 name,
                 account: world.account(source, USER, &context),
-                gateway: cast.addresses.gateways[0],
+                gateways: gateways.clone(),
                 recipient,
                 messages: config.messages,
                 trace: world.stage.trace.clone(),
@@ -73,7 +75,8 @@ struct Application {
     dice: Dice,
     name: String,
     account: SimAccount<Context>,
-    gateway: hum_types::Address,
+    /// Messages go through them in turn.
+    gateways: Vec<hum_types::Address>,
     recipient: InteropAddress,
     messages: usize,
     trace: Trace,
@@ -101,8 +104,9 @@ impl Application {
                 payload: payload.into(),
                 attributes: vec![],
             };
+            let gateway = self.gateways[number % self.gateways.len()];
             self.progress.lane(&self.name, |lane| lane.in_doubt = true);
-            let sent = self.account.send(Call::new(self.gateway, call.abi_encode().into())).await;
+            let sent = self.account.send(Call::new(gateway, call.abi_encode().into())).await;
             self.trace.note(&context, format_args!("{name} sent: {sent:?}"));
             self.progress.lane(&self.name, |lane| match &sent {
                 Ok(outcome) if outcome.success => {

@@ -12,6 +12,7 @@ mod pace;
 mod partitions;
 mod relayers;
 mod safety;
+mod settling;
 
 use hum_sim::world::{Report, WorldConfig, run};
 use std::panic::{AssertUnwindSafe, catch_unwind};

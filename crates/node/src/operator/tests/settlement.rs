@@ -283,7 +283,14 @@ fn a_settled_head_survives_a_restart() {
             net.start(index).await;
         }
         net.until_safe(A, first).await;
-        let (_, second) = net.blocks(&mut a, 2).await;
+        let blocks = [a.next(B, 1), a.next(B, 1)];
+        // A publisher repeats what was lost while connections came up again.
+        for _ in 0..10 {
+            blocks.iter().for_each(|block| net.publish(block));
+            net.wait(300).await;
+        }
+        net.until_head(&a).await;
+        let second = a.head();
         l1.post(A, first, second);
         l1.next_block();
         net.until_safe(A, second).await;
