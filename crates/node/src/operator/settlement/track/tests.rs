@@ -4,6 +4,8 @@ use hum_types::{B256, ChainId};
 
 const ANCHOR: BlockRef = BlockRef { number: 10, hash: B256::repeat_byte(10) };
 
+type Change = fn(&mut Span);
+
 fn block(number: u64) -> BlockRef {
     BlockRef { number, hash: B256::repeat_byte(number as u8) }
 }
@@ -49,7 +51,7 @@ fn nothing_is_settled_over_a_hole() {
     };
     let unreadable = bad(|posted| posted.span = Err("no batch".into()));
     assert!(unreadable.contains("posting 1") && unreadable.contains("no batch"), "{unreadable}");
-    let fields: [(fn(&mut Span), &str); 3] = [
+    let fields: [(Change, &str); 3] = [
         (|span| span.parent = B256::repeat_byte(0xee), "the one before ended at 13"),
         (|span| span.first = 15, "begins at block 15"),
         (|span| span.last.number = 12, "ends at block 12"),
