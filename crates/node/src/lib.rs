@@ -16,6 +16,7 @@ pub mod api;
 pub mod config;
 pub mod lookout;
 pub mod operator;
+pub mod proxy;
 pub mod publisher;
 pub mod registry;
 pub mod relayer;
