@@ -82,6 +82,7 @@ fn l1(network: &Network, chain: RpcChain, submit: RpcSubmit) -> Option<L1> {
             attestation: judges.attestation,
             settlement: judges.settlement,
             table_adapter: judges.table_adapter,
+            batch_adapter: judges.batch_adapter,
             claim: judges.claim,
             lane: judges.lane,
             state_root: judges.state_root,

@@ -24,6 +24,7 @@ mod docket;
 mod evidence;
 mod heads;
 mod judges;
+mod posted;
 mod snapshots;
 mod spend;
 mod store;

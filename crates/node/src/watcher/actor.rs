@@ -12,6 +12,7 @@ use super::{
     docket::{Docket, EvidenceNumber},
     evidence::{Charge, FaultEvidence},
     heads::{HeadBook, HeadCheck},
+    posted::{PostedBook, PostedCheck},
     snapshots::{Keys, Looked, Timing},
     spend::{Bonds, Spend},
     store::{Held, Store},
@@ -52,6 +53,7 @@ enum Done {
     Snapshot { reserved_wei: u128, looked: Looked },
     Table(Header, Result<Judged, ReadError>),
     Head(Box<HeadCheck>, Result<Option<Charge>, ReadError>),
+    Posted(Box<PostedCheck>, Result<Option<bool>, ReadError>),
     Settled { number: EvidenceNumber, result: Result<Settled, ReadError> },
     Balance(Result<alloy_primitives::U256, ReadError>),
     Challenges(Result<(u64, Vec<Challenge>), ReadError>),
@@ -75,6 +77,7 @@ pub(super) struct Actor<E: Runtime> {
     answers: AnswerBook,
     suspects: Trials,
     heads: HeadBook,
+    posted: PostedBook,
     looking: Timing,
     asking: Timing,
     spend: Spend,
@@ -127,6 +130,7 @@ impl<E: Runtime> Actor<E> {
             answers: AnswerBook::default(),
             suspects: Trials::default(),
             heads: HeadBook::new(parts.rollups),
+            posted: PostedBook::default(),
             looking: Timing::every(CHALLENGES_EVERY_MS),
             asking: Timing::every(ASK_CLAIMS_EVERY_MS),
             spend: Spend::new(settings.spend_cap_wei),
@@ -225,6 +229,16 @@ impl<E: Runtime> Actor<E> {
             let header = check.header;
             let work = l1.clone().due_table(check);
             self.work.push(work.map(move |result| Done::Table(header, result)).boxed());
+        }
+        if let Some(adapter) = l1.judges.batch_adapter
+            && let Some(check) = self.posted.next(self.now)
+        {
+            let l1 = l1.clone();
+            let work = async move {
+                let result = l1.contradicted(adapter, &check).await;
+                Done::Posted(Box::new(check), result)
+            };
+            self.work.push(work.boxed());
         }
         if !self.snapshot_out && self.snapshots.as_mut().is_some_and(|timing| timing.is_due(self.now)) {
             self.snapshot_out = true;

@@ -75,7 +75,7 @@ impl L1 {
         allowance: Allowance,
     ) -> Filed {
         let mut filed = Filed { verdicts: Vec::new(), spent_wei: 0, bond_wei: 0 };
-        let Some(judge) = self.judges.of(filing.evidence.fault()) else {
+        let Some(judge) = self.judges.of(&filing.evidence) else {
             filed.verdicts = filing.all(&Verdict::NoJudge);
             return filed;
         };

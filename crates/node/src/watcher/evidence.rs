@@ -25,7 +25,7 @@ use hum_types::{
 pub enum Fault {
     /// One key attested two headers of one height.
     DoubleAttestation = 1,
-    /// A closing header announces another table than L1 had at its origin.
+    /// A closing header announces another table than L1 had at its origin, or a settled head is not settled there.
     Settlement = 2,
     /// A `Latest` head was attested that its sequencer never claimed.
     NoClaim = 3,
@@ -41,7 +41,7 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::DoubleAttestation => "two attestations for one height",
-            Self::Settlement => "a table that L1 does not have",
+            Self::Settlement => "a table or a settled head that L1 does not have",
             Self::NoClaim => "a head that nobody claimed",
             Self::Lane => "a lane that its slot contradicts",
             Self::DoubleClaim => "two claims for one block number",
@@ -81,7 +81,7 @@ pub enum FaultEvidence {
         /// What L1 had at the header's origin, as the watcher's own node says.
         expected: DueTable,
     },
-    /// A signed header with a `Latest` head, advanced at its own height, that is false.
+    /// A signed header with a head, advanced at its own height, that is false.
     FalseHead {
         /// The header, and who signed it.
         statement: Statement,
@@ -277,7 +277,7 @@ impl FaultEvidence {
                 let header =
                     statement.header.ok_or_else(|| EvidenceError::HeaderMissing(statement.height()))?;
                 statement.verify(committees, domain)?;
-                head.check(&header)?;
+                head.check(&header, charge.confidence())?;
                 Ok(charge.check(head)?)
             }
             Self::DoubleClaim { .. } => Err(EvidenceError::Other(self.fault())),
@@ -302,7 +302,10 @@ impl FaultEvidence {
 
 impl Encode for FaultEvidence {
     fn encode_to(&self, out: &mut Vec<u8>) {
-        out.push(self.fault() as u8);
+        out.push(match self {
+            Self::FalseHead { charge: Charge::Settled { .. }, .. } => head::SETTLED,
+            _ => self.fault() as u8,
+        });
         match self {
             Self::DoubleAttestation { one, other } => {
                 one.encode_to(out);
@@ -346,7 +349,7 @@ impl Decode for FaultEvidence {
                 one: SignedClaim::decode_from(reader)?,
                 other: SignedClaim::decode_from(reader)?,
             },
-            fault @ (3 | 4 | 6) => Self::FalseHead {
+            fault @ (3 | 4 | 6 | head::SETTLED) => Self::FalseHead {
                 statement: Statement::decode_from(reader)?,
                 head: HeadStatement::decode_from(reader)?,
                 charge: Charge::decode_as(fault, reader)?,

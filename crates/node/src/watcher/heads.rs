@@ -41,7 +41,7 @@ impl HeadCheck {
                 && rollup.latest().block != params.anchor
         });
         let checks = judged.filter_map(|rollup| {
-            let head = HeadStatement::of(state, rollup.params().chain_id)?;
+            let head = HeadStatement::of(state, rollup.params().chain_id, Confidence::Latest)?;
             Some(Self {
                 header,
                 head,

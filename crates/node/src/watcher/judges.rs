@@ -28,7 +28,7 @@ sol! {
         function TABLES() external view returns (address);
     }
 
-    /// What watchers call of `ISettlementJudge`.
+    /// What watchers call of `ISettlementJudge`, and of `ISettlementAdapter`.
     #[derive(Debug)]
     interface SettlementJudge {
         struct Statement {
@@ -36,6 +36,9 @@ sol! {
             bytes32 registration; uint32 generation; uint64 number; bytes32 blockHash; bytes32 stateRoot; bytes32 lanesRoot;
         }
         function slashHeader(bytes evidence, address adapter, bytes proof, bytes seats) external;
+        function slashHead(bytes evidence, bytes statement, uint8 confidence, address adapter, bytes proof, bytes seats) external;
+        /// Of an adapter, which the judge asks as well.
+        function contradicts(Statement statement, bytes proof) external view returns (bool);
     }
 
     /// What watchers call of `ILaneJudge`.
@@ -86,10 +89,12 @@ sol! {
 pub struct Judges {
     /// Of two attestations for one height.
     pub attestation: Option<Address>,
-    /// Of attested tables that contradict L1.
+    /// Of attested tables and settled heads that contradict L1.
     pub settlement: Option<Address>,
     /// What knows snapshots and tells that judge.
     pub table_adapter: Option<Address>,
+    /// What knows rollups' batches and tells that judge.
+    pub batch_adapter: Option<Address>,
     /// Of heads that nobody claimed; watchers answer there for the honest, and challenge the others.
     pub claim: Option<Address>,
     /// Of lanes that their slots contradict.
@@ -101,17 +106,25 @@ pub struct Judges {
 }
 
 impl Judges {
-    /// Who judges a fault.
+    /// Who judges this; nobody where the judge has none that could tell it of L1.
     #[must_use]
-    pub const fn of(&self, fault: Fault) -> Option<Address> {
-        match fault {
+    pub fn of(&self, evidence: &FaultEvidence) -> Option<Address> {
+        match evidence.fault() {
             Fault::DoubleAttestation => self.attestation,
-            Fault::Settlement if self.table_adapter.is_some() => self.settlement,
-            Fault::Settlement => None,
+            Fault::Settlement => self.adapter_for(evidence).and(self.settlement),
             Fault::NoClaim => self.claim,
             Fault::Lane => self.lane,
             Fault::DoubleClaim => self.rollup_registry,
             Fault::StateRoot => self.state_root,
+        }
+    }
+
+    /// What tells the settlement judge of L1.
+    const fn adapter_for(&self, evidence: &FaultEvidence) -> Option<Address> {
+        match evidence {
+            FaultEvidence::FalseTable { .. } => self.table_adapter,
+            FaultEvidence::FalseHead { .. } => self.batch_adapter,
+            FaultEvidence::DoubleAttestation { .. } | FaultEvidence::DoubleClaim { .. } => None,
         }
     }
 }
@@ -204,7 +217,10 @@ pub(crate) fn subject_of(evidence: &FaultEvidence) -> B256 {
         FaultEvidence::FalseTable { statement, .. } => {
             statement.header.as_ref().map_or(B256::ZERO, table_subject)
         }
-        FaultEvidence::FalseHead { head, charge, .. } => match charge {
+        FaultEvidence::FalseHead { statement, head, charge } => match charge {
+            Charge::Settled { confidence } => statement.header.as_ref().map_or(B256::ZERO, |header| {
+                keccak256(settled_statement(header, head, *confidence).abi_encode())
+            }),
             Charge::NoClaim => head.subject(),
             Charge::Lane(charge) => charge.lane.leaf_hash(),
             Charge::StateRoot { .. } => {
@@ -234,6 +250,27 @@ fn table_subject(header: &Header) -> B256 {
     keccak256(statement.abi_encode())
 }
 
+/// What the settlement judge's adapter is asked about a settled head.
+pub(crate) fn settled_statement(
+    header: &Header,
+    head: &HeadStatement,
+    confidence: Confidence,
+) -> SettlementJudge::Statement {
+    SettlementJudge::Statement {
+        kind: confidence as u8,
+        originNumber: header.l1_origin.number,
+        originHash: header.l1_origin.hash,
+        nextTableHash: B256::ZERO,
+        chainId: head.chain_id().0,
+        registration: head.registration().0,
+        generation: head.generation().0,
+        number: head.part.block.number,
+        blockHash: head.part.block.hash,
+        stateRoot: head.part.state_root,
+        lanesRoot: head.part.lanes_root,
+    }
+}
+
 /// Write what the judge of this evidence is told.
 pub(crate) fn papers(
     filing: &Filing,
@@ -259,7 +296,8 @@ pub(crate) fn papers(
         FaultEvidence::FalseHead { statement, head, charge } => {
             let (evidence, tables) = attested_header(statement, &accused, committees, domain)?;
             let seats = seats(statement, &accused)?;
-            Ok(Papers { tables, ..false_head(head, charge, evidence, seats) })
+            let adapter = judges.batch_adapter.ok_or(PapersError::NoJudge(Fault::Settlement));
+            Ok(Papers { tables, ..false_head(head, charge, evidence, seats, adapter)? })
         }
         FaultEvidence::DoubleClaim { one, other } => Ok(double_claim(one, other)),
     }
@@ -274,9 +312,21 @@ fn seats(statement: &Statement, accused: &[AccusedOperator]) -> Result<Bytes, Pa
     Ok(seats.into())
 }
 
-fn false_head(head: &HeadStatement, charge: &Charge, evidence: Bytes, seats: Bytes) -> Papers {
+fn false_head(
+    head: &HeadStatement,
+    charge: &Charge,
+    evidence: Bytes,
+    seats: Bytes,
+    adapter: Result<Address, PapersError>,
+) -> Result<Papers, PapersError> {
     let statement = Bytes::from(head.encode());
-    match charge {
+    Ok(match charge {
+        Charge::Settled { confidence } => {
+            let (confidence, adapter, proof) = (*confidence as u8, adapter?, Bytes::new());
+            let call =
+                SettlementJudge::slashHeadCall { evidence, statement, confidence, adapter, proof, seats };
+            Papers::new(call.abi_encode(), Vec::new())
+        }
         Charge::NoClaim => {
             let id = keccak256([keccak256(&evidence), keccak256(&statement)].concat());
             let (again, about) = (evidence.clone(), statement.clone());
@@ -320,7 +370,7 @@ fn false_head(head: &HeadStatement, charge: &Charge, evidence: Bytes, seats: Byt
             };
             Papers::new(call.abi_encode(), Vec::new())
         }
-    }
+    })
 }
 
 fn double_attestation(

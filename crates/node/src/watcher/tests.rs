@@ -4,6 +4,7 @@ pub(super) mod fixture;
 pub(super) mod heads;
 mod judged;
 mod l1;
+mod posted;
 mod rollup;
 
 use super::*;

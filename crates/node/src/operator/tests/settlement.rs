@@ -270,7 +270,14 @@ fn a_settled_head_survives_a_restart() {
     run(37, |context| async move {
         let (mut net, l1) = Net::settling(context, 4).await;
         let mut a = net.chain(A);
-        let (anchor, first) = net.blocks(&mut a, 3).await;
+        let anchor = a.head();
+        let mut sent = Vec::new();
+        for _ in 0..3 {
+            sent.push(a.next(B, 1));
+        }
+        sent.iter().for_each(|block| net.publish(block));
+        net.until_head(&a).await;
+        let first = a.head();
         l1.post(A, anchor, first);
         l1.next_block();
         net.until_safe(A, first).await;
@@ -283,10 +290,10 @@ fn a_settled_head_survives_a_restart() {
             net.start(index).await;
         }
         net.until_safe(A, first).await;
-        let blocks = [a.next(B, 1), a.next(B, 1)];
-        // A publisher repeats what was lost while connections came up again.
+        sent.extend([a.next(B, 1), a.next(B, 1)]);
+        // A publisher repeats what operators had only in memory.
         for _ in 0..10 {
-            blocks.iter().for_each(|block| net.publish(block));
+            sent.iter().for_each(|block| net.publish(block));
             net.wait(300).await;
         }
         net.until_head(&a).await;

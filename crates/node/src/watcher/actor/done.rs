@@ -41,6 +41,7 @@ impl<E: Runtime> Actor<E> {
                 self.shared.spent(self.spend.total_wei());
             }
             Done::Head(check, result) => self.head_judged(*check, result).await,
+            Done::Posted(check, result) => self.posted_judged(*check, result).await,
             Done::Table(header, Ok(judged)) => self.table_judged(header, judged).await,
             Done::Table(header, Err(error)) => {
                 self.shared.trouble(Some(format!("table at height {}: {error}", header.height)));

@@ -8,13 +8,14 @@ use crate::{
         docket::EvidenceNumber,
         evidence::{Charge, FaultEvidence, HeadStatement},
         heads::HeadCheck,
+        posted::PostedCheck,
     },
     wire::{BlockId, FetchMessage, Question, Submission},
 };
 use futures::FutureExt as _;
 use hum_chain::ReadError;
 use hum_consensus::Recipients;
-use hum_types::{Checkpoint, Encode as _, Header, Height};
+use hum_types::{Checkpoint, Confidence, Encode as _, Header, Height};
 
 /// Numbers of questions that are asked of all operators: above those of the follower.
 const ASKED: u64 = 1 << 63;
@@ -58,11 +59,13 @@ impl<E: Runtime> Actor<E> {
                 continue;
             }
             let shown = self.detector.shown(params.chain_id, rollup.generation(), part.block);
-            if let Some(head) = HeadStatement::of(&state, params.chain_id).filter(|_| shown.is_none()) {
+            let head = HeadStatement::of(&state, params.chain_id, Confidence::Latest);
+            if let Some(head) = head.filter(|_| shown.is_none()) {
                 findings.extend(self.detector.false_head(&header, head, Charge::NoClaim));
             }
         }
         self.heads.add(HeadCheck::all(&state));
+        self.posted.add(PostedCheck::all(&state));
         self.found(None, findings).await;
     }
 
@@ -96,6 +99,36 @@ impl<E: Runtime> Actor<E> {
                     self.shared.alarm(self.now, &what);
                 }
                 self.shared.passed_over(self.heads.passed_over());
+            }
+        }
+    }
+
+    /// What L1 says of a settled head; nothing while our node is behind the header's origin.
+    pub(super) async fn posted_judged(
+        &mut self,
+        check: PostedCheck,
+        result: Result<Option<bool>, ReadError>,
+    ) {
+        let (height, chain_id) = (check.header.height, check.head.chain_id());
+        match result {
+            Ok(Some(contradicted)) => {
+                self.posted.done();
+                if contradicted {
+                    let what = format!(
+                        "checkpoint {height}: L1 has no {} head of chain {chain_id}",
+                        check.confidence
+                    );
+                    self.shared.alarm(self.now, &what);
+                    let charge = Charge::Settled { confidence: check.confidence };
+                    let findings = self.detector.false_head(&check.header, check.head, charge);
+                    self.found(None, findings).await;
+                }
+            }
+            Ok(None) => self.posted.again(check, self.now),
+            Err(error) => {
+                let what = format!("settled head of chain {chain_id} at height {height}: {error}");
+                self.shared.trouble(Some(what));
+                self.posted.again(check, self.now);
             }
         }
     }
@@ -163,6 +196,7 @@ impl<E: Runtime> Actor<E> {
         self.suspects.finalised(header.height, header.hash());
         if let Ok(state) = self.chain.archive().state_at(header.height) {
             self.heads.add(HeadCheck::all(state));
+            self.posted.add(PostedCheck::all(state));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an attested header says of a rollup's `Latest` head, and why that is false. Bytes as the judges take them:
+//! What an attested header says of a rollup's heads, and why that is false. Bytes as the judges take them:
 //! `contracts/src/interfaces/IEvidence.sol`, `ILaneJudge.sol`.
 
 use super::Fault;
@@ -6,17 +6,19 @@ use alloy_primitives::U256;
 use hum_chain::{ProvenSlot, StateProof, StateProofError};
 use hum_ledger::State;
 use hum_types::{
-    Address, B256, Bytes, ChainId, Decode, DecodeError, Encode, Generation, HeadPart, Header, Height,
-    LaneLeaf, Reader, RegistrationId, RollupLeaf, keccak256, put_bytes,
+    Address, B256, Bytes, ChainId, Confidence, Decode, DecodeError, Encode, Generation, HeadPart, Header,
+    Height, LaneLeaf, Reader, RegistrationId, RollupLeaf, keccak256, put_bytes,
     tree::{self, Tree},
 };
 
+/// First byte of evidence of a settled head; other evidence begins with its fault's number, and that fault has two kinds.
+pub(super) const SETTLED: u8 = 7;
 /// Bytes of a rollup leaf as hashed.
 const ROLLUP_BYTES: usize = 142;
 /// Bytes of a lane leaf as hashed.
 const LANE_BYTES: usize = 96;
-/// Where the `Latest` part's hash stands in a rollup leaf.
-const LATEST_AT: usize = 46;
+/// Where the heads' hashes begin in a rollup leaf, 32 bytes each.
+const HEADS_AT: usize = 46;
 /// Siblings of a leaf, as contracts bound them.
 const DEPTH_MAX: usize = 32;
 /// Nodes from a trie's root to a leaf.
@@ -62,6 +64,9 @@ pub enum HeadError {
         /// Of the header.
         height: Height,
     },
+    /// A `Latest` head is settled by nothing.
+    #[error("a latest head is settled by nothing")]
+    Unsettled,
     /// The block's header is another one.
     #[error("the block header hashes to {computed}, attested is {declared}")]
     Block {
@@ -129,7 +134,7 @@ fn placed(leaves: impl Iterator<Item = B256>, index: usize) -> Option<(u32, Vec<
     Some((u32::try_from(index).ok()?, siblings))
 }
 
-/// What a header says of a rollup's `Latest` head: `leaf 142 ‖ index 4 ‖ d 1 ‖ siblings 32·d ‖ head part 112`.
+/// What a header says of one of a rollup's heads: `leaf 142 ‖ index 4 ‖ d 1 ‖ siblings 32·d ‖ head part 112`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeadStatement {
     leaf: [u8; ROLLUP_BYTES],
@@ -140,16 +145,15 @@ pub struct HeadStatement {
 }
 
 impl HeadStatement {
-    /// What the header of this state says of a member.
+    /// What the header of this state says of a member's head.
     #[must_use]
-    pub fn of(state: &State, chain_id: ChainId) -> Option<Self> {
+    pub fn of(state: &State, chain_id: ChainId, confidence: Confidence) -> Option<Self> {
         let leaves = state.leaves();
         let at = leaves.iter().position(|leaf| leaf.chain_id == chain_id)?;
         let own = leaves.get(at)?;
         let leaf = own.preimage().try_into().ok()?;
         let (index, siblings) = placed(leaves.iter().map(RollupLeaf::hash), at)?;
-        let [part, ..] = own.heads;
-        Some(Self { leaf, index, siblings, part })
+        Some(Self { leaf, index, siblings, part: *own.head(confidence) })
     }
 
     fn field<const N: usize>(&self, at: usize) -> [u8; N] {
@@ -187,14 +191,15 @@ impl HeadStatement {
         keccak256(bytes)
     }
 
-    /// Check that the header says this, and that whoever signed it answers for it.
-    pub fn check(&self, header: &Header) -> Result<(), HeadError> {
+    /// Check that the header says this of its head of that confidence, and that whoever signed it answers for it.
+    pub fn check(&self, header: &Header, confidence: Confidence) -> Result<(), HeadError> {
         let computed = root_of(keccak256(self.leaf), self.index, &self.siblings)?;
         let declared = header.rollups_root;
         if computed != declared {
             return Err(HeadError::Root { declared, computed });
         }
-        let (declared, computed) = (B256::new(self.field(LATEST_AT)), self.part.hash());
+        let (declared, computed) =
+            (B256::new(self.field(HEADS_AT + 32 * confidence as usize)), self.part.hash());
         if computed != declared {
             return Err(HeadError::Part { declared, computed });
         }
@@ -369,6 +374,11 @@ pub enum Charge {
         /// The block's header, RLP.
         block_header: Bytes,
     },
+    /// L1 had no batch that ends at this head, at the header's origin.
+    Settled {
+        /// `Safe` or `Finalized`.
+        confidence: Confidence,
+    },
 }
 
 impl Charge {
@@ -379,6 +389,16 @@ impl Charge {
             Self::NoClaim => Fault::NoClaim,
             Self::Lane(_) => Fault::Lane,
             Self::StateRoot { .. } => Fault::StateRoot,
+            Self::Settled { .. } => Fault::Settlement,
+        }
+    }
+
+    /// Which of a rollup's heads it is about.
+    #[must_use]
+    pub const fn confidence(&self) -> Confidence {
+        match self {
+            Self::NoClaim | Self::Lane(_) | Self::StateRoot { .. } => Confidence::Latest,
+            Self::Settled { confidence } => *confidence,
         }
     }
 
@@ -386,6 +406,8 @@ impl Charge {
     pub fn check(&self, head: &HeadStatement) -> Result<(), HeadError> {
         match self {
             Self::NoClaim => Ok(()),
+            Self::Settled { confidence: Confidence::Latest } => Err(HeadError::Unsettled),
+            Self::Settled { .. } => Ok(()),
             Self::Lane(charge) => charge.check(&head.part),
             Self::StateRoot { block_header } => {
                 let (declared, computed) = (head.part.block.hash, keccak256(block_header));
@@ -411,6 +433,7 @@ impl Charge {
                 anchor: reader.bytes("anchor header", NODE_BYTES_MAX)?,
                 at_anchor: WordProof::decode_from(reader)?,
             })),
+            SETTLED => Self::Settled { confidence: Confidence::decode_from(reader)? },
             6 => Self::StateRoot { block_header: reader.bytes("block header", NODE_BYTES_MAX)? },
             value => return Err(DecodeError::Value { field: "charge", value: value.into() }),
         })
@@ -428,6 +451,7 @@ impl Encode for Charge {
                 charge.at_anchor.encode_to(out);
             }
             Self::StateRoot { block_header } => put_bytes(out, block_header),
+            Self::Settled { confidence } => confidence.encode_to(out),
         }
     }
 }

@@ -34,7 +34,7 @@ fn takes(signers: &Signers, evidence: FaultEvidence, seats: &[u16]) {
     assert_eq!(accused, expected);
     let papers = papers(&filing, &JUDGES, &committees, domain()).expect("papers");
     let mut evm = Evm::new(signers);
-    let judge = JUDGES.of(fault).expect("a judge");
+    let judge = JUDGES.of(&filing.evidence).expect("a judge");
     if let Some((hash, table)) = papers.tables.first() {
         let before = evm.call(judge, &papers.data);
         assert!(!before.success, "the table is not stored yet");
@@ -165,6 +165,6 @@ fn papers_that_cannot_be_written_say_why() {
         papers(&filing, &without, &committees, domain()),
         Err(PapersError::NoJudge(Fault::Settlement))
     );
-    assert_eq!(without.of(Fault::Settlement), None);
+    assert_eq!(without.of(&filing.evidence), None);
     let _: RegistrationId = REGISTRATION;
 }

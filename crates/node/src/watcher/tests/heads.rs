@@ -35,7 +35,7 @@ fn message(text: &str) -> LaneMessage {
     }
 }
 
-fn own_params() -> RollupParams {
+pub(super) fn own_params() -> RollupParams {
     let (rollup, sequencer) = (rollup(), sequencer().address());
     let anchor = rollup.block(10);
     let registration = RegistrationId::derive(ROLLUP, sequencer, anchor.hash, SPEC_HASH);
@@ -57,6 +57,27 @@ pub(in crate::watcher) fn state_with(block: AdvancedBlock) -> State {
     let body = Body { changes: Vec::new(), advances };
     let sealed = State::genesis(&genesis).seal(&body, TimeMs(1), genesis.l1_origin);
     sealed.expect("a body that follows").1
+}
+
+/// The state in which block 11, advanced one height before, is settled under this origin; with the block.
+pub(super) fn state_that_settles(confidence: Confidence, origin: L1Origin) -> (State, BlockRef) {
+    let genesis = Genesis {
+        domain: domain(),
+        seated: Signers::new(0, &[1, 2, 3, 4]).seated,
+        terms: Terms::of(4).expect("long enough"),
+        time_ms: TimeMs(0),
+        l1_origin: origin,
+        rollups: vec![own_params()],
+    };
+    let head = truth().block;
+    let advances = vec![Advance { chain_id: ROLLUP, blocks: vec![truth()] }];
+    let settle = Change::Settle { chain_id: ROLLUP, confidence, head, l1: origin };
+    let seal = |state: &State, body: &Body| {
+        let time_ms = TimeMs(state.header().time_ms.0 + 1);
+        state.seal(body, time_ms, origin).expect("a body that follows").1
+    };
+    let advanced = seal(&State::genesis(&genesis), &Body { changes: Vec::new(), advances });
+    (seal(&advanced, &Body { changes: vec![settle], advances: Vec::new() }), head)
 }
 
 /// What the rollup's node says of the rollup's head in this state.

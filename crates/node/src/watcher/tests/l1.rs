@@ -77,6 +77,7 @@ impl FakeL1 {
                 attestation: Some(JUDGE),
                 settlement: None,
                 table_adapter: None,
+                batch_adapter: None,
                 claim: Some(CLAIMS),
                 lane: None,
                 state_root: None,

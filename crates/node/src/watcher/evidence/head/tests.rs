@@ -14,20 +14,20 @@ fn lane_charge(state: &State) -> LaneCharge {
 }
 
 fn head(state: &State) -> HeadStatement {
-    HeadStatement::of(state, ROLLUP).expect("a member")
+    HeadStatement::of(state, ROLLUP, Confidence::Latest).expect("a member")
 }
 
 #[test]
 fn a_head_is_what_its_header_says_and_nothing_else() {
     let state = state_with(with_false_root());
     let (head, header) = (head(&state), *state.header());
-    assert_eq!(head.check(&header), Ok(()));
+    assert_eq!(head.check(&header, Confidence::Latest), Ok(()));
     let part = state.rollup(ROLLUP).expect("a member").latest();
     assert_eq!((head.chain_id(), head.part), (ROLLUP, part));
     let with = |change: fn(&mut HeadStatement)| {
         let mut changed = head.clone();
         change(&mut changed);
-        changed.check(&header)
+        changed.check(&header, Confidence::Latest)
     };
     assert!(matches!(with(|head| head.leaf[0] ^= 1), Err(HeadError::Root { .. })));
     assert!(matches!(with(|head| head.index = 1), Err(HeadError::Root { .. })));
@@ -36,9 +36,9 @@ fn a_head_is_what_its_header_says_and_nothing_else() {
     assert!(matches!(with(|head| head.part.block.number += 1), Err(HeadError::Part { .. })));
     let later = Header { height: Height(2), ..header };
     let inherited = HeadError::Inherited { advanced_at: Height(1), height: Height(2) };
-    assert_eq!(head.check(&later), Err(inherited));
+    assert_eq!(head.check(&later, Confidence::Latest), Err(inherited));
     let other = Header { rollups_root: B256::ZERO, ..header };
-    assert!(matches!(head.check(&other), Err(HeadError::Root { .. })));
+    assert!(matches!(head.check(&other, Confidence::Latest), Err(HeadError::Root { .. })));
 }
 
 #[test]

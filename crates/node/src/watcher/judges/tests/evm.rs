@@ -27,11 +27,16 @@ pub(super) const TABLES: Address = address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1
 pub(in crate::watcher) const BOND_WEI: u64 = 1_000;
 /// How long it may be answered.
 pub(in crate::watcher) const ANSWER_TIME_S: u64 = 20;
+/// Where rollups post their batches.
+pub(in crate::watcher) const INBOX: Address = address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a00a");
+/// The L1 block that everything happens in.
+pub(in crate::watcher) const L1_BLOCK: u64 = 100;
 /// Where each judge is put.
 pub(in crate::watcher) const JUDGES: Judges = Judges {
     attestation: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a002")),
     settlement: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a003")),
     table_adapter: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a004")),
+    batch_adapter: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a009")),
     claim: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a006")),
     lane: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a007")),
     state_root: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a008")),
@@ -107,22 +112,26 @@ impl Evm {
             "tables" => include_str!("../../../../../../contracts/artifacts/TableStore.json"),
             "attestation" => include_str!("../../../../../../contracts/artifacts/AttestationJudge.json"),
             "adapter" => include_str!("../../../../../../contracts/artifacts/TableAdapter.json"),
+            "inbox" => include_str!("../../../../../../contracts/artifacts/BatchInbox.json"),
+            "batches" => include_str!("../../../../../../contracts/artifacts/BatchAdapter.json"),
             "settlement" => include_str!("../../../../../../contracts/artifacts/SettlementJudge.json"),
             "claim" => include_str!("../../../../../../contracts/artifacts/ClaimJudge.json"),
             "lane" => include_str!("../../../../../../contracts/artifacts/LaneJudge.json"),
             "state root" => include_str!("../../../../../../contracts/artifacts/StateRootJudge.json"),
             _ => include_str!("../../../../../../contracts/artifacts/RollupRegistry.json"),
         };
-        let Judges { attestation, settlement, table_adapter, rollup_registry, claim, lane, state_root } =
-            JUDGES;
+        let Judges { attestation, settlement, rollup_registry, claim, lane, state_root, .. } = JUDGES;
         let at = |judge: Option<Address>| judge.expect("a judge");
-        let adapter = at(table_adapter);
+        let (adapter, batches) = (at(JUDGES.table_adapter), at(JUDGES.batch_adapter));
         evm.deploy(artifact("tables"), MANAGER.abi_encode(), TABLES);
         evm.deploy(artifact("attestation"), (MANAGER, TABLES).abi_encode_params(), at(attestation));
         evm.deploy(artifact("adapter"), MANAGER.abi_encode(), adapter);
-        let arguments = (MANAGER, TABLES, ACCOUNT, 0_u64, vec![adapter]).abi_encode_params();
+        let arguments = (MANAGER, TABLES, ACCOUNT, 0_u64, vec![adapter, batches]).abi_encode_params();
         evm.deploy(artifact("settlement"), arguments, at(settlement));
         evm.write(at(settlement), adapter);
+        evm.write(at(settlement), batches);
+        evm.deploy(artifact("inbox"), at(rollup_registry).abi_encode(), INBOX);
+        evm.deploy(artifact("batches"), INBOX.abi_encode(), batches);
         let arguments =
             (domain().0, ACCOUNT, Address::repeat_byte(0xf0), U256::from(10), 0_u64, 0_u64, 0_u64);
         evm.deploy(artifact("registry"), arguments.abi_encode_params(), at(rollup_registry));
@@ -232,7 +241,7 @@ impl Evm {
                 cfg.chain_id = 1;
             })
             .modify_block_chained(|block| {
-                block.number = U256::from(100);
+                block.number = U256::from(L1_BLOCK);
                 block.timestamp = time_s;
                 block.gas_limit = 60_000_000;
                 block.basefee = 0;
