@@ -1,8 +1,8 @@
 //! Commands and their options.
 
 use crate::{
-    block, certificate, checkpoint, doctor, message, operator, output::Logging, role, rollup, send, status,
-    watch,
+    block, certificate, checkpoint, doctor, message, operator, output::Logging, proxy, role, rollup, send,
+    status, watch,
 };
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -54,6 +54,8 @@ enum Command {
     Publisher(role::RoleArguments),
     /// Run a relayer: deliver certified messages.
     Relayer(role::RoleArguments),
+    /// Serve a rollup's JSON-RPC with `safe` and `finalized` as the certified heads.
+    Proxy(proxy::ProxyArguments),
     /// Run a watcher (find signed lies, keep them, take them to L1), or see what it found.
     Watch(watch::WatchArguments),
 }
@@ -75,9 +77,11 @@ impl Cli {
         match &self.command {
             Command::Operator(arguments) if !arguments.is_role() => Logging::Quiet,
             Command::Watch(arguments) if !arguments.is_role() => Logging::Quiet,
-            Command::Operator(_) | Command::Publisher(_) | Command::Relayer(_) | Command::Watch(_) => {
-                Logging::Role
-            }
+            Command::Operator(_)
+            | Command::Publisher(_)
+            | Command::Relayer(_)
+            | Command::Proxy(_)
+            | Command::Watch(_) => Logging::Role,
             _ => Logging::Quiet,
         }
     }
@@ -101,6 +105,7 @@ impl Cli {
             Command::Rollup(command) => rollup::run(&command),
             Command::Publisher(arguments) => role::publisher(&arguments),
             Command::Relayer(arguments) => role::relayer(&arguments),
+            Command::Proxy(arguments) => proxy::run(&arguments),
             Command::Watch(arguments) => arguments.run(),
         }
     }

@@ -19,6 +19,7 @@ mod network;
 mod operator;
 mod output;
 mod password;
+mod proxy;
 mod role;
 mod rollup;
 mod send;

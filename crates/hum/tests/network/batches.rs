@@ -13,7 +13,7 @@ use std::{
 const POSTED: Duration = Duration::from_secs(20);
 
 /// One question to a node.
-fn ask(url: &str, method: &str, parameters: Value) -> Value {
+pub(crate) fn ask(url: &str, method: &str, parameters: Value) -> Value {
     let address = url.trim_start_matches("http://").trim_end_matches('/');
     let body = object!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters }).to_string();
     let mut stream = TcpStream::connect(address).unwrap();

@@ -7,6 +7,7 @@ mod batches;
 mod committees;
 mod demos;
 mod operator;
+mod proxy;
 mod second_process;
 mod up;
 
@@ -126,6 +127,7 @@ fn a_message_crosses_and_anyone_can_check_why() {
     assert!(with(&["status"]).to_string().contains("operator"));
     certificates(&up, &height);
     batches::rebuild(&up);
+    proxy::fast_finality(&up);
 
     let addresses = up.addresses();
     signal(&up.child, "INT");
