@@ -28,5 +28,4 @@ pub mod restaking;
 pub use chain::{
     CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions, Endpoint, Predeploy, Reorg,
     Replay,
-    Replay,
 };

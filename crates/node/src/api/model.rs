@@ -3,8 +3,8 @@
 use crate::{config::RollupEntry, status::RoleStatus};
 use hum_bls::{Certificate, Committee, OperatorId, PublicKey, Seat};
 use hum_types::{
-    Address, B256, BlockRef, ChainId, Change, Class, Checkpoint, Confidence, Epoch, Generation, Header, Height,
-    LaneIndex, RollupStatus, TimeMs, TimeS,
+    Address, B256, BlockRef, ChainId, Change, Checkpoint, Class, Confidence, Epoch, Generation, Header,
+    Height, LaneIndex, RollupStatus, TimeMs, TimeS,
 };
 use serde::{Deserialize, Serialize};
 
