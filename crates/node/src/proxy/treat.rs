@@ -57,7 +57,8 @@ impl Call {
         let fields: Fields = serde_json::from_str(whole.get()).unwrap_or_default();
         let method: Option<String> =
             fields.get("method").and_then(|method| serde_json::from_str(method.get()).ok());
-        let need = method.map_or(Need::Nothing, |method| need(method, fields.get("params")));
+        let need =
+            method.map_or(Need::Nothing, |method| need(method, fields.get("params").map(|params| &**params)));
         Self { whole, fields, need }
     }
 
@@ -76,7 +77,7 @@ impl Call {
     }
 }
 
-fn need(method: String, params: Option<&Box<RawValue>>) -> Need {
+fn need(method: String, params: Option<&RawValue>) -> Need {
     if let Some(own) = Own::of(&method) {
         return Need::Own(own);
     }
@@ -217,7 +218,7 @@ impl Shared {
                     .filter_map(|(call, _, expected)| {
                         self.contradicted(call, answer.get().as_bytes(), *expected)
                     })
-                    .last();
+                    .reduce(|_, later| later);
                 refused.unwrap_or(answer)
             })
             .collect();
