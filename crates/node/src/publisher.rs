@@ -118,7 +118,7 @@ where
     let Some(node) = parts.sources.first().cloned() else { return Err(PublisherError::NoSource) };
     let (identity, batcher) = (settings.identity, parts.batcher.clone());
     let journal = Journal::open(context.child("journal"), settings.partition.clone(), identity).await?;
-    let claimed = claimed::Claimed::new(&journal, batcher.is_some());
+    let claimed = claimed::Claimed::new(&journal, batcher.as_ref().map(|batcher| batcher.settings.depth));
     let batcher = batcher.map(|parts| {
         let shared = batcher::Shared::new(&context);
         (shared.clone(), batcher::Actor::new(parts, identity, node, claimed.clone(), shared))

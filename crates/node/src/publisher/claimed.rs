@@ -39,6 +39,8 @@ struct Inner {
 /// Keeps posting and taking back apart.
 #[derive(Debug, Default)]
 struct Guard {
+    /// The last block that a process before this one may have posted: what it knew of it is gone.
+    before: Option<u64>,
     /// The last block that L1 has, as last seen.
     posted: Option<u64>,
     /// The last block of the post under way.
@@ -73,10 +75,15 @@ pub(super) enum End {
 pub(super) struct Claimed(Arc<Mutex<Inner>>);
 
 impl Claimed {
-    /// What a journal holds; `posting` when there is a batcher.
-    pub(super) fn new<E: Storage>(journal: &Journal<E>, posting: bool) -> Self {
+    /// What a journal holds. Where there is a batcher, it leaves this many of the newest blocks alone.
+    pub(super) fn new<E: Storage>(journal: &Journal<E>, depth: Option<u64>) -> Self {
         let chain = Chain { generation: journal.generation(), blocks: known(journal) };
-        Self(Arc::new(Mutex::new(Inner { chain, guard: posting.then(Guard::default) })))
+        let newest = chain.blocks.last_key_value().map(|(newest, _)| *newest);
+        let guard = depth.map(|depth| Guard {
+            before: newest.map(|newest| newest.saturating_sub(depth)),
+            ..Guard::default()
+        });
+        Self(Arc::new(Mutex::new(Inner { chain, guard })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -134,8 +141,8 @@ impl Claimed {
         let Some(guard) = &mut self.lock().guard else { return };
         guard.now_ms = now_ms;
         guard.unsure = guard.unsure.filter(|(last, until_ms)| *last > posted && *until_ms > now_ms);
-        // What a reorganisation of L1 drops usually comes back.
-        if let Some(before) = guard.posted.filter(|before| *before > posted) {
+        // What a reorganisation of L1 drops usually comes back, and what was sent before a crash may still be on its way.
+        if let Some(before) = guard.posted.or(guard.before.take()).filter(|before| *before > posted) {
             guard.doubt(before);
         }
         guard.posted = Some(posted);

@@ -63,25 +63,37 @@ impl<E: Runtime> Inner<E> {
             }
         };
         board.waits_for("the operators to finalise our proposal", self.now());
-        let body = self.settled(&state, body, origin);
+        let body = self.settled(&state, body, time_ms, origin);
         self.settling.tried(slot.height, slot.view, &body);
         Some(self.seal(&slot, &state, body, time_ms, origin).into())
     }
 
     /// The body with what L1 has settled since, if there is room. A rollup that is cut back in the same body waits: its
     /// blocks may go.
-    fn settled(&self, state: &State, mut body: Body, origin: L1Origin) -> Body {
+    fn settled(&self, state: &State, body: Body, time_ms: TimeMs, origin: L1Origin) -> Body {
         let retracted: BTreeSet<ChainId> = body.changes.iter().filter_map(retracted).collect();
         let mut room = (BODY_BYTES_MAX - HEADER_BYTES - 64).saturating_sub(body.encode().len());
+        let mut with = body.clone();
         for change in self.settling.proposal(state, origin) {
             let waits = matches!(&change, Change::Settle { chain_id, .. } if retracted.contains(chain_id));
             let bytes = change.encode().len();
-            if !waits && bytes <= room && body.changes.len() < ROLLUPS_MAX {
+            if !waits && bytes <= room && with.changes.len() < ROLLUPS_MAX {
                 room -= bytes;
-                body.changes.push(change);
+                with.changes.push(change);
             }
         }
-        body
+        if with.changes.len() == body.changes.len() {
+            return body;
+        }
+        // Our own mistake must not cost the blocks that are ready.
+        match state.seal(&with, time_ms, origin) {
+            Ok(_) => with,
+            Err(refusal) => {
+                error!(%refusal, "own settles are refused by the ledger");
+                self.reporter.alarm(format!("own settles are refused: {refusal}"), self.now());
+                body
+            }
+        }
     }
 
     fn seal(&self, slot: &Slot, state: &State, body: Body, time_ms: TimeMs, origin: L1Origin) -> Vec<u8> {

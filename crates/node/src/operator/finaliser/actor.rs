@@ -169,7 +169,7 @@ impl<E: Runtime> Running<E> {
         self.applied = height;
         self.states.finalised(block.digest, state.clone());
         self.seated(&state);
-        self.settling.finalised(&checkpoint.body);
+        self.settling.finalised(height, &checkpoint.body);
         let judged = self.blocks.settle(state, checkpoint.clone()).await.ok_or(Halt::Stopping)?;
         self.owed = None;
         let own = if checkpoint.body.next_committee().is_some() {

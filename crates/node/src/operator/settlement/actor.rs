@@ -1,6 +1,6 @@
 //! Follows our own L1 node.
 
-use super::{Settling, view::FollowError};
+use super::Settling;
 use crate::{
     operator::handle::Reporter,
     runtime::{Runtime, moment, now},
@@ -35,9 +35,7 @@ impl<E: Runtime> Actor<E> {
                 match settling.refresh(&source).await {
                     Ok(()) => (answered, down) = (at, false),
                     Err(error) => {
-                        if let FollowError::Read(error) = &error {
-                            settling.failed(error);
-                        }
+                        settling.failed(&error);
                         debug!(%error, "own L1 node");
                         if !down && at.0.saturating_sub(answered.0) >= ALARM_MS {
                             down = true;

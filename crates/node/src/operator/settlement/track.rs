@@ -64,7 +64,7 @@ pub(super) enum Broken {
 /// The node left something out: it is asked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("own L1 node shows posting {found}, {expected} comes first")]
-pub(crate) struct Skipped {
+pub(super) struct Skipped {
     found: u64,
     expected: u64,
 }
@@ -142,6 +142,16 @@ impl Track {
     /// The newest head that L1 held at its block `l1_number`, and that `accepts`.
     pub(super) fn newest(&self, l1_number: u64, accepts: impl Fn(&Head) -> bool) -> Option<Head> {
         self.heads.iter().rev().find(|head| head.l1.number <= l1_number && accepts(head)).copied()
+    }
+
+    /// The newest head.
+    pub(super) fn last(&self) -> Option<&Head> {
+        self.heads.back()
+    }
+
+    /// Where the line has got to.
+    pub(super) const fn tail(&self) -> BlockRef {
+        self.tail
     }
 
     /// Why it goes no further.

@@ -1,46 +1,48 @@
 //! What L1 says of settled heads.
 
-use super::track::{Head, Skipped, Track};
+use super::track::{Head, Track};
 use crate::{
     config::Network,
     operator::handle::Reporter,
     runtime::{Runtime, moment, now},
-    settlement::Settlement,
+    settlement::{Posted, Settlement},
 };
 use commonware_utils::sync::Mutex;
 use hum_chain::{Disposition, ReadError};
 use hum_ledger::{Rollup, State};
-use hum_types::{BlockRef, Body, ChainId, Change, Confidence, L1Origin, TimeMs};
-use std::{collections::BTreeMap, sync::Arc};
+use hum_types::{BlockRef, Body, ChainId, Change, Confidence, L1Origin, RollupStatus, TimeMs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tracing::debug;
 
 /// How long a head must have been known before it is proposed: others' nodes see it a little later.
 const SETTLE_MS: u64 = 1_000;
 /// Pause before a vote looks again.
 const AGAIN_MS: u64 = 100;
-/// How long nothing is proposed after that has failed twice at a height; twice as long each time that it fails again.
+/// How long nothing is proposed after a proposal that settles has failed; twice as long each time that it fails again.
 const PAUSE_MS: u64 = 5_000;
 /// The longest such pause.
 const PAUSE_MS_MAX: u64 = 300_000;
 /// Changes that one proposal settles at most.
 const CHANGES_MAX: usize = 16;
+/// Pause before blocks are read again in which the node left something out.
+const LOST_MS: u64 = 10_000;
+/// How often that may happen in a row until people should look.
+const LOST_ALARM: u32 = 3;
 /// L1 blocks that one question covers at most.
 const RANGE: u64 = 500;
-
-/// Why L1 could not be followed this time.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FollowError {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("chain {chain_id}: {skipped}")]
-    Skipped { chain_id: ChainId, skipped: Skipped },
-}
 
 /// One rollup: what is final on L1, and what is safe above that.
 #[derive(Debug, Clone)]
 struct Line {
     settled: Track,
     recent: Track,
+    /// The first L1 block that may hold something of it.
+    from: u64,
+    /// How often in a row the node left something of it out.
+    lost: u32,
 }
 
 impl Line {
@@ -51,14 +53,23 @@ impl Line {
     fn at(&self, number: u64) -> Option<&Head> {
         self.recent.at(number).or_else(|| self.settled.at(number))
     }
+
+    /// Whether what stands above may be data that our node has not shown yet.
+    fn may_go_on(&self, number: u64) -> bool {
+        self.recent.broken().is_none() && number > self.recent.tail().number
+    }
 }
 
 #[derive(Debug, Default)]
 struct Known {
     finalized: L1Origin,
     safe: L1Origin,
-    /// Everything up to here is in `settled`.
+    /// The node's heads when it was last read through.
+    asked: Option<(L1Origin, L1Origin)>,
+    /// Everything up to here is in `settled`, but for what the node left out.
     scanned: u64,
+    /// When the blocks from this one on are read again, because something is missing in them.
+    again: Option<(TimeMs, u64)>,
     lines: BTreeMap<ChainId, Line>,
     /// An origin at which our chain was found to have the same block.
     agreed: Option<L1Origin>,
@@ -66,6 +77,14 @@ struct Known {
     tried: (u64, Vec<u64>),
     /// Until when nothing is proposed, and for how long that was.
     pause: (TimeMs, u64),
+}
+
+impl Known {
+    /// A proposal that settles something came to nothing.
+    fn fails(&mut self, now: TimeMs) {
+        let pause_ms = (self.pause.1 * 2).clamp(PAUSE_MS, PAUSE_MS_MAX);
+        self.pause = (TimeMs(now.0 + pause_ms), pause_ms);
+    }
 }
 
 /// A head that a body settles.
@@ -115,11 +134,11 @@ impl<E: Runtime> Settling<E> {
             let anchor =
                 network.genesis.rollups.iter().find(|params| params.chain_id == member.entry.chain_id)?;
             let settled = Track::new(anchor.anchor);
-            Some((member.entry.chain_id, settlement.from_block(), Line { recent: settled.onward(), settled }))
+            let (recent, from) = (settled.onward(), settlement.from_block());
+            Some((member.entry.chain_id, Line { settled, recent, from, lost: 0 }))
         });
-        let settling: Vec<_> = settling.collect();
-        let scanned = settling.iter().map(|(_, from, _)| from.saturating_sub(1)).min().unwrap_or_default();
-        let lines = settling.into_iter().map(|(chain_id, _, line)| (chain_id, line)).collect();
+        let lines: BTreeMap<ChainId, Line> = settling.collect();
+        let scanned = lines.values().map(|line| line.from.saturating_sub(1)).min().unwrap_or_default();
         Self { clock, source, reporter, known: Mutex::new(Known { scanned, lines, ..Known::default() }) }
     }
 
@@ -140,21 +159,23 @@ impl<E: Runtime> Settling<E> {
         if !known.tried.1.contains(&view) {
             known.tried.1.push(view);
             if known.tried.1.len() == 2 {
-                let pause_ms = (known.pause.1 * 2).clamp(PAUSE_MS, PAUSE_MS_MAX);
-                known.pause = (TimeMs(now(&self.clock).0 + pause_ms), pause_ms);
+                known.fails(now(&self.clock));
             }
         }
     }
 
-    /// A body was finalised.
-    pub(crate) fn finalised(&self, body: &Body) {
+    /// A body was finalised at this height. When it settles nothing although one that does was proposed, that has failed.
+    pub(crate) fn finalised(&self, height: u64, body: &Body) {
+        let mut known = self.known.lock();
         if settles(body).next().is_some() {
-            self.known.lock().pause = (TimeMs(0), 0);
+            known.pause = (TimeMs(0), 0);
+        } else if known.tried.0 == height && known.tried.1.len() == 1 {
+            known.fails(now(&self.clock));
         }
     }
 
-    /// What can be settled on top of `before` under a header of this origin. Where that has failed twice at a height, too
-    /// many L1 nodes are away or behind: the chain must not wait for them, there or at each height that follows.
+    /// What can be settled on top of `before` under a header of this origin. Where that has failed, too many L1 nodes are
+    /// away or behind: the chain must not wait for them at each height that follows.
     pub(crate) fn proposal(&self, before: &State, origin: L1Origin) -> Vec<Change> {
         let (known, now) = (self.known.lock(), now(&self.clock));
         if now < known.pause.0 || known.tried.0 == before.next_height().0 && known.tried.1.len() > 1 {
@@ -163,6 +184,9 @@ impl<E: Runtime> Settling<E> {
         let mut changes = Vec::new();
         for (chain_id, line) in &known.lines {
             let Some(rollup) = before.rollup(*chain_id) else { continue };
+            if rollup.status() == RollupStatus::Left {
+                continue;
+            }
             let mut floor = rollup.finalized().map(|settled| settled.block.block.number);
             let due = |head: &Head, above: Option<u64>| {
                 head.seen.0 + SETTLE_MS <= now.0
@@ -214,7 +238,7 @@ impl<E: Runtime> Settling<E> {
         };
         let tag = if confidence == Confidence::Finalized { "finalised" } else { "safe" };
         let same = {
-            let known = self.known.lock();
+            let mut known = self.known.lock();
             let reached = if confidence == Confidence::Finalized { known.finalized } else { known.safe };
             if reached.number < l1.number {
                 let why = down.take().map(|error| format!(" ({error})")).unwrap_or_default();
@@ -226,7 +250,13 @@ impl<E: Runtime> Settling<E> {
             let Some(line) = known.lines.get(&chain_id) else {
                 return Answer::Contradicted(format!("chain {chain_id} settles nothing on L1"));
             };
-            let Some(own) = line.at(head.number) else {
+            let Some(own) = line.at(head.number).copied() else {
+                if line.may_go_on(head.number) {
+                    known.asked = None;
+                    return Answer::Behind(format!(
+                        "own L1 node to show data of chain {chain_id} that end at {head}"
+                    ));
+                }
                 return Answer::Contradicted(format!(
                     "own L1 has no data of chain {chain_id} that end at {head}"
                 ));
@@ -262,38 +292,30 @@ impl<E: Runtime> Settling<E> {
     }
 
     /// Look at our node's heads and at what is new below them.
-    pub(crate) async fn refresh(&self, source: &Arc<dyn Settlement>) -> Result<(), FollowError> {
+    pub(crate) async fn refresh(&self, source: &Arc<dyn Settlement>) -> Result<(), ReadError> {
         let finalized = source.head(Confidence::Finalized).await?;
         let safe = source.head(Confidence::Safe).await?;
-        let (mut scanned, unchanged) = {
-            let known = self.known.lock();
-            (known.scanned, known.finalized == finalized && known.safe == safe)
+        let at = now(&self.clock);
+        let mut scanned = {
+            let mut known = self.known.lock();
+            if let Some((_, from)) = known.again.take_if(|(due, _)| *due <= at) {
+                known.scanned = known.scanned.min(from.saturating_sub(1));
+            } else if known.asked == Some((finalized, safe)) {
+                return Ok(());
+            }
+            known.scanned
         };
-        if unchanged {
-            return Ok(());
-        }
         while scanned < finalized.number {
             let to = finalized.number.min(scanned.saturating_add(RANGE));
             let posted = source.posted(scanned + 1, to).await?;
-            let (mut known, now) = (self.known.lock(), now(&self.clock));
-            for posted in &posted {
-                let Some(line) = known.lines.get_mut(&posted.chain_id) else { continue };
-                let told = line.settled.broken().is_some();
-                line.settled
-                    .push(posted, Some(&line.recent), now)
-                    .map_err(|skipped| FollowError::Skipped { chain_id: posted.chain_id, skipped })?;
-                if let Some(broken) = line.settled.broken().filter(|_| !told) {
-                    let what = format!("chain {} settles no further: {broken}", posted.chain_id);
-                    self.reporter.alarm(what, now);
-                }
-            }
-            (known.scanned, scanned) = (to, to);
+            self.take_in(&posted);
+            scanned = to;
+            self.known.lock().scanned = to;
         }
+        // A node that falls this far behind finality has other worries; what lies above comes as it becomes final.
+        let reach = finalized.number.saturating_add(RANGE);
         let recent = if safe.number > finalized.number {
-            // A node that falls this far behind finality has other worries; what lies above comes as it becomes final.
-            source
-                .posted(finalized.number + 1, safe.number.min(finalized.number.saturating_add(RANGE)))
-                .await?
+            source.posted(finalized.number + 1, safe.number.min(reach)).await?
         } else {
             Vec::new()
         };
@@ -301,17 +323,49 @@ impl<E: Runtime> Settling<E> {
         for (chain_id, line) in &mut known.lines {
             let mut fresh = line.settled.onward();
             for posted in recent.iter().filter(|posted| posted.chain_id == *chain_id) {
-                fresh
-                    .push(posted, Some(&line.recent), now)
-                    .map_err(|skipped| FollowError::Skipped { chain_id: *chain_id, skipped })?;
+                if let Err(skipped) = fresh.push(posted, Some(&line.recent), now) {
+                    debug!(%chain_id, %skipped, "not final yet");
+                    break;
+                }
             }
             line.recent = fresh;
         }
-        let reach = finalized.number.saturating_add(RANGE);
+        known.asked = Some((finalized, safe));
         known.finalized = finalized;
         known.safe = if safe.number > reach { finalized } else { safe };
         debug!(finalized = %finalized, safe = %safe, "own L1");
         Ok(())
+    }
+
+    /// Take in what is final. Where the node left a posting out, its line waits and is read again from its last one on; the
+    /// others go on.
+    fn take_in(&self, posted: &[Posted]) {
+        let (mut known, now) = (self.known.lock(), now(&self.clock));
+        let known = &mut *known;
+        let mut skipping = BTreeSet::new();
+        for posted in posted {
+            let chain_id = posted.chain_id;
+            let Some(line) = known.lines.get_mut(&chain_id).filter(|_| !skipping.contains(&chain_id)) else {
+                continue;
+            };
+            let told = line.settled.broken().is_some();
+            if let Err(skipped) = line.settled.push(posted, Some(&line.recent), now) {
+                skipping.insert(chain_id);
+                line.lost = line.lost.saturating_add(1);
+                if line.lost == LOST_ALARM {
+                    self.reporter.alarm(format!("chain {chain_id} settles no further: {skipped}"), now);
+                }
+                let from = line.settled.last().map_or(line.from, |head| head.l1.number);
+                let (due, from) =
+                    known.again.map_or((now.0 + LOST_MS, from), |(due, other)| (due.0, from.min(other)));
+                known.again = Some((TimeMs(due), from));
+                continue;
+            }
+            line.lost = 0;
+            if let Some(broken) = line.settled.broken().filter(|_| !told) {
+                self.reporter.alarm(format!("chain {chain_id} settles no further: {broken}"), now);
+            }
+        }
     }
 
     pub(crate) fn failed(&self, error: &ReadError) {

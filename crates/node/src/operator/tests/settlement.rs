@@ -10,12 +10,15 @@ use hum_chain::ReadError;
 use hum_types::{Address, B256, BlockRef, Confidence, L1Origin};
 use std::collections::BTreeSet;
 
-/// The header's origin in these networks: L1 has finalised it, and nothing later.
+/// The header's origin in these networks, and L1's final block at their start.
 const ORIGIN: u64 = 5;
 
 #[derive(Debug, Default)]
 struct L1State {
     safe: u64,
+    finalized: u64,
+    /// Postings that no node shows.
+    hidden: BTreeSet<u64>,
     posted: Vec<Posted>,
     /// Nodes that do not answer.
     down: BTreeSet<usize>,
@@ -68,7 +71,8 @@ impl Node {
 
 impl Settlement for Node {
     fn head(&self, tag: Confidence) -> BoxFuture<'_, Result<L1Origin, ReadError>> {
-        let head = self.ask(|state| l1_block(if tag == Confidence::Safe { state.safe } else { ORIGIN }));
+        let head =
+            self.ask(|state| l1_block(if tag == Confidence::Safe { state.safe } else { state.finalized }));
         async { head }.boxed()
     }
 
@@ -80,7 +84,8 @@ impl Settlement for Node {
     fn posted(&self, from: u64, to: u64) -> BoxFuture<'_, Result<Vec<Posted>, ReadError>> {
         let posted = self.ask(|state| {
             let all = state.posted.iter().chain(state.lying.get(&self.index));
-            all.filter(|posted| (from..=to).contains(&posted.l1.number)).cloned().collect()
+            let shown = all.filter(|posted| !state.hidden.contains(&posted.index));
+            shown.filter(|posted| (from..=to).contains(&posted.l1.number)).cloned().collect()
         });
         async { posted }.boxed()
     }
@@ -95,6 +100,7 @@ impl Net {
         }
         let l1 = Arc::new(ScriptedL1::default());
         l1.0.lock().safe = ORIGIN;
+        l1.0.lock().finalized = ORIGIN;
         let link = Link { latency_ms: 5, jitter_ms: 2, lost_per_mille: 0 };
         (Self::on(context, network, link, Some(l1.clone())).await, l1)
     }
@@ -301,6 +307,37 @@ fn a_settled_head_survives_a_restart() {
         l1.post(A, first, second);
         l1.next_block();
         net.until_safe(A, second).await;
+        net.until_certified().await;
+    });
+}
+
+#[test]
+fn what_every_node_left_out_once_is_read_again() {
+    run(38, |context| async move {
+        let (net, l1) = Net::settling(context, 4).await;
+        let (mut a, mut b) = (net.chain(A), net.chain(B));
+        let (anchor, first) = net.blocks(&mut a, 2).await;
+        l1.0.lock().hidden.insert(0);
+        l1.post(A, anchor, first);
+        l1.next_block();
+        l1.0.lock().finalized = ORIGIN + 1;
+        net.wait(3_000).await;
+        assert_eq!(net.safe(0, A), BlockRef::default(), "no node has shown it, and the block is final");
+        let (_, second) = net.blocks(&mut a, 2).await;
+        l1.post(A, first, second);
+        let below = b.head();
+        net.publish(&b.next(A, 1));
+        net.until_head(&b).await;
+        l1.next_block();
+        l1.0.lock().finalized = ORIGIN + 2;
+        net.wait(3_000).await;
+        assert_eq!(net.safe(0, A), BlockRef::default(), "nothing over the hole");
+        l1.0.lock().hidden.clear();
+        net.until_safe(A, second).await;
+        // The other rollup was not held up.
+        l1.post(B, below, b.head());
+        l1.next_block();
+        net.until_safe(B, b.head()).await;
         net.until_certified().await;
     });
 }

@@ -284,13 +284,13 @@ impl Actor {
 /// Whether the transaction is surely not in any pool.
 fn never_left(error: &SubmitError) -> bool {
     match error {
-        SubmitError::Rejected { .. }
-        | SubmitError::Underfunded { .. }
-        | SubmitError::TooExpensive { .. }
-        | SubmitError::Replaced { .. } => true,
+        SubmitError::Rejected { .. } | SubmitError::Underfunded { .. } | SubmitError::TooExpensive { .. } => {
+            true
+        }
         // The node refused the bytes as they are.
         SubmitError::Read(read) => read.disposition() == Disposition::Refused,
-        SubmitError::Unknown { .. } => false,
+        // A nonce that is taken may be this very transaction's, seen at a node that is ahead of the one asked for it.
+        SubmitError::Unknown { .. } | SubmitError::Replaced { .. } => false,
     }
 }
 

@@ -50,7 +50,7 @@ struct Desk {
 impl Desk {
     async fn new(context: Context) -> Self {
         let journal = Journal::open(context.child("journal"), "desk".to_owned(), identity()).await.unwrap();
-        let claimed = Claimed::new(&journal, true);
+        let claimed = Claimed::new(&journal, Some(settings().depth));
         Self { context, node: Node::new(), l1: L1::new(), journal, claimed, settings: settings(), starts: 0 }
     }
 

@@ -109,7 +109,7 @@ fn a_crash_at_any_step_posts_nothing_twice_and_leaves_no_gap() {
                 desk.wait(5_000).await;
                 batcher.abort();
                 // A new process: what only the old one knew is gone.
-                desk.claimed = Claimed::new(&desk.journal, true);
+                desk.claimed = Claimed::new(&desk.journal, Some(desk.settings.depth));
                 (1..=10).for_each(|number| desk.claimed.claim(desk.node.at(number)));
                 if !late {
                     desk.l1.mine();
