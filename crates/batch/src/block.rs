@@ -78,6 +78,8 @@ mod position {
 const HEADER_ITEMS_MIN: usize = 15;
 /// Items of a header, however many a stack adds to the 21 that are known.
 const HEADER_ITEMS_MAX: usize = 64;
+/// The type of a deposit of the OP Stack, with which each of its blocks begins.
+const DEPOSIT_TYPE: u8 = 0x7e;
 /// The empty string in RLP.
 const EMPTY: [u8; 1] = [alloy_rlp::EMPTY_STRING_CODE];
 
@@ -154,8 +156,10 @@ impl<'a> Parts<'a> {
         }
         if let Some(withdrawals) = self.withdrawals {
             let withdrawals = leaves("withdrawals", withdrawals, items, Ok)?;
-            // No withdrawals may stand under any root: from Isthmus on, OP's header has another root in that place.
-            if !withdrawals.is_empty() {
+            // No withdrawals may stand under any root in a block of the OP Stack: from Isthmus on, its header has another root in
+            // that place. Such a block begins with a deposit.
+            let deposit = transactions.first().is_some_and(|first| first.first() == Some(&DEPOSIT_TYPE));
+            if !(deposit && withdrawals.is_empty()) {
                 let declared = self.hash("withdrawals root", position::WITHDRAWALS_ROOT)?;
                 same("withdrawals root", declared, root(&withdrawals))?;
             }
@@ -290,6 +294,10 @@ fn trie_leaf(transaction: &[u8]) -> Result<&[u8], BlockError> {
     let typed = Header::decode_bytes(&mut rest, false).map_err(|error| unreadable("transactions", error))?;
     if typed.is_empty() {
         return Err(BlockError::Part { part: "transactions", detail: "an empty transaction".to_owned() });
+    }
+    // The leaf would be that of the same list without the string: two bodies under one hash.
+    if typed.first().is_some_and(|first| *first >= alloy_rlp::EMPTY_LIST_CODE) {
+        return Err(unreadable("transactions", alloy_rlp::Error::UnexpectedString));
     }
     Ok(typed)
 }

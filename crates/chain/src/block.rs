@@ -151,7 +151,12 @@ fn trie_leaf(transaction: &[u8]) -> Result<&[u8], BlockBytesError> {
         return Ok(transaction);
     }
     let mut rest = transaction;
-    Header::decode_bytes(&mut rest, false).map_err(|error| unreadable("transactions", error))
+    let typed = Header::decode_bytes(&mut rest, false).map_err(|error| unreadable("transactions", error))?;
+    // The leaf would be that of the same list without the string: two bodies under one hash.
+    if typed.first().is_some_and(|first| *first >= alloy_rlp::EMPTY_LIST_CODE) {
+        return Err(unreadable("transactions", alloy_rlp::Error::UnexpectedString));
+    }
+    Ok(typed)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use alloy_eips::{
     eip4895::Withdrawal,
 };
 use alloy_primitives::{Address, B256, keccak256};
-use alloy_rlp::Decodable;
+use alloy_rlp::{Decodable, EMPTY_LIST_CODE};
 use op_alloy_consensus::OpTxEnvelope;
 use rayon::prelude::*;
 
@@ -87,6 +87,10 @@ impl<'a> RawBlock<'a> {
             let transaction = if is_list { whole } else { payload };
             if transaction.is_empty() {
                 return Err(Missing::BlockMalformed("an empty transaction"));
+            }
+            // Its leaf would be that of the same list without the string: two bodies under one hash.
+            if !is_list && transaction.first().is_some_and(|first| *first >= EMPTY_LIST_CODE) {
+                return Err(Missing::BlockMalformed("a transaction's list wrapped in a string"));
             }
             transactions.push(transaction);
         }
@@ -203,4 +207,18 @@ fn recover<T: SignerRecoverable + Sync>(transactions: &[T]) -> Result<Vec<Addres
         transaction.recover_signer().map_err(|_| Reason::TransactionSignature { index })
     };
     transactions.par_iter().enumerate().map(recover).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transactions_list_wrapped_in_a_string_is_no_second_form_of_the_block() {
+        // Header [], one transaction [1], no ommers.
+        assert!(RawBlock::split(&[0xc5, 0xc0, 0xc2, 0xc1, 0x01, 0xc0]).is_ok());
+        let wrapped = RawBlock::split(&[0xc6, 0xc0, 0xc3, 0x82, 0xc1, 0x01, 0xc0]);
+        let expected = Missing::BlockMalformed("a transaction's list wrapped in a string");
+        assert_eq!(wrapped.map(|_| ()), Err(expected));
+    }
 }

@@ -242,3 +242,18 @@ fn what_is_not_packed() {
     assert!(matches!(pack(B256::ZERO, &rlps), Err(PackError::PayloadTooLong { .. })));
     assert_eq!(pack_fitting(B256::ZERO, &rlps, usize::MAX).unwrap().blocks(), 1);
 }
+
+#[test]
+fn withdrawals_are_not_left_out_of_a_block_that_has_some() {
+    let (header, mut body) = parts(&full());
+    body[2] = list(&[]);
+    let error = block_error(&payload_of(&[(header, body)]));
+    assert!(matches!(error, BlockError::Root { field: "withdrawals root", .. }), "{error}");
+}
+
+#[test]
+fn a_legacy_transaction_wrapped_in_a_string_is_refused() {
+    let made = Made { transactions: vec![(true, list(&[vec![1]]))], ..full() };
+    let error = block_error(&payload_of(&[parts(&made)]));
+    assert!(matches!(error, BlockError::Part { part: "transactions", .. }), "{error}");
+}

@@ -117,3 +117,25 @@ fn no_single_byte_change_keeps_the_hash() {
         assert!(!kept, "byte {at} can be changed");
     }
 }
+
+/// The leaf of the transactions' trie is the same, and so are root and hash.
+#[test]
+fn a_legacy_transaction_wrapped_in_a_string_is_no_second_form_of_the_block() {
+    let block = block();
+    let listed = |items: &[Vec<u8>]| {
+        let mut out = Vec::new();
+        Header { list: true, payload_length: items.iter().map(Vec::len).sum() }.encode(&mut out);
+        items.iter().for_each(|item| out.extend_from_slice(item));
+        out
+    };
+    let with = |first: Vec<u8>| {
+        let transactions = listed(&[first, alloy_rlp::encode(&block.body.transactions[1])]);
+        let (header, withdrawals) =
+            (alloy_rlp::encode(&block.header), alloy_rlp::encode(&block.body.withdrawals.clone().unwrap()));
+        RawBlock::from_rlp(listed(&[header, transactions, listed(&[]), withdrawals]).into())
+    };
+    let legacy = alloy_rlp::encode(&block.body.transactions[0]);
+    assert_eq!(with(legacy.clone()).unwrap().block.hash, block.header.hash_slow());
+    let wrapped = with(alloy_rlp::encode(Bytes::from(legacy)));
+    assert!(matches!(wrapped, Err(BlockBytesError::Field { field: "transactions", .. })), "{wrapped:?}");
+}

@@ -75,6 +75,8 @@ pub async fn follow(settings: FollowSettings, http: reqwest::Client, heads: watc
                     }
                     continue;
                 }
+                // It may lag or be stuck: the next may have more.
+                turn = turn.wrapping_add(1);
             }
             Err(FollowError::Offer { source, .. }) if source.is_committees() => {
                 tracing::error!(error = %source, "the committee certified a lie: no head is believed any more");

@@ -109,6 +109,11 @@ fn raw(text: String) -> Option<Box<RawValue>> {
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
+/// A name as servers read it that do not mind letter case: Go's take even these two letters for `s` and `k`.
+pub(super) fn folded(name: &str) -> String {
+    name.replace('\u{17f}', "s").replace('\u{212a}', "k").to_ascii_lowercase()
+}
+
 /// Replace tags in one parameter; `None` when there are none. `whole` says whether the parameter itself may be a block.
 fn parameter(
     value: &RawValue,
@@ -123,8 +128,10 @@ fn parameter(
     }
     let mut fields: Fields = serde_json::from_str(value.get()).ok()?;
     let mut found = false;
-    for field in FIELDS {
-        let Some(held) = fields.get_mut(field) else { continue };
+    for (name, held) in &mut fields {
+        if !FIELDS.iter().any(|field| folded(field) == folded(name)) {
+            continue;
+        }
         let Some(confidence) = tag(held) else { continue };
         if let Some(block) = raw(format!("\"{:#x}\"", number(confidence))) {
             *held = block;
@@ -152,7 +159,14 @@ pub fn rewritten(
     let Ok(mut list) = Vec::<Box<RawValue>>::deserialize(params) else {
         // No standard method takes named parameters; a node that does must not be shown the tag.
         let fields: Fields = serde_json::from_str(params.get()).unwrap_or_default();
-        return match fields.values().find_map(|value| tag(value)) {
+        let mut named = None;
+        for value in fields.values() {
+            parameter(value, true, &mut |confidence| {
+                named = Some(confidence);
+                0
+            });
+        }
+        return match named {
             Some(confidence) => Err(NotPositional { method: method.to_owned(), tag: tag_of(confidence) }),
             None => Ok(None),
         };

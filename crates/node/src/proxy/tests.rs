@@ -227,6 +227,28 @@ async fn a_batch_is_answered_call_by_call() {
 }
 
 #[tokio::test]
+async fn what_some_servers_would_read_as_another_request_is_refused() {
+    let world = World::new(false).await;
+    for odd in [
+        json!({ "id": 1, "Method": "eth_getBlockByNumber", "params": ["safe", false] }),
+        json!({ "id": 1, "method": "eth_chainId", "METHOD": "eth_getBlockByNumber", "params": ["safe", false] }),
+        json!({ "id": 1, "method": "eth_getBlockByNumber", "param\u{17f}": ["safe", false] }),
+    ] {
+        let (_, text) = world.raw(&odd.to_string()).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer["error"]["code"], -32600, "{text}");
+    }
+    let one = json!({ "id": 1, "method": "hum_certificate" }).to_string();
+    assert!(matches!(
+        treat::read(format!("[{}]", vec![one.as_str(); 1_000].join(",")).as_bytes()),
+        treat::Body::Batch(_)
+    ));
+    let long = treat::read(format!("[{}]", vec![one.as_str(); 1_001].join(",")).as_bytes());
+    assert!(matches!(long, treat::Body::Broken(why) if why.contains("1000")));
+    assert!(world.upstream.got().is_empty(), "the node saw none of them");
+}
+
+#[tokio::test]
 async fn a_node_that_contradicts_a_certificate_is_refused_until_it_agrees_again() {
     let world = World::new(false).await;
     world.upstream.has(5, 0xee);

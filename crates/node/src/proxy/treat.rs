@@ -4,26 +4,36 @@ use super::{
     Refused,
     breaker::{Finding, refusal},
     own::Own,
-    rewrite::{NotPositional, rewritten},
+    rewrite::{NotPositional, folded, rewritten},
     server::Shared,
     upstream::{Answer, UpstreamError},
 };
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use bytes::Bytes;
 use hum_types::{B256, BlockRef, Confidence};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, SeqAccess, Visitor},
+};
 use serde_json::{json, value::RawValue};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
 /// JSON-RPC's error codes.
 const PARSE_ERROR: i32 = -32700;
+const INVALID_REQUEST: i32 = -32600;
 const INVALID_PARAMS: i32 = -32602;
 const INTERNAL_ERROR: i32 = -32603;
 
 type Fields = BTreeMap<String, Box<RawValue>>;
+
+/// What a request consists of.
+const MEMBERS: [&str; 4] = ["jsonrpc", "id", "method", "params"];
+/// Most requests in a batch: what nodes take.
+const CALLS_MAX: usize = 1_000;
 
 /// Methods whose results are headers or blocks, with their hash.
 const WITH_HASH: [&str; 2] = ["eth_getBlockByNumber", "eth_getHeaderByNumber"];
@@ -48,13 +58,22 @@ pub(super) struct Call {
 enum Need {
     Nothing,
     Own(Own),
-    Tags { method: String, tags: BTreeSet<Confidence> },
+    Tags {
+        method: String,
+        tags: BTreeSet<Confidence>,
+    },
     Refuse(NotPositional),
+    /// It has this member, which some servers read as another.
+    Odd(String),
 }
 
 impl Call {
     fn read(whole: Box<RawValue>) -> Self {
         let fields: Fields = serde_json::from_str(whole.get()).unwrap_or_default();
+        let odd = fields.keys().find(|key| MEMBERS.iter().any(|name| *name != **key && *name == folded(key)));
+        if let Some(odd) = odd.cloned() {
+            return Self { whole, fields, need: Need::Odd(odd) };
+        }
         let method: Option<String> =
             fields.get("method").and_then(|method| serde_json::from_str(method.get()).ok());
         let need =
@@ -94,6 +113,34 @@ fn need(method: String, params: Option<&RawValue>) -> Need {
     }
 }
 
+/// The requests of a batch, which end at the bound and not at the end of what was sent.
+struct Calls(Vec<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Calls {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bounded;
+        impl<'de> Visitor<'de> for Bounded {
+            type Value = Calls;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {CALLS_MAX} requests")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut requests: A) -> Result<Calls, A::Error> {
+                let mut calls = Vec::new();
+                while let Some(call) = requests.next_element()? {
+                    if calls.len() == CALLS_MAX {
+                        return Err(de::Error::invalid_length(CALLS_MAX + 1, &self));
+                    }
+                    calls.push(call);
+                }
+                Ok(Calls(calls))
+            }
+        }
+        deserializer.deserialize_seq(Bounded)
+    }
+}
+
 pub(super) fn read(body: &[u8]) -> Body {
     let text = match std::str::from_utf8(body) {
         Ok(text) => text.trim(),
@@ -101,9 +148,9 @@ pub(super) fn read(body: &[u8]) -> Body {
     };
     let concerns = |call: &Call| !matches!(call.need, Need::Nothing);
     if text.starts_with('[') {
-        match serde_json::from_str::<Vec<Box<RawValue>>>(text) {
+        match serde_json::from_str::<Calls>(text) {
             Err(error) => Body::Broken(error.to_string()),
-            Ok(calls) => {
+            Ok(Calls(calls)) => {
                 let calls: Vec<Call> = calls.into_iter().map(Call::read).collect();
                 if calls.iter().any(concerns) { Body::Batch(calls) } else { Body::Plain }
             }
@@ -235,6 +282,10 @@ impl Shared {
         match &call.need {
             Need::Nothing => Ready::Pass(call.whole.clone(), None),
             Need::Refuse(refused) => refuse(INVALID_PARAMS, &refused.to_string()),
+            Need::Odd(member) => {
+                let wanted = folded(member);
+                refuse(INVALID_REQUEST, &format!("the request has a member {member}; write {wanted}"))
+            }
             Need::Own(own) => {
                 let heads = self.heads.borrow().clone();
                 if let Some(reason) = heads.lie {

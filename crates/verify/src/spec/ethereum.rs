@@ -85,7 +85,7 @@ impl EthereumRules {
             cancun,
             prague: config.prague_time,
             osaka: config.osaka_time,
-            unsupported: config.amsterdam_time.or(config.bogota_time),
+            unsupported: unsupported(config),
             blobs,
             deposit_contract: config.deposit_contract_address.unwrap_or_default(),
         })
@@ -216,4 +216,11 @@ pub(super) const fn before_shanghai(fork: EthereumHardfork) -> ForkCondition {
         // Blob limits come from `blob_params`, and blocks of later forks are not executed.
         _ => ForkCondition::Never,
     }
+}
+
+/// The first fork that we do not know: those with a name of their own in the configuration, and whatever else has a time in it.
+fn unsupported(config: &ChainConfig) -> Option<u64> {
+    let unnamed = config.extra_fields.iter().filter(|(field, _)| field.ends_with("Time"));
+    let unnamed = unnamed.filter_map(|(_, value)| value.as_u64());
+    [config.amsterdam_time, config.bogota_time].into_iter().flatten().chain(unnamed).min()
 }

@@ -20,8 +20,10 @@ const FORKS: [(OpHardfork, &str, &str, &str); 8] = [
     (OpHardfork::Isthmus, "isthmus", "isthmusTime", "isthmus_time"),
     (OpHardfork::Jovian, "jovian", "jovianTime", "jovian_time"),
 ];
-/// Forks after those: blocks from the first of them on are not judged.
-const UNSUPPORTED: [(&str, &str); 2] = [("karstTime", "karst_time"), ("interopTime", "interop_time")];
+/// What is called a time and changes no rule of execution. Any other is that of a fork which we do not know: blocks from the
+/// first of them on are not judged.
+const NO_FORK: [&str; 5] =
+    ["block_time", "delta_time", "deltaTime", "pectra_blob_schedule_time", "pectraBlobScheduleTime"];
 /// Chains whose configuration is one of the OP Stack and whose clients change its rules: Celo's, where fees are paid in
 /// tokens and the native asset is one.
 const OWN_RULES: [u64; 4] = [42_220, 44_787, 62_320, 11_142_220];
@@ -98,9 +100,13 @@ impl OpRules {
         for (time, (_, _, field, _)) in times.iter_mut().zip(FORKS) {
             *time = number(field)?;
         }
-        let mut unsupported = config.osaka_time;
-        for (field, _) in UNSUPPORTED {
-            unsupported = earliest(unsupported, number(field)?);
+        let later = [config.osaka_time, config.amsterdam_time, config.bogota_time];
+        let mut unsupported = later.into_iter().flatten().min();
+        for (field, value) in config.extra_fields.iter() {
+            let known = FORKS.iter().any(|(.., time, _)| *time == field) || NO_FORK.contains(&field.as_str());
+            if field.ends_with("Time") && !known {
+                unsupported = earliest(unsupported, value.as_u64());
+            }
         }
         let bedrock_block = number("bedrockBlock")?.unwrap_or(0);
         Self::new(ChainId(config.chain_id), bedrock_block, times, unsupported, fees(optimism)?).map(Some)
@@ -122,8 +128,11 @@ impl OpRules {
             *regolith = Some(0);
         }
         let mut unsupported = None;
-        for (_, field) in UNSUPPORTED {
-            unsupported = earliest(unsupported, number(field)?);
+        for (field, value) in config.as_object().into_iter().flatten() {
+            let known = FORKS.iter().any(|(.., time)| *time == field) || NO_FORK.contains(&field.as_str());
+            if field.ends_with("_time") && !known {
+                unsupported = earliest(unsupported, value.as_u64());
+            }
         }
         let fees = match config.get("chain_op_config") {
             None | Some(Value::Null) => FeeParams::SUPERCHAIN,

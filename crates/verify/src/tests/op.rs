@@ -516,6 +516,12 @@ fn a_spec_survives_json_and_every_rule_is_in_its_hash() {
     hashes.push(spec(&|config| config["jovian_time"] = serde_json::Value::Null).unwrap().hash());
     hashes.push(spec(&|config| config["interop_time"] = 9.into()).unwrap().hash());
     hashes.push(spec(&|config| config["karst_time"] = 7.into()).unwrap().hash());
+    // A fork that nobody here has heard of ends the known rules like one that is known by name.
+    let unheard = spec(&|config| config["quaternary_time"] = 4.into()).unwrap();
+    assert!(unheard.supports(3) && !unheard.supports(4));
+    hashes.push(unheard.hash());
+    let no_fork = spec(&|config| config["block_time"] = 2.into()).unwrap();
+    assert_eq!(Some(&no_fork.hash()), hashes.iter().find(|hash| **hash == spec(&|_| {}).unwrap().hash()));
     for key in ["eip1559Elasticity", "eip1559Denominator", "eip1559DenominatorCanyon"] {
         hashes.push(spec(&|config| config["chain_op_config"][key] = 7.into()).unwrap().hash());
         let zero = spec(&|config| config["chain_op_config"][key] = 0.into()).unwrap_err();

@@ -122,3 +122,18 @@ fn a_tag_among_named_parameters_is_refused() {
     assert_eq!(text("eth_getBlockByNumber", r#"{"block":"latest"}"#), Ok(None));
     assert_eq!(text("eth_getBlockByNumber", "7"), Ok(None));
 }
+
+#[test]
+fn a_tag_deep_among_named_parameters_is_refused() {
+    let refused = NotPositional { method: "eth_getLogs".to_owned(), tag: "safe" };
+    assert_eq!(text("eth_getLogs", r#"{"filter":{"fromBlock":"safe"}}"#), Err(refused));
+}
+
+#[test]
+fn members_are_found_in_any_letters_that_a_server_takes_for_them() {
+    for name in ["FromBlock", "FROMBLOCK", "fromBloc\u{212a}"] {
+        let params = format!(r#"[{{"{name}":"safe"}}]"#);
+        let expected = format!(r#"[{{"{name}":"0x5a"}}]"#);
+        assert_eq!(text("eth_getLogs", &params), Ok(Some(expected)));
+    }
+}
