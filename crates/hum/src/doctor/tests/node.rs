@@ -13,8 +13,8 @@ use axum::{
     routing::{get, post},
 };
 use hum_chain::restaking::{
-    IAllocationManager as A, IDelegationManager as D, IErc20 as E, IServiceManager as S, IStrategy,
-    IStrategyManager as M,
+    IAllocationManager as A, IDelegationManager as D, IErc20 as E, INewerAllocationManager as N,
+    IServiceManager as S, IStrategy, IStrategyManager as M,
 };
 use hum_types::ChainId;
 use serde_json::{Value, json};
@@ -215,6 +215,10 @@ impl World {
             }
             A::getAllocatableMagnitudeCall::SELECTOR => zero.abi_encode(),
             A::getMaxMagnitudeCall::SELECTOR => U256::from(ALL).abi_encode(),
+            // A core of v1.3 has none of these.
+            N::isRedistributingOperatorSetCall::SELECTOR
+            | N::getRedistributionRecipientCall::SELECTOR
+            | N::getSlasherCall::SELECTOR => Vec::new(),
             A::getMinimumSlashableStakeCall::SELECTOR => vec![vec![self.shares]].abi_encode(),
             other => panic!("unexpected call {other:?} of {to}"),
         }
