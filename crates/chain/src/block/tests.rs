@@ -131,7 +131,7 @@ fn a_legacy_transaction_wrapped_in_a_string_is_no_second_form_of_the_block() {
     let with = |first: Vec<u8>| {
         let transactions = listed(&[first, alloy_rlp::encode(&block.body.transactions[1])]);
         let (header, withdrawals) =
-            (alloy_rlp::encode(&block.header), alloy_rlp::encode(&block.body.withdrawals.clone().unwrap()));
+            (alloy_rlp::encode(&block.header), alloy_rlp::encode(block.body.withdrawals.clone().unwrap()));
         RawBlock::from_rlp(listed(&[header, transactions, listed(&[]), withdrawals]).into())
     };
     let legacy = alloy_rlp::encode(&block.body.transactions[0]);
