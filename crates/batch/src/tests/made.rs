@@ -106,13 +106,18 @@ pub(super) fn any_made() -> impl Strategy<Value = Made> {
     let withdrawals = prop::option::of((prop::collection::vec(item.clone(), 0..4), any::<bool>()));
     let more = prop::collection::vec(prop::collection::vec(any::<u8>(), 0..34), 0..6);
     let body = (prop::collection::vec(prop_oneof![typed, legacy], 0..6), prop::collection::vec(item, 0..3));
-    (body, withdrawals, more, any::<u8>()).prop_map(|((transactions, ommers), withdrawals, more, salt)| {
-        // Without withdrawals something else may be in the place of their root.
-        let other = withdrawals.as_ref().is_some_and(|(items, other)| items.is_empty() && *other);
-        let withdrawals = withdrawals.map(|(items, _)| items);
-        let other_root = other.then_some(B256::repeat_byte(salt));
-        Made { number: 0, transactions, ommers, withdrawals, more, other_root, salt }
-    })
+    (body, withdrawals, more, any::<u8>()).prop_map(
+        |((mut transactions, ommers), withdrawals, more, salt)| {
+            // Without withdrawals something else may be in the place of their root, in blocks that begin with a deposit.
+            let other = withdrawals.as_ref().is_some_and(|(items, other)| items.is_empty() && *other);
+            let withdrawals = withdrawals.map(|(items, _)| items);
+            let other_root = other.then_some(B256::repeat_byte(salt));
+            if other {
+                transactions.insert(0, (true, vec![0x7e, salt]));
+            }
+            Made { number: 0, transactions, ommers, withdrawals, more, other_root, salt }
+        },
+    )
 }
 
 proptest! {
