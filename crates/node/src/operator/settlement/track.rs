@@ -89,22 +89,22 @@ impl Track {
     }
 
     /// The next posting; when it was in `earlier` already, it was seen then. What follows a broken one is not looked at:
-    /// nothing may be settled over a hole.
+    /// nothing may be settled over a hole. Whether it was news.
     pub(super) fn push(
         &mut self,
         posted: &Posted,
         earlier: Option<&Self>,
         now: TimeMs,
-    ) -> Result<(), Skipped> {
+    ) -> Result<bool, Skipped> {
         if posted.index < self.next {
-            return Ok(());
+            return Ok(false);
         }
         if posted.index > self.next {
             return Err(Skipped { found: posted.index, expected: self.next });
         }
         self.next += 1;
         if self.broken.is_some() {
-            return Ok(());
+            return Ok(true);
         }
         let (index, l1) = (posted.index, posted.l1);
         match &posted.span {
@@ -130,7 +130,7 @@ impl Track {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The head with this number.

@@ -349,7 +349,8 @@ impl<E: Runtime> Settling<E> {
                 continue;
             };
             let told = line.settled.broken().is_some();
-            if let Err(skipped) = line.settled.push(posted, Some(&line.recent), now) {
+            let pushed = line.settled.push(posted, Some(&line.recent), now);
+            if let Err(skipped) = pushed {
                 skipping.insert(chain_id);
                 line.lost = line.lost.saturating_add(1);
                 if line.lost == LOST_ALARM {
@@ -361,7 +362,9 @@ impl<E: Runtime> Settling<E> {
                 known.again = Some((TimeMs(due), from));
                 continue;
             }
-            line.lost = 0;
+            if pushed == Ok(true) {
+                line.lost = 0;
+            }
             if let Some(broken) = line.settled.broken().filter(|_| !told) {
                 self.reporter.alarm(format!("chain {chain_id} settles no further: {broken}"), now);
             }

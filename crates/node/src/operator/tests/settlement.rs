@@ -341,3 +341,32 @@ fn what_every_node_left_out_once_is_read_again() {
         net.until_certified().await;
     });
 }
+
+#[test]
+fn what_stays_left_out_is_told_to_people() {
+    run(39, |context| async move {
+        let (net, l1) = Net::settling(context, 4).await;
+        let mut a = net.chain(A);
+        let mut events = net.handle(0).subscribe();
+        let (anchor, first) = net.blocks(&mut a, 2).await;
+        let (_, second) = net.blocks(&mut a, 2).await;
+        let (_, third) = net.blocks(&mut a, 2).await;
+        l1.0.lock().hidden.insert(1);
+        for (below, last) in [(anchor, first), (first, second), (second, third)] {
+            l1.post(A, below, last);
+            l1.next_block();
+        }
+        l1.0.lock().finalized = ORIGIN + 3;
+        net.until_safe(A, first).await;
+        net.wait(60_000).await;
+        assert_eq!(net.safe(0, A), first, "nothing over the hole");
+        let mut told = 0;
+        while let Ok(event) = events.try_recv() {
+            if let Event::Alarm { what, .. } = event {
+                assert_eq!(what, "chain 901 settles no further: own L1 node shows posting 2, 1 comes first");
+                told += 1;
+            }
+        }
+        assert_eq!(told, 1);
+    });
+}

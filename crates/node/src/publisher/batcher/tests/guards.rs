@@ -82,6 +82,29 @@ fn a_post_that_may_be_under_way_counts_until_it_is_given_up() {
 }
 
 #[test]
+fn a_post_from_before_a_crash_counts_too() {
+    run(|context| async move {
+        let (node, l1) = (Node::new(), L1::new());
+        node.extend(20, 0, 0);
+        l1.set_sending(Sending::Pooled);
+        let mut bench = bench(context, &l1).await;
+        let publisher = bench.start_local(&node).await;
+        bench.wait(10_000).await;
+        publisher.abort();
+        // The node comes back on another branch while the post waits in the pool, and L1 shows nothing of it yet.
+        let posted = node.at(18);
+        node.rebuild(17, 30, 1);
+        let publisher = bench.start_local(&node).await;
+        bench.wait(60_000).await;
+        assert_eq!(publisher.view().generation, Generation(0));
+        l1.mine();
+        bench.wait(60_000).await;
+        assert_eq!(publisher.view().generation, Generation(0));
+        assert_eq!(l1.blocks().last(), Some(&posted));
+    });
+}
+
+#[test]
 fn nothing_is_taken_back_before_l1_says_what_is_posted() {
     run(|context| async move {
         let (node, l1) = (Node::new(), L1::new());
