@@ -94,9 +94,12 @@ fn a_post_from_before_a_crash_counts_too() {
         // The node comes back on another branch while the post waits in the pool, and L1 shows nothing of it yet.
         let posted = node.at(18);
         node.rebuild(17, 30, 1);
+        // Nor does the new process get a post out: what holds it back is only what was before it.
+        l1.set_refuses(Some(Vec::new()));
         let publisher = bench.start_local(&node).await;
         bench.wait(60_000).await;
         assert_eq!(publisher.view().generation, Generation(0));
+        l1.set_refuses(None);
         l1.mine();
         bench.wait(60_000).await;
         assert_eq!(publisher.view().generation, Generation(0));
