@@ -11,6 +11,7 @@ use super::{
 use hum_types::Confidence;
 use serde_json::json;
 use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 pub(super) const SHAPE: Shape = Shape { rollups: 3, operators: 4, safe_depth: 2, finalized_depth: 4 };
 /// Messages from each rollup to each other one.
@@ -20,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take when its block must stand on L1 first: batches are posted every two seconds, L1 finalises four
 /// blocks late, and its final blocks become the operators' at the end of a term.
 const PATIENCE_SETTLED: Duration = Duration::from_secs(90);
+/// How long after an execution its times may still be missing.
+const NOTED: Duration = Duration::from_secs(10);
+/// Pause before they are read again.
+const AGAIN: Duration = Duration::from_millis(250);
 
 pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let pairs = scene.pairs(|_| true);
@@ -38,7 +43,13 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let books = scene.settle(&pairs, if latest { PATIENCE } else { PATIENCE_SETTLED }).await?;
     let tally = books.tally(&pairs);
     scene.tell(format!("{} of {planned} messages are executed", tally.executed));
+    // The chains were read directly: whoever notes times may see a block, or write a certificate down, a moment later.
+    let deadline = Instant::now() + NOTED;
     let mut times = Durations::read(scene, &books, books.sent(&pairs)).await?;
+    while times.untimed > 0 && Instant::now() < deadline {
+        sleep(AGAIN).await;
+        times = Durations::read(scene, &books, books.sent(&pairs)).await?;
+    }
     if let (Some(certified), Some(executed)) =
         (percentile(&mut times.certified, 50), percentile(&mut times.executed, 50))
     {
