@@ -163,6 +163,7 @@ fn table(network: &LocalNetwork) {
         ("allocation manager", restaking.contracts.allocation_manager),
         ("rollup registry", restaking.rollup_registry),
         ("batch inbox", restaking.batch_inbox),
+        ("rollup profiles", restaking.rollup_profiles),
         ("stake token", restaking.token),
     ] {
         println!("{what:<18} {address}");

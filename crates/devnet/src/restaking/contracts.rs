@@ -42,6 +42,9 @@ mod bindings {
     pub mod inbox {
         alloy::sol!(BatchInbox, "../../contracts/artifacts/BatchInbox.json");
     }
+    pub mod profiles {
+        alloy::sol!(RollupProfiles, "../../contracts/artifacts/RollupProfiles.json");
+    }
     pub mod registry {
         alloy::sol!(RollupRegistry, "../../contracts/artifacts/RollupRegistry.json");
     }
@@ -61,6 +64,7 @@ use bindings::{
     inbox::BatchInbox,
     lane::LaneJudge,
     manager::{IServiceManager::Config, ServiceManager},
+    profiles::RollupProfiles,
     registry::RollupRegistry,
     settlement::SettlementJudge,
     state_root::StateRootJudge,
@@ -88,6 +92,8 @@ pub struct Restaking {
     pub rollup_registry: Address,
     /// Where the rollups' batches are posted.
     pub batch_inbox: Address,
+    /// Where profiles of rollups that join are published.
+    pub rollup_profiles: Address,
     /// Where forfeited bonds of sequencers go, and slashed stake on a core that redistributes it: EigenLayer's own that runs
     /// here burns it. Its owner is the deployment's.
     pub victims_fund: Address,
@@ -186,6 +192,8 @@ impl Restaking {
         let rollup_registry = deploy(draft, owner, "the registry", &RollupRegistry::BYTECODE, &arguments)?;
         let arguments = BatchInbox::constructorCall { registry: rollup_registry };
         let batch_inbox = deploy(draft, owner, "the inbox of batches", &BatchInbox::BYTECODE, &arguments)?;
+        let arguments = RollupProfiles::constructorCall { registry: rollup_registry };
+        let rollup_profiles = deploy(draft, owner, "the profiles", &RollupProfiles::BYTECODE, &arguments)?;
         let judges = Judges::draft(draft, owner, service_manager, rollup_registry, batch_inbox)?;
         for rollup in rollups {
             let call = RollupRegistry::authoriseCall { chainId: rollup.chain_id.0, account: me };
@@ -213,7 +221,16 @@ impl Restaking {
             strategy_manager: core.strategy_manager,
             strategies: vec![strategy],
         };
-        Ok(Self { contracts, domain, token, judges, rollup_registry, batch_inbox, victims_fund })
+        Ok(Self {
+            contracts,
+            domain,
+            token,
+            judges,
+            rollup_registry,
+            batch_inbox,
+            rollup_profiles,
+            victims_fund,
+        })
     }
 }
 

@@ -103,6 +103,8 @@ async fn founders_form_the_first_committee_on_eigenlayers_core() {
         let active_at = read(judge, "adapterActiveAt(address)", adapter).await;
         assert!(U256::from_be_slice(&active_at) > U256::ZERO);
     }
+    let registry = ask(restaking.rollup_profiles, "REGISTRY()").await;
+    assert_eq!(registry, word(restaking.rollup_registry));
     let batcher = read(restaking.batch_inbox, "batcherOf(bytes32)", rollup.registration().0).await;
     assert_eq!(batcher.as_ref(), rollup.batcher.into_word().as_slice());
     l1.shutdown().await;

@@ -106,6 +106,7 @@ fn network(rpc: &str, network_key: B256, listen: SocketAddr) -> NetworkFile {
             judges: Default::default(),
             rollup_registry: None,
             batch_inbox: None,
+            rollup_profiles: None,
         }),
         operators: vec![OperatorEntry {
             name: None,

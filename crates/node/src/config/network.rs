@@ -84,6 +84,9 @@ pub struct RestakingEntry {
     /// Where rollups post their batches; absent while nothing judges what is settled by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_inbox: Option<Address>,
+    /// Where profiles of registered rollups are published; absent while no rollup can join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollup_profiles: Option<Address>,
 }
 
 /// The judges; absent ones do not stand yet.

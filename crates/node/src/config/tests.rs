@@ -118,6 +118,7 @@ fn batches_are_posted_where_the_judges_look() {
             judges: Default::default(),
             rollup_registry: None,
             batch_inbox: expected,
+            rollup_profiles: None,
         });
         file.check()
     };

@@ -180,6 +180,7 @@ impl Cast {
                 judges: JudgesEntry::default(),
                 rollup_registry: None,
                 batch_inbox: None,
+                rollup_profiles: None,
             }),
             operators: seated,
             committee: CommitteeEntry {
