@@ -20,7 +20,9 @@ mod bindings {
     alloy_sol_types::sol!(RollupProfiles, "../../contracts/artifacts/RollupProfiles.json");
     alloy_sol_types::sol!(RollupRegistry, "../../contracts/artifacts/RollupRegistry.json");
 }
-pub use bindings::{BatchInbox, Gateway, IRollupRegistry, Inbox, LightClient, RollupProfiles, RollupRegistry};
+pub use bindings::{
+    BatchInbox, Gateway, IRollupRegistry, Inbox, LightClient, RollupProfiles, RollupRegistry,
+};
 
 /// The deterministic deployer: calldata `salt 32 ‖ init code`, at this address on every chain that has it.
 pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");

@@ -79,7 +79,8 @@ impl OnL1 {
 
     /// What the network file says of it.
     pub(super) fn entry(&self) -> RestakingEntry {
-        let Restaking { contracts, judges, rollup_registry, batch_inbox, rollup_profiles, .. } = &self.restaking;
+        let Restaking { contracts, judges, rollup_registry, batch_inbox, rollup_profiles, .. } =
+            &self.restaking;
         RestakingEntry {
             allocation_manager: contracts.allocation_manager,
             delegation_manager: contracts.delegation_manager,
