@@ -17,6 +17,7 @@
 mod archive;
 mod history;
 mod lanes;
+mod membership;
 mod refusal;
 mod rollup;
 mod roster;
@@ -24,6 +25,7 @@ mod settle;
 mod state;
 
 pub use archive::{Archive, ArchiveError, EpochRecord, HeadProof, LaneProof, PendingMessage, RunProof};
+pub use membership::ANCHOR_NUMBER_MAX;
 pub use refusal::Refusal;
 pub use rollup::{BlockRecord, Rollup, RollupParams};
 pub use roster::{RosterError, SeatedRoster, roster_entry};

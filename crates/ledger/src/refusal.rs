@@ -3,7 +3,7 @@
 use crate::RosterError;
 use hum_types::{
     Address, B256, BlockRef, ChainId, ClaimError, Confidence, Domain, Epoch, Generation, Height, L1Origin,
-    LaneId, TimeMs,
+    LaneId, RollupStatus, TimeMs,
 };
 
 /// Why a body or a header cannot follow its parent. Every variant is the proposer's fault.
@@ -257,11 +257,57 @@ pub enum Refusal {
         /// The `Safe` head.
         safe: BlockRef,
     },
-    /// A head of a rollup that left.
-    #[error("chain {chain_id} has left, its heads stay where they are")]
-    SettleLeft {
+    /// Nothing happens to a rollup that left.
+    #[error("chain {chain_id} has left, it stays as it is")]
+    Left {
         /// The chain.
         chain_id: ChainId,
+    },
+    /// A chain id that is known joins: a member's, or that of a rollup that left.
+    #[error("chain {chain_id} joins, it is known and {status}; a chain id that left does not come back")]
+    KnownRollup {
+        /// The chain.
+        chain_id: ChainId,
+        /// What it is now.
+        status: RollupStatus,
+    },
+    /// No room for one more rollup.
+    #[error("chain {chain_id} joins {members} rollups, there is room for {most}")]
+    TooManyRollups {
+        /// The chain.
+        chain_id: ChainId,
+        /// Rollups that have a leaf, those that left included.
+        members: usize,
+        /// How many can have one.
+        most: usize,
+    },
+    /// A second join in one body.
+    #[error("chains {first} and {second} join in one body, one can")]
+    JoinTwice {
+        /// The first.
+        first: ChainId,
+        /// The second.
+        second: ChainId,
+    },
+    /// An anchor so high that numbers would run out.
+    #[error("chain {chain_id} joins with anchor {declared}, at most {most} is possible")]
+    AnchorNumber {
+        /// The chain.
+        chain_id: ChainId,
+        /// The number given.
+        declared: u64,
+        /// The highest that there can be.
+        most: u64,
+    },
+    /// A join or leave as of an L1 block below the header's L1 origin, or another one of its number.
+    #[error("chain {chain_id} comes or goes by L1 block {declared}, the header's is {header}")]
+    MembershipOrigin {
+        /// The chain.
+        chain_id: ChainId,
+        /// The L1 block given.
+        declared: L1Origin,
+        /// The header's origin.
+        header: L1Origin,
     },
     /// `Latest` is no settled confidence.
     #[error("chain {chain_id} settles block {} {} at Latest, which only advances", head.number, head.hash)]

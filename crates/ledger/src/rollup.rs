@@ -88,7 +88,8 @@ pub struct Rollup {
 }
 
 impl Rollup {
-    pub(crate) fn at_anchor(params: RollupParams) -> Self {
+    /// A rollup that comes in at `height`.
+    pub(crate) fn at_anchor(params: RollupParams, height: Height) -> Self {
         let anchor = BlockRecord {
             block: params.anchor,
             state_root: params.anchor_state_root,
@@ -101,7 +102,7 @@ impl Rollup {
             params: Arc::new(params),
             generation: Generation(0),
             status: RollupStatus::Active,
-            advanced_at: Height(0),
+            advanced_at: height,
             history: History::new(anchor),
             safe: None,
             finalized: None,
@@ -266,7 +267,7 @@ impl Rollup {
 
     /// Set the rollup aside.
     pub(crate) fn quarantine(&mut self, domain: Domain, evidence: &Evidence) -> Result<(), Refusal> {
-        let chain_id = self.params.chain_id;
+        let chain_id = self.present()?;
         if self.status != RollupStatus::Active {
             return Err(Refusal::QuarantinedAlready { chain_id });
         }
@@ -324,7 +325,7 @@ impl Rollup {
         signed: &SignedRetraction,
         claims: Claims,
     ) -> Result<(), Refusal> {
-        let (chain_id, retraction) = (self.params.chain_id, signed.retraction);
+        let (chain_id, retraction) = (self.present()?, signed.retraction);
         self.registered(retraction.registration)?;
         let expected = Generation(self.generation.0.saturating_add(1));
         if retraction.generation != expected {

@@ -1,7 +1,7 @@
 //! The heads that L1 holds: `Safe` and `Finalized`.
 
 use crate::{BlockRecord, Refusal, Rollup};
-use hum_types::{BlockRef, Confidence, Generation, HeadPart, Height, L1Origin, RollupStatus};
+use hum_types::{BlockRef, Confidence, Generation, HeadPart, Height, L1Origin};
 use std::sync::Arc;
 
 /// A head that was settled, as of the checkpoint that moved it.
@@ -58,10 +58,7 @@ impl Rollup {
         head: BlockRef,
         l1: L1Origin,
     ) -> Result<(), Refusal> {
-        let chain_id = self.params.chain_id;
-        if self.status == RollupStatus::Left {
-            return Err(Refusal::SettleLeft { chain_id });
-        }
+        let chain_id = self.present()?;
         let fits = match confidence {
             Confidence::Latest => return Err(Refusal::SettleLatest { chain_id, head }),
             Confidence::Safe => l1.number > origin.number || l1 == origin,

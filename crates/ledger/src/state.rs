@@ -29,7 +29,7 @@ pub struct Genesis {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     header: Header,
-    rollups: BTreeMap<ChainId, Arc<Rollup>>,
+    pub(crate) rollups: BTreeMap<ChainId, Arc<Rollup>>,
     /// Of the next height.
     seated: Arc<SeatedRoster>,
     terms: Terms,
@@ -39,8 +39,11 @@ impl State {
     /// The state that every replay starts from; its header has height 0 and is never certified.
     #[must_use]
     pub fn genesis(genesis: &Genesis) -> Self {
-        let rollups: BTreeMap<_, _> =
-            genesis.rollups.iter().map(|p| (p.chain_id, Arc::new(Rollup::at_anchor(p.clone())))).collect();
+        let rollups: BTreeMap<_, _> = genesis
+            .rollups
+            .iter()
+            .map(|p| (p.chain_id, Arc::new(Rollup::at_anchor(p.clone(), Height(0)))))
+            .collect();
         let header = Header {
             domain: genesis.domain,
             epoch: genesis.seated.epoch(),
@@ -230,6 +233,7 @@ impl State {
     ) -> Result<Self, Refusal> {
         let domain = self.header.domain;
         let mut next = self.clone();
+        let mut joined = None;
         for change in &body.changes {
             match change {
                 Change::Quarantine { evidence } => {
@@ -249,6 +253,14 @@ impl State {
                 Change::Settle { chain_id, confidence, head, l1 } => {
                     next.rollup_mut(*chain_id)?.settle(height, l1_origin, *confidence, *head, *l1)?;
                 }
+                Change::Join { join } => {
+                    let second = join.chain_id;
+                    if let Some(first) = joined.replace(second) {
+                        return Err(Refusal::JoinTwice { first, second });
+                    }
+                    next.join(height, l1_origin, join)?;
+                }
+                Change::Leave { chain_id, l1 } => next.leave(l1_origin, *chain_id, *l1)?,
             }
         }
         let mut previous = None;
@@ -301,7 +313,7 @@ impl State {
         Ok(Arc::new(seated))
     }
 
-    fn rollup_mut(&mut self, chain_id: ChainId) -> Result<&mut Rollup, Refusal> {
+    pub(crate) fn rollup_mut(&mut self, chain_id: ChainId) -> Result<&mut Rollup, Refusal> {
         self.rollups.get_mut(&chain_id).map(Arc::make_mut).ok_or(Refusal::Unknown { chain_id })
     }
 }

@@ -1,6 +1,7 @@
 //! A small hand-driven network: one sequencer key, two rollups, no blocks to judge.
 
 mod epochs;
+mod membership;
 mod settle;
 
 use crate::*;

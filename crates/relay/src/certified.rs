@@ -352,7 +352,11 @@ impl CertifiedChain {
             .iter()
             .filter_map(|change| match change {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
-                Change::Quarantine { .. } | Change::NextCommittee { .. } | Change::Settle { .. } => None,
+                Change::Quarantine { .. }
+                | Change::NextCommittee { .. }
+                | Change::Settle { .. }
+                | Change::Join { .. }
+                | Change::Leave { .. } => None,
             })
             .collect();
         let before: Vec<(LaneKey, u64)> = self

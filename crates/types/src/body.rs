@@ -1,7 +1,7 @@
 //! What a checkpoint adds to the one before it. Whoever holds the bodies can rebuild every root without any rollup.
 
 use crate::{
-    B256, BlockRef, ChainId, Confidence, Evidence, L1Origin, LaneMessage, Roster, SequencerSignature,
+    B256, BlockRef, ChainId, Confidence, Evidence, Join, L1Origin, LaneMessage, Roster, SequencerSignature,
     SignedRetraction, TimeMs,
     codec::{Decode, DecodeError, Encode, Reader, put_list},
     keccak256,
@@ -113,6 +113,18 @@ pub enum Change {
         /// The L1 block in which it was found settled.
         l1: L1Origin,
     },
+    /// Take in a rollup that L1 has as registered. One in a body.
+    Join {
+        /// What L1 says of it.
+        join: Join,
+    },
+    /// Let a rollup go that has announced its exit on L1. For ever: its chain id does not come back.
+    Leave {
+        /// The rollup.
+        chain_id: ChainId,
+        /// The L1 block that has the announcement, or a later one.
+        l1: L1Origin,
+    },
 }
 
 impl Encode for Change {
@@ -137,6 +149,15 @@ impl Encode for Change {
                 head.encode_to(out);
                 l1.encode_to(out);
             }
+            Self::Join { join } => {
+                out.push(5);
+                join.encode_to(out);
+            }
+            Self::Leave { chain_id, l1 } => {
+                out.push(6);
+                chain_id.encode_to(out);
+                l1.encode_to(out);
+            }
         }
     }
 }
@@ -153,6 +174,11 @@ impl Decode for Change {
                 chain_id: ChainId::decode_from(reader)?,
                 confidence: settled(Confidence::decode_from(reader)?)?,
                 head: BlockRef::decode_from(reader)?,
+                l1: L1Origin::decode_from(reader)?,
+            }),
+            5 => Ok(Self::Join { join: Join::decode_from(reader)? }),
+            6 => Ok(Self::Leave {
+                chain_id: ChainId::decode_from(reader)?,
                 l1: L1Origin::decode_from(reader)?,
             }),
             value => Err(DecodeError::Value { field: "change tag", value: value.into() }),
@@ -191,7 +217,11 @@ impl Body {
     pub fn next_committee(&self) -> Option<&Roster> {
         self.changes.iter().find_map(|change| match change {
             Change::NextCommittee { roster } => Some(roster),
-            Change::Quarantine { .. } | Change::Retract { .. } | Change::Settle { .. } => None,
+            Change::Quarantine { .. }
+            | Change::Retract { .. }
+            | Change::Settle { .. }
+            | Change::Join { .. }
+            | Change::Leave { .. } => None,
         })
     }
 

@@ -20,6 +20,7 @@ mod evidence;
 mod header;
 mod ids;
 mod interop_address;
+mod join;
 mod message;
 mod rollup;
 mod roster;
@@ -43,6 +44,7 @@ pub use ids::{
     Stake, Term, TimeMs, TimeS,
 };
 pub use interop_address::{InteropAddress, InteropAddressError};
+pub use join::{Join, PROFILE_BYTES_MAX, profile_spec_hash};
 pub use message::{
     GAS_LIMIT_DEFAULT, LaneId, LaneMessage, LaneSlot, Message, PAYLOAD_BYTES_MAX, Rolling, message_leaf,
 };

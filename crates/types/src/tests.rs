@@ -90,6 +90,17 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
                 l1: L1Origin { number: l1.number, hash: l1.hash },
             }
         }),
+        (block_ref(), hash(), vec(any::<u8>(), 0..40), block_ref()).prop_map(
+            |(anchor, root, profile, l1)| {
+                Change::Join {
+                    join: Join { anchor, anchor_state_root: root, profile: profile.into(), ..join(l1) },
+                }
+            }
+        ),
+        (any::<u64>(), block_ref()).prop_map(|(chain, l1)| Change::Leave {
+            chain_id: ChainId(chain),
+            l1: L1Origin { number: l1.number, hash: l1.hash },
+        }),
     ];
     let body =
         (vec(change, 0..3), vec(advance, 0..3)).prop_map(|(changes, advances)| Body { changes, advances });
@@ -182,6 +193,76 @@ fn a_settle_is_ninety_bytes_and_never_of_latest() {
         bad[9] = confidence;
         assert_eq!(Change::decode(&bad), Err(DecodeError::Value { field, value: confidence.into() }));
     }
+    for end in 0..bytes.len() {
+        assert!(Change::decode(&bytes[..end]).is_err(), "cut at {end}");
+    }
+}
+
+fn join(l1: BlockRef) -> Join {
+    Join {
+        chain_id: ChainId(0x0102_0304_0506_0708),
+        sequencer: Address::repeat_byte(0xa0),
+        facades: [0xa1, 0xa2, 0xa3].map(Address::repeat_byte),
+        class: Class::OwnNode,
+        anchor: BlockRef { number: 9, hash: B256::repeat_byte(0xaa) },
+        anchor_state_root: B256::repeat_byte(0xac),
+        governor: Address::repeat_byte(0xad),
+        profile: b"profile".into(),
+        l1: L1Origin { number: l1.number, hash: l1.hash },
+    }
+}
+
+#[test]
+fn a_join_has_the_bytes_of_the_protocol_and_a_bounded_profile() {
+    let l1 = BlockRef { number: 10, hash: B256::repeat_byte(0xbb) };
+    let change = Change::Join { join: join(l1) };
+    let who = ["a0", "a1", "a2", "a3"].map(|byte| byte.repeat(20)).concat();
+    let anchor = format!("0000000000000009{}{}", "aa".repeat(32), "ac".repeat(32));
+    let profile = format!("{}0000000770726f66696c65", "ad".repeat(20));
+    let l1 = format!("000000000000000a{}", "bb".repeat(32));
+    let bytes = hex(&format!("050102030405060708{who}01{anchor}{profile}{l1}"));
+    assert_eq!(change.encode(), bytes);
+    assert_eq!(Change::decode(&bytes), Ok(change));
+    for end in 0..bytes.len() {
+        assert!(Change::decode(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    let mut bad = bytes.clone();
+    bad[89] = 2;
+    assert_eq!(Change::decode(&bad), Err(DecodeError::Value { field: "Class", value: 2 }));
+
+    let mut join = join(BlockRef::default());
+    join.profile = vec![7; PROFILE_BYTES_MAX].into();
+    assert_eq!(Join::decode(&join.encode()).as_ref(), Ok(&join));
+    join.profile = vec![7; PROFILE_BYTES_MAX + 1].into();
+    let (declared, bound) = (PROFILE_BYTES_MAX + 1, PROFILE_BYTES_MAX);
+    assert_eq!(Join::decode(&join.encode()), Err(DecodeError::TooLong { field: "profile", declared, bound }));
+}
+
+#[test]
+fn the_registration_of_a_join_commits_to_all_that_was_registered() {
+    let one = join(BlockRef::default());
+    let spec_hash = keccak256([&one.governor[..], &keccak256(&one.profile)[..]].concat());
+    let expected = RegistrationId::derive(one.chain_id, one.sequencer, one.anchor.hash, spec_hash);
+    assert_eq!(one.registration(), expected);
+    let others = [
+        Join { chain_id: ChainId(1), ..one.clone() },
+        Join { sequencer: Address::ZERO, ..one.clone() },
+        Join { anchor: BlockRef::default(), ..one.clone() },
+        Join { governor: Address::ZERO, ..one.clone() },
+        Join { profile: b"another".into(), ..one.clone() },
+    ];
+    for other in others {
+        assert_ne!(other.registration(), expected);
+    }
+}
+
+#[test]
+fn a_leave_is_forty_nine_bytes() {
+    let l1 = L1Origin { number: 10, hash: B256::repeat_byte(0xbb) };
+    let change = Change::Leave { chain_id: ChainId(0x0102_0304_0506_0708), l1 };
+    let bytes = hex(&format!("060102030405060708000000000000000a{}", "bb".repeat(32)));
+    assert_eq!(change.encode(), bytes);
+    assert_eq!(Change::decode(&bytes), Ok(change));
     for end in 0..bytes.len() {
         assert!(Change::decode(&bytes[..end]).is_err(), "cut at {end}");
     }

@@ -192,7 +192,7 @@ fn the_anchor_is_never_settled_and_a_rollup_that_left_is_not_either() {
     let mut rollup = state.rollup(A).unwrap().clone();
     rollup.status = RollupStatus::Left;
     let settled = rollup.settle(Height(2), origin, Confidence::Safe, at(12, 0), origin);
-    assert_eq!(settled, Err(Refusal::SettleLeft { chain_id: A }));
+    assert_eq!(settled, Err(Refusal::Left { chain_id: A }));
 }
 
 #[test]

@@ -257,17 +257,29 @@ impl Books {
                         evidence:
                             Evidence::Equivocation { one: claim, .. } | Evidence::InvalidBlock { claim, .. },
                     } => Some(claim.claim.chain_id),
-                    Change::Retract { .. } | Change::NextCommittee { .. } | Change::Settle { .. } => None,
+                    Change::Retract { .. }
+                    | Change::NextCommittee { .. }
+                    | Change::Settle { .. }
+                    | Change::Join { .. }
+                    | Change::Leave { .. } => None,
                 });
             let retracted = body.changes.iter().filter_map(|change| match change {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
-                Change::Quarantine { .. } | Change::NextCommittee { .. } | Change::Settle { .. } => None,
+                Change::Quarantine { .. }
+                | Change::NextCommittee { .. }
+                | Change::Settle { .. }
+                | Change::Join { .. }
+                | Change::Leave { .. } => None,
             });
             let settled = body.changes.iter().filter_map(|change| match change {
                 Change::Settle { chain_id, confidence, head, .. } => {
                     Some((*chain_id, *confidence, head.number))
                 }
-                Change::Quarantine { .. } | Change::Retract { .. } | Change::NextCommittee { .. } => None,
+                Change::Quarantine { .. }
+                | Change::Retract { .. }
+                | Change::NextCommittee { .. }
+                | Change::Join { .. }
+                | Change::Leave { .. } => None,
             });
             let advanced = body
                 .advances

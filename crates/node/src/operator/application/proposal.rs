@@ -139,6 +139,10 @@ impl<E: Runtime> Inner<E> {
 fn retracted(change: &Change) -> Option<ChainId> {
     match change {
         Change::Retract { retraction } => Some(retraction.retraction.chain_id),
-        Change::Quarantine { .. } | Change::NextCommittee { .. } | Change::Settle { .. } => None,
+        Change::Quarantine { .. }
+        | Change::NextCommittee { .. }
+        | Change::Settle { .. }
+        | Change::Join { .. }
+        | Change::Leave { .. } => None,
     }
 }

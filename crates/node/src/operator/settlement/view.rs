@@ -101,7 +101,11 @@ fn settles(body: &Body) -> impl Iterator<Item = Claimed> {
         Change::Settle { chain_id, confidence, head, l1 } => {
             Some(Claimed { chain_id: *chain_id, confidence: *confidence, head: *head, l1: *l1 })
         }
-        Change::Quarantine { .. } | Change::Retract { .. } | Change::NextCommittee { .. } => None,
+        Change::Quarantine { .. }
+        | Change::Retract { .. }
+        | Change::NextCommittee { .. }
+        | Change::Join { .. }
+        | Change::Leave { .. } => None,
     })
 }
 
