@@ -18,6 +18,7 @@
 
 pub mod chain;
 pub mod demo;
+mod endpoint;
 pub mod full_blocks;
 pub mod lies;
 pub mod network;
@@ -26,6 +27,6 @@ pub mod replayed;
 pub mod restaking;
 
 pub use chain::{
-    CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions, Endpoint, Predeploy, Reorg,
-    Replay,
+    CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions, Predeploy, Reorg, Replay,
 };
+pub use endpoint::{Endpoint, Target};

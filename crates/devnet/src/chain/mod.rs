@@ -17,7 +17,6 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256, Bytes};
 use ethrex_common::types::{AccountUpdate, Block, Transaction};
 use ethrex_rlp::encode::RLPEncode;
-use ethrex_rpc::RpcApiContext;
 use hum_types::BlockRef;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -29,7 +28,9 @@ pub use self::config::{CREATE2_DEPLOYER, ChainConfig, Predeploy};
 use self::core::{Core, block_ref};
 pub use self::error::DevChainError;
 pub use self::replay::Replay;
-pub use self::rpc::{Endpoint, MAX_BATCH, MAX_BODY_BYTES};
+pub(crate) use self::rpc::answer;
+use crate::endpoint::{Answers, Target};
+pub use crate::endpoint::{Endpoint, MAX_BATCH, MAX_BODY_BYTES};
 use crate::lies::{self, Lie};
 
 /// What becomes of the transactions in blocks that a reorganisation drops.
@@ -88,7 +89,8 @@ impl DevChain {
     }
 
     async fn serve(core: Arc<Core>) -> Result<Self, DevChainError> {
-        let endpoint = Endpoint::bind(core.rpc_context(), core.config.port).await?;
+        let endpoint =
+            Endpoint::open(Target(Answers::Ethereum(Box::new(core.rpc_context()))), core.config.port).await?;
         let stop = CancellationToken::new();
         let producer = tokio::spawn(make_blocks(core.clone(), stop.clone()));
         Ok(Self { core, endpoint, stop, producer: tokio::sync::Mutex::new(Some(producer)) })
@@ -221,10 +223,6 @@ impl DevChain {
             tracing::error!(chain = self.core.config.name, %error, "block producer did not end well");
         }
         self.endpoint.close().await;
-    }
-
-    pub(crate) fn rpc_context(&self) -> RpcApiContext {
-        self.core.rpc_context()
     }
 }
 

@@ -25,6 +25,7 @@ use alloy_op_evm::{
 use alloy_op_hardforks::OpHardfork;
 use alloy_primitives::{B64, B256, Bytes};
 use alloy_trie::{EMPTY_ROOT_HASH, root::ordered_trie_root_encoded};
+use hum_types::BlockRef;
 use hum_verify::{
     ChainSpec, L1Info, OpRules, Rules, Witness,
     state::{Recorder, StateDb},
@@ -102,6 +103,12 @@ pub struct OpSealed {
 }
 
 impl OpSealed {
+    /// Its number and hash.
+    #[must_use]
+    pub const fn block_ref(&self) -> BlockRef {
+        BlockRef { number: self.header.number, hash: self.hash }
+    }
+
     pub(super) fn genesis(header: Header) -> Self {
         Self::new(header, Vec::new(), Vec::new(), Witness::default())
     }

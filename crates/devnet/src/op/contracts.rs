@@ -1,5 +1,6 @@
 //! The code of the predeploys, put together from instructions.
 
+use super::l1::DEPOSITED;
 use alloy_primitives::{Address, Bytes, address};
 
 /// Where the information about L1 stands.
@@ -9,20 +10,35 @@ pub(super) const MESSAGE_PASSER: Address = address!("0x4200000000000000000000000
 /// Who may write what is known of L1.
 const DEPOSITOR: Address = address!("0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001");
 
+/// What the OP Stack adds to the address of a contract that deposits.
+const ALIAS: Address = address!("0x1111000000000000000000000000000000001111");
+/// Gas of the rollup that ether which is just sent to the portal brings along.
+const RECEIVE_GAS: u64 = 100_000;
+
+const ADD: u8 = 0x01;
+const MUL: u8 = 0x02;
+const ISZERO: u8 = 0x15;
+const AND: u8 = 0x16;
 const OR: u8 = 0x17;
 const EQ: u8 = 0x14;
 const SHL: u8 = 0x1b;
 const SHR: u8 = 0x1c;
 const KECCAK256: u8 = 0x20;
+const ORIGIN: u8 = 0x32;
 const CALLER: u8 = 0x33;
+const CALLVALUE: u8 = 0x34;
 const CALLDATALOAD: u8 = 0x35;
 const CALLDATASIZE: u8 = 0x36;
 const CALLDATACOPY: u8 = 0x37;
+const MSTORE: u8 = 0x52;
 const SSTORE: u8 = 0x55;
 const JUMPI: u8 = 0x57;
 const JUMPDEST: u8 = 0x5b;
 const PUSH1: u8 = 0x60;
+const PUSH8: u8 = 0x67;
 const PUSH20: u8 = 0x73;
+const PUSH32: u8 = 0x7f;
+const LOG4: u8 = 0xa4;
 const REVERT: u8 = 0xfd;
 const STOP: u8 = 0x00;
 
@@ -106,4 +122,25 @@ pub(super) fn message_passer() -> Bytes {
     let copy = [CALLDATASIZE, PUSH1, 0, PUSH1, 0, CALLDATACOPY];
     let mark = [PUSH1, 1, CALLDATASIZE, PUSH1, 0, KECCAK256, SSTORE, STOP];
     [copy.as_slice(), &mark].concat().into()
+}
+
+/// A portal on L1 that takes ether for its sender's address in the rollup, and announces it as the OP Stack's does:
+/// `TransactionDeposited(from, to, 0, mint ‖ value ‖ gas limit ‖ no creation ‖ no input)`.
+pub(super) fn portal() -> Bytes {
+    // Behind the offset and the length of the bytes: two words, eight bytes, one byte, and what fills the last word.
+    const LENGTH: u8 = 32 + 32 + 8 + 1;
+    const END: u8 = 160;
+    let mut code = vec![PUSH1, 32, PUSH1, 0, MSTORE, PUSH1, LENGTH, PUSH1, 32, MSTORE];
+    code.extend([CALLVALUE, PUSH1, 64, MSTORE, CALLVALUE, PUSH1, 96, MSTORE, PUSH8]);
+    code.extend(RECEIVE_GAS.to_be_bytes());
+    code.extend([PUSH1, 192, SHL, PUSH1, 128, MSTORE]);
+    // Topics, the last one first.
+    code.extend([PUSH1, 0, CALLER, PUSH20]);
+    code.extend(ALIAS);
+    code.extend([ORIGIN, CALLER, EQ, ISZERO, MUL, CALLER, ADD, PUSH20]);
+    code.extend([0xff; 20]);
+    code.extend([AND, PUSH32]);
+    code.extend(DEPOSITED);
+    code.extend([PUSH1, END, PUSH1, 0, LOG4, STOP]);
+    code.into()
 }

@@ -7,7 +7,7 @@
 //! ```text
 //! OpGenesis ─▶ OpChain ── make(Attributes, candidates) ─▶ OpSealed: header, RLP, receipts, witness
 //!                 └── call, account, slot, proof: any block's state
-//! OpNode: a clock ─▶ OpChain ─▶ JSON-RPC on 127.0.0.1
+//! OpNode: a clock, an L1 that it follows ─▶ OpChain ─▶ JSON-RPC on 127.0.0.1
 //! ```
 //!
 //! The predeploys are as little as the rules read: `L1Block` in the storage layout that fees are read from, a message
@@ -18,6 +18,7 @@
 mod build;
 mod contracts;
 mod genesis;
+mod l1;
 mod node;
 mod rpc;
 #[cfg(test)]
@@ -25,7 +26,9 @@ mod tests;
 
 pub use build::{Attributes, OpBuildError, OpSealed};
 pub use genesis::{OpForks, OpGenesis};
-pub use node::{OpNode, OpNodeError};
+pub use l1::{OpL1, portal};
+pub(crate) use node::Answers;
+pub use node::{OpNode, OpNodeConfig, OpNodeError};
 
 use alloy_consensus::{Header, Transaction as _, transaction::SignerRecoverable as _};
 use alloy_evm::{Evm as _, EvmFactory as _, IntoTxEnv as _};
@@ -60,6 +63,19 @@ struct Store {
     nodes: NodeSet,
     codes: B256Map<Bytes>,
     blocks: Vec<OpSealed>,
+    /// Where blocks stand, and in which block a transaction does.
+    places: B256Map<(usize, usize)>,
+}
+
+impl Store {
+    fn push(&mut self, sealed: OpSealed) {
+        let block = self.blocks.len();
+        self.places.insert(sealed.hash, (block, 0));
+        for (index, transaction) in sealed.transactions.iter().enumerate() {
+            self.places.insert(transaction.tx_hash(), (block, index));
+        }
+        self.blocks.push(sealed);
+    }
 }
 
 impl NodeSource for &Store {
@@ -107,7 +123,7 @@ impl OpChain {
         let spec = genesis.spec()?;
         let mut store = Store::default();
         let header = genesis.lay_out(&mut store.nodes, &mut store.codes)?;
-        store.blocks.push(OpSealed::genesis(header));
+        store.push(OpSealed::genesis(header));
         Ok(Self { spec, store })
     }
 
@@ -121,6 +137,21 @@ impl OpChain {
     #[must_use]
     pub fn blocks(&self) -> &[OpSealed] {
         &self.store.blocks
+    }
+
+    /// The block with this hash.
+    #[must_use]
+    pub fn by_hash(&self, hash: &B256) -> Option<&OpSealed> {
+        let (block, _) = self.store.places.get(hash)?;
+        self.store.blocks.get(*block).filter(|block| block.hash == *hash)
+    }
+
+    /// The block that has this transaction, and its place there.
+    #[must_use]
+    pub fn transaction(&self, hash: &B256) -> Option<(&OpSealed, usize)> {
+        let (block, index) = *self.store.places.get(hash)?;
+        let block = self.store.blocks.get(block).filter(|block| block.hash != *hash)?;
+        Some((block, index))
     }
 
     /// The newest header.
@@ -141,7 +172,7 @@ impl OpChain {
             self.store.nodes.insert_hashed(hash, node);
         }
         self.store.codes.extend(made.codes);
-        self.store.blocks.push(made.sealed);
+        self.store.push(made.sealed);
         self.store.blocks.last().ok_or_else(|| OpBuildError::new("no block"))
     }
 

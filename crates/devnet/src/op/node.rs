@@ -1,28 +1,27 @@
-//! A node of an OP Stack chain in memory: a clock that makes blocks, a pool, JSON-RPC on a port.
+//! A node of an OP Stack chain in memory: a clock that makes blocks, a pool, JSON-RPC on ports.
 //!
-//! There is no L1 behind it: what its blocks say of L1 is made up from the clock, and nothing is posted anywhere.
+//! Its blocks are built on an L1 that it follows ([`OpL1`]): each says what it knows of it, and carries the deposits of
+//! the L1 blocks that it is the first to be built on. Without one, what its blocks say of L1 is made up from the clock.
 
+use super::l1::{self, OpL1, Origins};
 use super::{Attributes, OpBuildError, OpChain, OpGenesis, rpc};
-use alloy_primitives::keccak256;
-use axum::{Json, Router, extract::DefaultBodyLimit, extract::State, routing::post};
+use crate::chain::DevChainError;
+use crate::endpoint::{self, Endpoint, Target};
 use hum_types::{BlockRef, ChainId};
-use hum_verify::{ChainSpec, L1Info};
+use hum_verify::ChainSpec;
 use op_alloy_consensus::OpTxEnvelope;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
-    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior},
+};
 
-/// Seconds between the blocks of the L1 that is made up.
-const L1_BLOCK_S: u64 = 12;
 /// Transactions that wait at most.
 const POOL_MAX: usize = 10_000;
-/// Most requests in one batch, and bytes of a request's body.
-const BATCH_MAX: usize = 1_000;
-const BODY_BYTES_MAX: usize = 8 << 20;
 
 /// Why a node does not start, or a block is not made.
 #[derive(Debug, thiserror::Error)]
@@ -30,14 +29,43 @@ pub enum OpNodeError {
     /// The chain does not take it.
     #[error(transparent)]
     Build(#[from] OpBuildError),
-    /// The port is not free.
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        /// The port that was wanted.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    /// Nobody can ask it.
+    #[error(transparent)]
+    Endpoint(#[from] DevChainError),
+}
+
+/// How a node runs.
+#[derive(Debug, Clone)]
+pub struct OpNodeConfig {
+    /// Name in logs.
+    pub name: String,
+    /// Time between blocks; 0 makes none but those of [`OpNode::produce`].
+    pub block_time_ms: u64,
+    /// Time from the start to the first block.
+    pub phase_ms: u64,
+    /// How many blocks the `safe` tag stays behind the head.
+    pub safe_depth: u64,
+    /// How many blocks the `finalized` tag stays behind the head.
+    pub finalized_depth: u64,
+    /// TCP port of the JSON-RPC endpoint on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Whether there is an L1: no block is made until [`OpNode::follow`] names it.
+    pub has_l1: bool,
+}
+
+impl OpNodeConfig {
+    /// Without an L1, on a free port, `safe` 2 and `finalized` 4 behind.
+    pub fn new(name: impl Into<String>, block_time_ms: u64) -> Self {
+        Self {
+            name: name.into(),
+            block_time_ms,
+            phase_ms: 0,
+            safe_depth: 2,
+            finalized_depth: 4,
+            port: 0,
+            has_l1: false,
+        }
+    }
 }
 
 /// The chain and what waits to be in it.
@@ -45,7 +73,10 @@ pub enum OpNodeError {
 pub(super) struct Shared {
     pub(super) chain: OpChain,
     pub(super) pool: Vec<OpTxEnvelope>,
-    pub(super) config: Value,
+    pub(super) rules: Value,
+    pub(super) safe_depth: u64,
+    pub(super) finalized_depth: u64,
+    origins: Origins,
 }
 
 impl Shared {
@@ -58,13 +89,20 @@ impl Shared {
         Ok(())
     }
 
-    fn produce(&mut self) -> Result<BlockRef, OpBuildError> {
+    /// Make a block; none while nothing is known of the L1.
+    fn produce(&mut self) -> Result<Option<BlockRef>, OpBuildError> {
         let parent = self.chain.head()?.clone();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let least = parent.timestamp + u64::from(!self.chain.spec().allow_equal_timestamps());
         let timestamp = now.max(least);
-        let before = self.chain.l1_info()?;
-        let attributes = Attributes::after(&parent, timestamp, made_up(before, timestamp));
+        let Some(origin) = self.origins.at(self.chain.l1_info()?, timestamp) else { return Ok(None) };
+        let number = origin.info.number;
+        let attributes = Attributes {
+            deposits: origin.deposits,
+            randao: origin.randao,
+            beacon_root: origin.beacon_root,
+            ..Attributes::after(&parent, timestamp, origin.info)
+        };
         let waiting = std::mem::take(&mut self.pool);
         let sealed = self.chain.make(&attributes, waiting.clone())?;
         let block = BlockRef { number: sealed.header.number, hash: sealed.hash };
@@ -73,30 +111,18 @@ impl Shared {
         let left = waiting.into_iter().filter(|transaction| !taken.contains(&transaction.tx_hash()));
         let left: Vec<OpTxEnvelope> = left.collect();
         self.pool = left.into_iter().filter(|transaction| self.chain.may_come(transaction)).collect();
-        Ok(block)
+        self.origins.built_on(number);
+        Ok(Some(block))
     }
 }
 
-/// What a block at `timestamp` says of an L1 that is not there: a block each 12 s, fees that do not move.
-fn made_up(before: Option<L1Info>, timestamp: u64) -> L1Info {
-    let number = timestamp / L1_BLOCK_S;
-    let sequence_number = match before {
-        Some(before) if before.number == number => before.sequence_number + 1,
-        _ => 0,
-    };
-    L1Info {
-        number,
-        timestamp: number * L1_BLOCK_S,
-        base_fee: alloy_primitives::U256::from(1_000_000_000_u64),
-        blob_base_fee: alloy_primitives::U256::from(1),
-        hash: keccak256(number.to_be_bytes()),
-        sequence_number,
-        base_fee_scalar: alloy_primitives::U256::from(1_000),
-        blob_base_fee_scalar: alloy_primitives::U256::from(1_000),
-        operator_fee_scalar: 100,
-        operator_fee_constant: 1_000,
-        da_footprint_gas_scalar: 400,
-        ..L1Info::default()
+/// A chain that answers requests.
+#[derive(Debug, Clone)]
+pub(crate) struct Answers(Arc<Mutex<Shared>>);
+
+impl Answers {
+    pub(crate) fn answer(&self, request: &Value) -> Value {
+        rpc::answer(&mut lock(&self.0), request)
     }
 }
 
@@ -105,39 +131,55 @@ fn made_up(before: Option<L1Info>, timestamp: u64) -> L1Info {
 pub struct OpNode {
     shared: Arc<Mutex<Shared>>,
     spec: ChainSpec,
-    address: SocketAddr,
+    config: OpNodeConfig,
+    endpoint: Endpoint,
     producer: JoinHandle<()>,
-    server: JoinHandle<()>,
+    follower: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl From<&OpNode> for Target {
+    fn from(node: &OpNode) -> Self {
+        Self(endpoint::Answers::Op(Answers(node.shared.clone())))
+    }
 }
 
 impl OpNode {
-    /// Make blocks each `block_time_ms`, and answer on `port`; 0 takes a free one. A `block_time_ms` of 0 makes none but
-    /// those of [`Self::produce`]. Needs a tokio runtime with time and I/O.
-    pub async fn start(genesis: &OpGenesis, block_time_ms: u64, port: u16) -> Result<Self, OpNodeError> {
+    /// Start one. Needs a tokio runtime with time and I/O.
+    pub async fn start(genesis: &OpGenesis, config: OpNodeConfig) -> Result<Self, OpNodeError> {
         let chain = OpChain::new(genesis)?;
         let spec = chain.spec().clone();
-        let shared = Arc::new(Mutex::new(Shared { chain, pool: Vec::new(), config: genesis.config() }));
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let failed = |source| OpNodeError::Bind { address: wanted, source };
-        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let routes = Router::new()
-            .route("/", post(answer))
-            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-            .with_state(shared.clone());
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, routes).await {
-                tracing::error!(%address, %error, "JSON-RPC endpoint ended");
-            }
-        });
-        let producer = tokio::spawn(make_blocks(shared.clone(), block_time_ms));
-        Ok(Self { shared, spec, address, producer, server })
+        let shared = Arc::new(Mutex::new(Shared {
+            chain,
+            pool: Vec::new(),
+            rules: genesis.config(),
+            safe_depth: config.safe_depth,
+            finalized_depth: config.finalized_depth,
+            origins: if config.has_l1 { Origins::unread() } else { Origins::MadeUp },
+        }));
+        let target = Target(endpoint::Answers::Op(Answers(shared.clone())));
+        let endpoint = Endpoint::open(target, config.port).await?;
+        let producer = tokio::spawn(make_blocks(shared.clone(), config.clone()));
+        Ok(Self { shared, spec, config, endpoint, producer, follower: Mutex::default() })
+    }
+
+    /// Build on this L1 from its present head on. A second call changes nothing.
+    pub fn follow(&self, l1: OpL1) {
+        let mut follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = self.shared.clone();
+        follower
+            .get_or_insert_with(|| tokio::spawn(l1::follow(l1, move |put| put(&mut lock(&shared).origins))));
     }
 
     /// Its rules.
     #[must_use]
     pub const fn spec(&self) -> &ChainSpec {
         &self.spec
+    }
+
+    /// The settings that it started with.
+    #[must_use]
+    pub const fn config(&self) -> &OpNodeConfig {
+        &self.config
     }
 
     /// The chain.
@@ -149,19 +191,53 @@ impl OpNode {
     /// URL of its JSON-RPC endpoint.
     #[must_use]
     pub fn rpc_url(&self) -> String {
-        format!("http://{}", self.address)
+        self.endpoint.url()
     }
 
-    /// Make a block now.
-    pub fn produce(&self) -> Result<BlockRef, OpNodeError> {
+    /// The newest block.
+    #[must_use]
+    pub fn head(&self) -> BlockRef {
+        let shared = lock(&self.shared);
+        let newest = shared.chain.blocks().last();
+        newest.map(super::OpSealed::block_ref).unwrap_or_default()
+    }
+
+    /// The block of this number.
+    #[must_use]
+    pub fn block(&self, number: u64) -> Option<BlockRef> {
+        let at = usize::try_from(number).ok()?;
+        lock(&self.shared).chain.blocks().get(at).map(super::OpSealed::block_ref)
+    }
+
+    /// RLP of the header of the genesis block.
+    #[must_use]
+    pub fn genesis_header(&self) -> Vec<u8> {
+        let shared = lock(&self.shared);
+        shared.chain.blocks().first().map(|genesis| alloy_rlp::encode(&genesis.header)).unwrap_or_default()
+    }
+
+    /// Make a block now; none while nothing is known of its L1.
+    pub fn produce(&self) -> Result<Option<BlockRef>, OpNodeError> {
         Ok(lock(&self.shared).produce()?)
+    }
+
+    /// Stop making blocks and listening.
+    pub async fn shutdown(&self) {
+        self.stop();
+        self.endpoint.close().await;
+    }
+
+    fn stop(&self) {
+        self.producer.abort();
+        if let Some(follower) = &*self.follower.lock().unwrap_or_else(PoisonError::into_inner) {
+            follower.abort();
+        }
     }
 }
 
 impl Drop for OpNode {
     fn drop(&mut self) {
-        self.producer.abort();
-        self.server.abort();
+        self.stop();
     }
 }
 
@@ -169,27 +245,17 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn make_blocks(shared: Arc<Mutex<Shared>>, block_time_ms: u64) {
-    if block_time_ms == 0 {
+async fn make_blocks(shared: Arc<Mutex<Shared>>, config: OpNodeConfig) {
+    if config.block_time_ms == 0 {
         return;
     }
-    let mut clock = tokio::time::interval(Duration::from_millis(block_time_ms));
-    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let first = Instant::now() + Duration::from_millis(config.phase_ms);
+    let mut clock = tokio::time::interval_at(first, Duration::from_millis(config.block_time_ms));
+    clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         clock.tick().await;
         if let Err(error) = lock(&shared).produce() {
-            tracing::error!(%error, "no block");
+            tracing::error!(chain = config.name, %error, "no block");
         }
     }
-}
-
-async fn answer(State(shared): State<Arc<Mutex<Shared>>>, body: bytes::Bytes) -> Json<Value> {
-    let one = |request: &Value| rpc::answer(&mut lock(&shared), request);
-    Json(match serde_json::from_slice::<Value>(&body) {
-        Err(error) => {
-            json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32_700, "message": error.to_string() } })
-        }
-        Ok(Value::Array(batch)) if batch.len() <= BATCH_MAX => batch.iter().map(one).collect(),
-        Ok(request) => one(&request),
-    })
 }

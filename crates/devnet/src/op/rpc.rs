@@ -140,7 +140,7 @@ fn call(shared: &mut Shared, method: &str, params: &[Value]) -> Result<Value, Re
             let receipts = found(shared, first)?.receipts.iter();
             receipts.map(|receipt| json!(Bytes::from(receipt.encoded_2718()))).collect()
         }
-        "debug_chainConfig" => shared.config.clone(),
+        "debug_chainConfig" => shared.rules.clone(),
         _ => return Err(Refusal::new(METHOD_NOT_FOUND, format!("no method {method}"))),
     })
 }
@@ -162,8 +162,8 @@ fn quantity(value: u64) -> Value {
     json!(format!("{value:#x}"))
 }
 
-/// The block that a tag, number, hash or `{blockNumber}`/`{blockHash}` names. Nothing is ever posted: every block is as
-/// safe as any other, and `safe` and `finalized` are the genesis block.
+/// The block that a tag, number, hash or `{blockNumber}`/`{blockHash}` names. `safe` and `finalized` are so many blocks
+/// behind the newest one, whatever is posted: what this node's word is worth, as anywhere.
 fn find<'a>(shared: &'a Shared, which: &Value) -> Result<Option<&'a OpSealed>, Refusal> {
     let blocks = shared.chain.blocks();
     let named = match which {
@@ -174,16 +174,23 @@ fn find<'a>(shared: &'a Shared, which: &Value) -> Result<Option<&'a OpSealed>, R
     let named = named.and_then(Value::as_str).ok_or_else(|| bad("not a block"))?;
     Ok(match named {
         "latest" | "pending" => blocks.last(),
-        "earliest" | "safe" | "finalized" => blocks.first(),
+        "earliest" => blocks.first(),
+        "safe" => behind(blocks, shared.safe_depth),
+        "finalized" => behind(blocks, shared.finalized_depth),
         hash if hash.len() == 66 => {
             let hash: B256 = hash.parse().map_err(|_| bad("not a hash"))?;
-            blocks.iter().rev().find(|block| block.hash == hash)
+            shared.chain.by_hash(&hash)
         }
         number => {
             let number: U256 = parse(&json!(number))?;
             usize::try_from(number).ok().and_then(|number| blocks.get(number))
         }
     })
+}
+
+/// The block so many below the newest, at least the first.
+fn behind(blocks: &[OpSealed], depth: u64) -> Option<&OpSealed> {
+    blocks.iter().rev().nth(usize::try_from(depth).ok()?).or(blocks.first())
 }
 
 fn found<'a>(shared: &'a Shared, which: &Value) -> Result<&'a OpSealed, Refusal> {
@@ -195,10 +202,7 @@ fn number(shared: &Shared, which: &Value) -> Result<u64, Refusal> {
 }
 
 fn transaction(shared: &Shared, hash: B256) -> Option<(&OpSealed, usize)> {
-    shared.chain.blocks().iter().rev().find_map(|block| {
-        let index = block.transactions.iter().position(|transaction| transaction.tx_hash() == hash)?;
-        Some((block, index))
-    })
+    shared.chain.transaction(&hash)
 }
 
 fn run(

@@ -10,7 +10,7 @@ use hum_verify::dialect::parse_witness;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_and_a_verifier_get_all_they_need() {
     let genesis = OpGenesis { allow_equal_timestamps: true, ..genesis(OpForks::JOVIAN) };
-    let node = OpNode::start(&genesis, 100, 0).await.unwrap();
+    let node = OpNode::start(&genesis, OpNodeConfig::new("op", 100)).await.unwrap();
     let reader = RpcChain::new(&node.rpc_url(), CHAIN, RpcLimits::default()).unwrap();
     let submit = RpcSubmit::new(reader.clone(), user().to_bytes(), SubmitPolicy::default()).unwrap();
 
