@@ -87,6 +87,7 @@ fn l1(network: &Network, chain: RpcChain, submit: RpcSubmit) -> Option<L1> {
             lane: judges.lane,
             state_root: judges.state_root,
             rollup_registry: restaking.rollup_registry,
+            batch_inbox: restaking.batch_inbox,
         },
     })
 }

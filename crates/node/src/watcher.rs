@@ -13,6 +13,7 @@
 //! before anything else is done with it; what was not settled on L1 is taken up again after a restart; memory is
 //! bounded whatever peers send.
 
+mod accusations;
 mod actor;
 mod answers;
 mod bodies;

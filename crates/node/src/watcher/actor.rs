@@ -1,10 +1,12 @@
 //! The watcher's one loop: it alone owns the certified chain, the detector, the docket and the file of evidence.
 
+mod claims;
 mod done;
 mod heads;
 
 use super::{
     WatcherError, WatcherParts, WatcherSettings,
+    accusations::{Accusation, Batch, Defended},
     answers::{AnswerBook, Answered, Challenge},
     bodies::Bodies,
     court::{Allowance, Filed, L1, Settled},
@@ -58,6 +60,9 @@ enum Done {
     Balance(Result<alloy_primitives::U256, ReadError>),
     Challenges(Result<(u64, Vec<Challenge>), ReadError>),
     Answered { reserved_wei: u128, challenge: Challenge, answered: Answered },
+    Batches(Result<(u64, Vec<Batch>), ReadError>),
+    Accusations(Result<(u64, Vec<Accusation>), ReadError>),
+    Defended { reserved_wei: u128, accusation: Accusation, defended: Defended },
 }
 
 pub(super) struct Actor<E: Runtime> {
@@ -74,11 +79,15 @@ pub(super) struct Actor<E: Runtime> {
     store: Store<E>,
     tables: TableBook,
     bodies: Bodies,
-    answers: AnswerBook,
+    answers: AnswerBook<Challenge>,
+    accused: AnswerBook<Accusation>,
+    /// The L1 block from which on batches were not read; `None` before the first look.
+    next_batch: Option<u64>,
     suspects: Trials,
     heads: HeadBook,
     posted: PostedBook,
     looking: Timing,
+    claims: Timing,
     asking: Timing,
     spend: Spend,
     bonds: Bonds,
@@ -128,6 +137,9 @@ impl<E: Runtime> Actor<E> {
             tables: TableBook::default(),
             bodies: Bodies::default(),
             answers: AnswerBook::default(),
+            accused: AnswerBook::default(),
+            next_batch: None,
+            claims: Timing::every(CHALLENGES_EVERY_MS),
             suspects: Trials::default(),
             heads: HeadBook::new(parts.rollups),
             posted: PostedBook::default(),
@@ -260,6 +272,7 @@ impl<E: Runtime> Actor<E> {
                 self.work.push(work.map(done).boxed());
             }
         }
+        self.look_at_claims(&l1);
         if self.settling.is_due(self.now) {
             for filing in self.docket.unsettled() {
                 let (l1, number) = (l1.clone(), filing.number);

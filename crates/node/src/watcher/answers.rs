@@ -77,34 +77,52 @@ pub(crate) struct Answered {
     pub(crate) outcome: Result<Option<B256>, String>,
 }
 
-/// Which challenges wait.
-#[derive(Debug, Default)]
-pub(crate) struct AnswerBook {
+/// Something on L1 that an answer is due to, under a name that L1 gave it.
+pub(crate) trait Due: Copy {
+    /// Its name.
+    fn id(&self) -> B256;
+}
+
+impl Due for Challenge {
+    fn id(&self) -> B256 {
+        self.id
+    }
+}
+
+/// Which of them wait.
+#[derive(Debug)]
+pub(crate) struct AnswerBook<D> {
     /// The L1 block from which on logs were not read; `None` before the first look.
     pub(crate) next_block: Option<u64>,
-    open: BTreeMap<B256, (Challenge, TimeMs, bool)>,
+    open: BTreeMap<B256, (D, TimeMs, bool)>,
     out: bool,
 }
 
-impl AnswerBook {
-    /// Challenges were found.
-    pub(crate) fn add(&mut self, found: Vec<Challenge>) {
-        for challenge in found {
+impl<D> Default for AnswerBook<D> {
+    fn default() -> Self {
+        Self { next_block: None, open: BTreeMap::new(), out: false }
+    }
+}
+
+impl<D: Due> AnswerBook<D> {
+    /// More were found.
+    pub(crate) fn add(&mut self, found: Vec<D>) {
+        for due in found {
             if self.open.len() < OPEN_MAX {
-                self.open.entry(challenge.id).or_insert((challenge, TimeMs(0), false));
+                self.open.entry(due.id()).or_insert((due, TimeMs(0), false));
             }
         }
     }
 
     /// The next one to look at; one at a time.
-    pub(crate) fn next(&mut self, now: TimeMs) -> Option<Challenge> {
+    pub(crate) fn next(&mut self, now: TimeMs) -> Option<D> {
         if self.out {
             return None;
         }
-        let (challenge, due, _) = self.open.values_mut().find(|(_, due, _)| *due <= now)?;
+        let (next, due, _) = self.open.values_mut().find(|(_, due, _)| *due <= now)?;
         *due = TimeMs(now.0.saturating_add(AGAIN_MS));
         self.out = true;
-        Some(*challenge)
+        Some(*next)
     }
 
     /// It is over.

@@ -3,7 +3,6 @@
 use super::{
     committees::Committees,
     docket::{Defendant, Filing, Verdict},
-    evidence::FaultEvidence,
     judges::{
         AttestationJudge, Before, Judges, LaneJudge, Papers, Punishments, RollupRegistry, TableStore, papers,
     },
@@ -122,10 +121,9 @@ impl L1 {
                 punished.push(defendant);
             }
         }
-        if let (FaultEvidence::DoubleClaim { one, .. }, Some(registry)) =
-            (&*filing.evidence, self.judges.rollup_registry)
+        if let (Some(registration), Some(registry)) =
+            (filing.evidence.registration(), self.judges.rollup_registry)
         {
-            let registration = one.claim.registration;
             let call = RollupRegistry::rollupCall { registration: registration.0 };
             match self.view(registry, call, at).await {
                 Ok(rollup) if rollup.punished => punished.push(Defendant::Sequencer(registration)),
@@ -159,6 +157,7 @@ impl L1 {
             Before::Challenge { id, subject, data } => {
                 self.challenge(judge, (id, subject), data, allowance, filed).await
             }
+            Before::Accusation { claim } => return self.accuse(judge, &claim, data, allowance, filed).await,
         };
         if let Err(verdict) = ready {
             return verdict;

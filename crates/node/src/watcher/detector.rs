@@ -42,6 +42,8 @@ const FALSEHOODS_MAX: usize = 16;
 const WAITING_MAX: usize = 4_096;
 /// Block numbers of one rollup whose claims are held.
 const CLAIMS_MAX: usize = 65_536;
+/// Blocks of one rollup that L1 holds and that claims are held against.
+const BATCHES_MAX: usize = 16_384;
 /// Retractions that are held.
 const RETRACTIONS_MAX: usize = 4_096;
 /// Offences of one kind that are kept of one operator: the first takes all that it has.
@@ -91,6 +93,10 @@ pub struct Detector {
     /// Offences for which only a header is missing.
     incomplete: BTreeSet<(Address, Height)>,
     accused_sequencers: BTreeSet<(RegistrationId, Generation)>,
+    /// The last blocks of what rollups posted, in L1's final blocks.
+    batches: BTreeMap<ChainId, BTreeMap<u64, B256>>,
+    /// Sequencers accused of a claim that L1 contradicts.
+    contradicted: BTreeSet<(RegistrationId, Generation)>,
 }
 
 impl Detector {
@@ -114,6 +120,8 @@ impl Detector {
             found: BTreeMap::new(),
             incomplete: BTreeSet::new(),
             accused_sequencers: BTreeSet::new(),
+            batches: BTreeMap::new(),
+            contradicted: BTreeSet::new(),
         }
     }
 
@@ -133,6 +141,9 @@ impl Detector {
     pub fn remember(&mut self, evidence: &FaultEvidence) {
         if let FaultEvidence::DoubleClaim { one, .. } = evidence {
             self.accused_sequencers.insert((one.claim.registration, one.claim.generation));
+        }
+        if let FaultEvidence::FalseClaim { claim } = evidence {
+            self.contradicted.insert((claim.claim.registration, claim.claim.generation));
         }
         if evidence.is_whole() {
             for accused in evidence.accused(&self.committees) {
@@ -337,12 +348,55 @@ impl Detector {
         while claims.len() > CLAIMS_MAX {
             claims.pop_first();
         }
-        match before {
-            Some(one) if self.accused_sequencers.insert((registration, claim.generation)) => {
-                vec![Finding::Evidence(FaultEvidence::DoubleClaim { one, other: signed })]
-            }
-            _ => Vec::new(),
+        let double = before.filter(|_| self.accused_sequencers.insert((registration, claim.generation)));
+        let double = double.map(|one| FaultEvidence::DoubleClaim { one, other: signed });
+        let contradicted = self.contradicted(signed);
+        double.into_iter().chain(contradicted).map(Finding::Evidence).collect()
+    }
+
+    /// What a rollup posted ends with this block, in a final block of L1.
+    pub(crate) fn batch(&mut self, registration: RegistrationId, last: BlockRef) -> Vec<Finding> {
+        let Some(chain_id) = self.member_of(registration) else { return Vec::new() };
+        let batches = self.batches.entry(chain_id).or_default();
+        batches.insert(last.number, last.hash);
+        while batches.len() > BATCHES_MAX {
+            batches.pop_first();
         }
+        let claims = self.claims.get(&chain_id).into_iter().flatten();
+        let there = claims.filter(|((_, number), _)| *number == last.number);
+        let claims: Vec<SignedClaim> = there.flat_map(|(_, held)| held).copied().collect();
+        let found = claims.into_iter().filter_map(|claim| self.contradicted(claim));
+        found.map(Finding::Evidence).collect()
+    }
+
+    /// Evidence, when L1 holds another block in this claim's place and the claim was not taken back; one a generation.
+    fn contradicted(&mut self, signed: SignedClaim) -> Option<FaultEvidence> {
+        let claim = signed.claim;
+        let posted = self.batches.get(&claim.chain_id)?.get(&claim.block.number)?;
+        if *posted == claim.block.hash
+            || self.withdrawal(claim.chain_id, claim.generation, claim.block.number).is_some()
+            || !self.contradicted.insert((claim.registration, claim.generation))
+        {
+            return None;
+        }
+        Some(FaultEvidence::FalseClaim { claim: signed })
+    }
+
+    /// The retraction that took back what was claimed in a generation at this number.
+    pub(crate) fn withdrawal(
+        &self,
+        chain_id: ChainId,
+        generation: Generation,
+        number: u64,
+    ) -> Option<SignedRetraction> {
+        let opened = Generation(generation.0.checked_add(1)?);
+        let retraction = self.retractions.get(&(chain_id, opened))?;
+        (retraction.retraction.kept.number < number).then_some(*retraction)
+    }
+
+    /// The member that has this registration.
+    pub(crate) fn member_of(&self, registration: RegistrationId) -> Option<ChainId> {
+        self.sequencers.iter().find(|(_, (own, _))| *own == registration).map(|(chain_id, _)| *chain_id)
     }
 
     /// A retraction, from anyone.

@@ -179,11 +179,9 @@ impl Docket {
         let wait_ms = if evidence.fault() == Fault::NoClaim { self.claim_wait_ms } else { 0 };
         let due = TimeMs(now.0.saturating_add(wait_ms));
         let evidence = Arc::new(evidence);
-        let defendants = match &*evidence {
-            FaultEvidence::DoubleClaim { one, .. } => {
-                vec![(Defendant::Sequencer(one.claim.registration), None)]
-            }
-            _ => evidence
+        let defendants = match evidence.registration() {
+            Some(registration) => vec![(Defendant::Sequencer(registration), None)],
+            None => evidence
                 .accused(committees)
                 .into_iter()
                 .map(|accused| (Defendant::Operator(accused.operator), Some(accused)))

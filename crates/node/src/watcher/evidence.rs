@@ -14,8 +14,8 @@ pub use statement::{Signed, Statement, StatementError};
 use super::committees::Committees;
 use hum_bls::{OperatorId, Seat};
 use hum_types::{
-    Address, B256, ClaimError, Decode, DecodeError, Domain, Encode, Epoch, Height, Reader, SignedClaim,
-    keccak256,
+    Address, B256, ClaimError, Decode, DecodeError, Domain, Encode, Epoch, Height, Reader, RegistrationId,
+    SignedClaim, keccak256,
 };
 
 /// Which rule was broken, as the judges on L1 number them.
@@ -35,6 +35,8 @@ pub enum Fault {
     DoubleClaim = 5,
     /// An attested head's number or state root is not in the block whose hash was attested.
     StateRoot = 6,
+    /// A sequencer claimed a block in whose place its rollup put another one on L1; no operator is accused of it.
+    FalseClaim = 8,
 }
 
 impl std::fmt::Display for Fault {
@@ -46,6 +48,7 @@ impl std::fmt::Display for Fault {
             Self::Lane => "a lane that its slot contradicts",
             Self::DoubleClaim => "two claims for one block number",
             Self::StateRoot => "a state root that is not its block's",
+            Self::FalseClaim => "a claim that L1 contradicts",
         })
     }
 }
@@ -96,6 +99,11 @@ pub enum FaultEvidence {
         one: SignedClaim,
         /// The other.
         other: SignedClaim,
+    },
+    /// A claim in whose place the rollup put another block on L1, as the watcher's own node says of its final blocks.
+    FalseClaim {
+        /// The claim.
+        claim: SignedClaim,
     },
 }
 
@@ -164,6 +172,7 @@ impl FaultEvidence {
             Self::FalseTable { .. } => Fault::Settlement,
             Self::FalseHead { charge, .. } => charge.fault(),
             Self::DoubleClaim { .. } => Fault::DoubleClaim,
+            Self::FalseClaim { .. } => Fault::FalseClaim,
         }
     }
 
@@ -174,7 +183,7 @@ impl FaultEvidence {
             Self::DoubleAttestation { one: statement, .. }
             | Self::FalseTable { statement, .. }
             | Self::FalseHead { statement, .. } => statement.height().0,
-            Self::DoubleClaim { one, .. } => one.claim.block.number,
+            Self::DoubleClaim { one: claim, .. } | Self::FalseClaim { claim } => claim.claim.block.number,
         }
     }
 
@@ -189,7 +198,7 @@ impl FaultEvidence {
             Self::FalseTable { statement, .. } | Self::FalseHead { statement, .. } => {
                 vec![statement.epoch()]
             }
-            Self::DoubleClaim { .. } => Vec::new(),
+            Self::DoubleClaim { .. } | Self::FalseClaim { .. } => Vec::new(),
         }
     }
 
@@ -201,7 +210,7 @@ impl FaultEvidence {
             Self::FalseTable { statement, .. } | Self::FalseHead { statement, .. } => {
                 statement.header.is_some()
             }
-            Self::DoubleClaim { .. } => true,
+            Self::DoubleClaim { .. } | Self::FalseClaim { .. } => true,
         }
     }
 
@@ -236,7 +245,7 @@ impl FaultEvidence {
                     Some(AccusedOperator { operator, seat, other_seat: seat })
                 })
                 .collect(),
-            Self::DoubleClaim { .. } => Vec::new(),
+            Self::DoubleClaim { .. } | Self::FalseClaim { .. } => Vec::new(),
         }
     }
 
@@ -280,12 +289,27 @@ impl FaultEvidence {
                 head.check(&header, charge.confidence())?;
                 Ok(charge.check(head)?)
             }
-            Self::DoubleClaim { .. } => Err(EvidenceError::Other(self.fault())),
+            Self::DoubleClaim { .. } | Self::FalseClaim { .. } => Err(EvidenceError::Other(self.fault())),
         }
     }
 
-    /// Check evidence against a sequencer.
+    /// The sequencer's registration, of evidence against one.
+    #[must_use]
+    pub const fn registration(&self) -> Option<RegistrationId> {
+        match self {
+            Self::DoubleClaim { one: claim, .. } | Self::FalseClaim { claim } => {
+                Some(claim.claim.registration)
+            }
+            _ => None,
+        }
+    }
+
+    /// Check evidence against a sequencer. What L1 holds in a claim's place is taken from whoever found it.
     pub fn check_claims(&self, sequencer: Address, domain: Domain) -> Result<(), EvidenceError> {
+        if let Self::FalseClaim { claim } = self {
+            claim.authenticate(domain, sequencer)?;
+            return Ok(());
+        }
         let Self::DoubleClaim { one, other } = self else { return Err(EvidenceError::Other(self.fault())) };
         let place = |signed: &SignedClaim| {
             let claim = signed.claim;
@@ -325,6 +349,7 @@ impl Encode for FaultEvidence {
                 one.encode_to(out);
                 other.encode_to(out);
             }
+            Self::FalseClaim { claim } => claim.encode_to(out),
         }
     }
 }
@@ -349,6 +374,7 @@ impl Decode for FaultEvidence {
                 one: SignedClaim::decode_from(reader)?,
                 other: SignedClaim::decode_from(reader)?,
             },
+            8 => Self::FalseClaim { claim: SignedClaim::decode_from(reader)? },
             fault @ (3 | 4 | 6 | head::SETTLED) => Self::FalseHead {
                 statement: Statement::decode_from(reader)?,
                 head: HeadStatement::decode_from(reader)?,

@@ -1,6 +1,7 @@
 //! What judges on L1 are told: calldata from evidence. Pure; the layouts are drawn in `contracts/src/interfaces`.
 
 use super::{
+    accusations::accuse_call,
     answers::ClaimJudge,
     committees::Committees,
     docket::{Defendant, Filing},
@@ -74,6 +75,15 @@ sol! {
         struct Signed { uint32 generation; uint64 number; bytes32 blockHash; bytes signature; }
         function reportDoubleClaim(bytes32 registration, Signed one, Signed other) external;
         function rollup(bytes32 registration) external view returns (Rollup);
+        event ClaimAccused(bytes32 indexed registration, uint32 generation, uint64 number, bytes32 blockHash, address reporter,
+            uint64 deadline);
+        error ClaimRetracted(uint64 keptNumber);
+        function accuseClaim(bytes32 registration, Signed claim, address adapter, bytes proof) external
+            returns (bytes32 accusation);
+        function showRetraction(bytes32 registration, Signed retraction) external;
+        function concludeAccusation(bytes32 accusation) external;
+        function accusationOf(bytes32 accusation) external view
+            returns (bytes32 registration, address reporter, uint64 deadline, uint32 generation, uint64 number);
     }
 
     /// What watchers ask the service manager about punishments.
@@ -103,6 +113,8 @@ pub struct Judges {
     pub state_root: Option<Address>,
     /// Takes sequencers' bonds.
     pub rollup_registry: Option<Address>,
+    /// Where rollups post their batches: what contradicts claims.
+    pub batch_inbox: Option<Address>,
 }
 
 impl Judges {
@@ -116,6 +128,7 @@ impl Judges {
             Fault::Lane => self.lane,
             Fault::DoubleClaim => self.rollup_registry,
             Fault::StateRoot => self.state_root,
+            Fault::FalseClaim => self.batch_adapter.and(self.rollup_registry),
         }
     }
 
@@ -123,7 +136,7 @@ impl Judges {
     const fn adapter_for(&self, evidence: &FaultEvidence) -> Option<Address> {
         match evidence {
             FaultEvidence::FalseTable { .. } => self.table_adapter,
-            FaultEvidence::FalseHead { .. } => self.batch_adapter,
+            FaultEvidence::FalseHead { .. } | FaultEvidence::FalseClaim { .. } => self.batch_adapter,
             FaultEvidence::DoubleAttestation { .. } | FaultEvidence::DoubleClaim { .. } => None,
         }
     }
@@ -187,6 +200,11 @@ pub enum Before {
         /// Makes it; takes a bond.
         data: Bytes,
     },
+    /// The call only accuses: the sequencer has time to show that it took the claim back.
+    Accusation {
+        /// The claim.
+        claim: SignedClaim,
+    },
 }
 
 impl Papers {
@@ -228,7 +246,9 @@ pub(crate) fn subject_of(evidence: &FaultEvidence) -> B256 {
                 keccak256((head.registration().0, latest, head.part.block.hash).abi_encode())
             }
         },
-        FaultEvidence::DoubleAttestation { .. } | FaultEvidence::DoubleClaim { .. } => B256::ZERO,
+        FaultEvidence::DoubleAttestation { .. }
+        | FaultEvidence::DoubleClaim { .. }
+        | FaultEvidence::FalseClaim { .. } => B256::ZERO,
     }
 }
 
@@ -300,6 +320,14 @@ pub(crate) fn papers(
             Ok(Papers { tables, ..false_head(head, charge, evidence, seats, adapter)? })
         }
         FaultEvidence::DoubleClaim { one, other } => Ok(double_claim(one, other)),
+        FaultEvidence::FalseClaim { claim } => {
+            let adapter = judges.batch_adapter.ok_or(PapersError::NoJudge(Fault::FalseClaim))?;
+            let data = accuse_call(claim, adapter);
+            Ok(Papers {
+                before: Before::Accusation { claim: *claim },
+                ..Papers::new(data.into(), Vec::new())
+            })
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A watcher with scripted operators and a scripted L1, in virtual time.
 
+mod claims;
 pub(super) mod fixture;
 pub(super) mod heads;
 mod judged;
@@ -46,6 +47,7 @@ fn params() -> RollupParams {
         sequencer: sequencer().address(),
         facades: [Address::repeat_byte(0xa1), Address::repeat_byte(0xa2), Address::repeat_byte(0xa3)],
         class: Class::Reexecuted,
+        judges: Vec::new(),
         anchor: BlockRef { number: 10, hash: B256::repeat_byte(10) },
         anchor_state_root: B256::repeat_byte(11),
     }

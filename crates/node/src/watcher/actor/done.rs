@@ -75,6 +75,22 @@ impl<E: Runtime> Actor<E> {
                 self.shared.spent(self.spend.total_wei());
                 self.answered(challenge, answered).await;
             }
+            Done::Batches(Ok((next_block, batches))) => {
+                self.next_batch = Some(next_block);
+                self.posted_to_l1(batches).await;
+            }
+            Done::Accusations(Ok((next_block, found))) => {
+                self.accused.next_block = Some(next_block);
+                self.accused.add(found);
+            }
+            Done::Batches(Err(error)) | Done::Accusations(Err(error)) => {
+                self.shared.trouble(Some(format!("claims cannot be held against L1: {error}")));
+            }
+            Done::Defended { reserved_wei, accusation, defended } => {
+                self.spend.settle(reserved_wei, defended.spent_wei);
+                self.shared.spent(self.spend.total_wei());
+                self.defended(accusation, defended);
+            }
         }
     }
 

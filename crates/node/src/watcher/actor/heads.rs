@@ -173,7 +173,7 @@ impl<E: Runtime> Actor<E> {
         if let Err(error) = self.store.acquitted(number, self.now, lost_wei).await {
             self.shared.alarm(self.now, &format!("evidence cannot be kept on disk: {error}"));
         }
-        self.shared.did(self.now, format!("evidence {}: the claim was shown, nobody is punished", number.0));
+        self.shared.did(self.now, format!("evidence {}: it was answered, nobody is punished", number.0));
         self.shared.bonds(&self.bonds);
         self.shared.cases(self.docket.view());
     }

@@ -18,6 +18,7 @@ fn state() -> State {
             sequencer: sequencer().address(),
             facades: [Address::repeat_byte(0xa1), Address::repeat_byte(0xa2), Address::repeat_byte(0xa3)],
             class: Class::Reexecuted,
+            judges: Vec::new(),
             anchor: BlockRef { number: 10, hash: B256::repeat_byte(10) },
             anchor_state_root: B256::repeat_byte(11),
         }],
@@ -36,7 +37,7 @@ fn checkpoint(height: u64, fork: u8) -> Checkpoint {
     let evidence = Evidence::Equivocation { one: claim(0, 12, 1), other: claim(0, 12, 2) };
     let body = Body {
         changes: vec![Change::Quarantine { evidence }],
-        advances: vec![Advance { chain_id: ROLLUP, blocks: vec![block] }],
+        advances: vec![Advance { chain_id: ROLLUP, blocks: vec![block], judgements: vec![] }],
     };
     Checkpoint { header: Header { body_hash: body.hash(), ..header(0, height, fork) }, body }
 }

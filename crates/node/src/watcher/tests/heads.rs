@@ -53,7 +53,7 @@ pub(in crate::watcher) fn state_with(block: AdvancedBlock) -> State {
         l1_origin: L1Origin { number: 7, hash: B256::repeat_byte(7) },
         rollups: vec![own_params(), other],
     };
-    let advances = vec![Advance { chain_id: ROLLUP, blocks: vec![block] }];
+    let advances = vec![Advance { chain_id: ROLLUP, blocks: vec![block], judgements: vec![] }];
     let body = Body { changes: Vec::new(), advances };
     let sealed = State::genesis(&genesis).seal(&body, TimeMs(1), genesis.l1_origin);
     sealed.expect("a body that follows").1
@@ -70,7 +70,7 @@ pub(super) fn state_that_settles(confidence: Confidence, origin: L1Origin) -> (S
         rollups: vec![own_params()],
     };
     let head = truth().block;
-    let advances = vec![Advance { chain_id: ROLLUP, blocks: vec![truth()] }];
+    let advances = vec![Advance { chain_id: ROLLUP, blocks: vec![truth()], judgements: vec![] }];
     let settle = Change::Settle { chain_id: ROLLUP, confidence, head, l1: origin };
     let seal = |state: &State, body: &Body| {
         let time_ms = TimeMs(state.header().time_ms.0 + 1);
@@ -112,13 +112,13 @@ fn truth() -> AdvancedBlock {
 }
 
 /// The claim that block 11 has in truth.
-fn true_claim() -> SignedClaim {
+pub(super) fn true_claim() -> SignedClaim {
     let (registration, block) = (own_params().registration, rollup().block(11));
     HeadClaim { chain_id: ROLLUP, registration, generation: Generation(0), block }
         .sign(domain(), &sequencer())
 }
 
-fn with_judges<F: Future<Output = ()>>(test: impl FnOnce(Bed, JudgedL1) -> F) {
+pub(super) fn with_judges<F: Future<Output = ()>>(test: impl FnOnce(Bed, JudgedL1) -> F) {
     run_with(own_params(), |mut bed| {
         let own = own_params();
         let l1 = JudgedL1::new(&bed.signers, |evm| {
@@ -137,7 +137,7 @@ impl Bed {
         let claimed = AdvancedBlock { signature: true_claim().signature, ..block.clone() };
         let body = |block| Body {
             changes: Vec::new(),
-            advances: vec![Advance { chain_id: ROLLUP, blocks: vec![block] }],
+            advances: vec![Advance { chain_id: ROLLUP, blocks: vec![block], judgements: vec![] }],
         };
         let time_ms = TimeMs(self.state.header().time_ms.0 + 1);
         let origin = self.state.header().l1_origin;

@@ -5,12 +5,12 @@ use crate::watcher::{
     L1,
     judges::{
         Punishments,
-        tests::evm::{ACCOUNT, Evm, JUDGES, MANAGER},
+        tests::evm::{ACCOUNT, Evm, JUDGES, MANAGER, Ran},
     },
     tests::fixture::Signers,
 };
 use alloy_primitives::U256;
-use alloy_sol_types::SolCall as _;
+use alloy_sol_types::SolCall;
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use hum_chain::*;
 use hum_types::*;
@@ -77,18 +77,42 @@ impl JudgedL1 {
     }
 
     /// How often this was called by the watcher.
-    pub(super) fn sent<C: alloy_sol_types::SolCall>(&self) -> usize {
+    pub(super) fn sent<C: SolCall>(&self) -> usize {
         self.lock().sent.iter().filter(|selector| **selector == C::SELECTOR).count()
     }
 
     /// Somebody else's transaction.
     pub(super) fn transact(&self, to: Address, data: &[u8]) -> bool {
-        self.lock().evm.call(to, data).success
+        let mut core = self.lock();
+        let ran = core.evm.call(to, data);
+        core.keep(&ran, B256::ZERO);
+        ran.success
+    }
+
+    /// What a view says.
+    pub(super) fn read<C: SolCall>(&self, to: Address, call: C) -> C::Return {
+        let ran = self.lock().evm.ask(to, &call.abi_encode(), U256::ZERO);
+        C::abi_decode_returns(&ran.output).expect("what the view returns")
     }
 
     /// Logs of the judge of claims.
     pub(super) fn logs_now(&self) -> Vec<Log> {
-        self.lock().logs.clone()
+        let core = self.lock();
+        core.logs.iter().filter(|log| Some(log.address) == JUDGES.claim).cloned().collect()
+    }
+}
+
+impl Core {
+    fn keep(&mut self, ran: &Ran, tx_hash: B256) {
+        let block = BlockRef { number: 100, hash: B256::ZERO };
+        self.logs.extend(ran.logs.iter().map(|log| Log {
+            address: log.address,
+            topics: log.data.topics().to_vec(),
+            data: log.data.data.clone(),
+            block,
+            tx_hash,
+            index: 0,
+        }));
     }
 }
 
@@ -117,8 +141,14 @@ impl Chain for JudgedL1 {
         ready(Err(gone("debug_executionWitness"))).boxed()
     }
 
-    fn logs(&self, _: LogQuery) -> BoxFuture<'_, Result<Vec<Log>, ReadError>> {
-        ready(Ok(self.lock().logs.clone())).boxed()
+    fn logs(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Log>, ReadError>> {
+        let core = self.lock();
+        let asked = |log: &&Log| {
+            (query.from..=query.to).contains(&log.block.number)
+                && query.addresses.contains(&log.address)
+                && log.topics.first().is_some_and(|topic| query.topics.contains(topic))
+        };
+        ready(Ok(core.logs.iter().filter(asked).cloned().collect())).boxed()
     }
 
     fn call(&self, to: Address, data: Bytes, _: At) -> BoxFuture<'_, Result<Bytes, ReadError>> {
@@ -182,20 +212,7 @@ impl Submit for JudgedL1 {
         let ran = core.evm.pay(call.to, &call.data, call.value);
         let block = BlockRef { number: 100, hash: B256::ZERO };
         let tx_hash = B256::with_last_byte(core.sent.len() as u8 + 1);
-        let logs: Vec<Log> = ran
-            .logs
-            .iter()
-            .map(|log| Log {
-                address: log.address,
-                topics: log.data.topics().to_vec(),
-                data: log.data.data.clone(),
-                block,
-                tx_hash,
-                index: 0,
-            })
-            .filter(|log| Some(log.address) == JUDGES.claim)
-            .collect();
-        core.logs.extend(logs);
+        core.keep(&ran, tx_hash);
         if ran.success {
             core.sent.push(call.data[..4].try_into().expect("a selector"));
         }

@@ -82,6 +82,7 @@ impl FakeL1 {
                 lane: None,
                 state_root: None,
                 rollup_registry: Some(REGISTRY),
+                batch_inbox: None,
             },
         }
     }

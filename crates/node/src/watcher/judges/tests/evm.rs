@@ -41,6 +41,7 @@ pub(in crate::watcher) const JUDGES: Judges = Judges {
     lane: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a007")),
     state_root: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a008")),
     rollup_registry: Some(address("1a95a3df35ca79b6f2b8a5e4b0a4d1a0c0b1a005")),
+    batch_inbox: Some(INBOX),
 };
 
 const fn address(hex: &str) -> Address {
@@ -133,7 +134,7 @@ impl Evm {
         evm.deploy(artifact("inbox"), at(rollup_registry).abi_encode(), INBOX);
         evm.deploy(artifact("batches"), INBOX.abi_encode(), batches);
         let arguments =
-            (domain().0, ACCOUNT, Address::repeat_byte(0xf0), U256::from(10), 0_u64, 0_u64, 0_u64);
+            (domain().0, ACCOUNT, Address::repeat_byte(0xf0), U256::from(10), 0_u64, 0_u64, ANSWER_TIME_S);
         evm.deploy(artifact("registry"), arguments.abi_encode_params(), at(rollup_registry));
         let arguments = (MANAGER, TABLES, at(rollup_registry));
         evm.deploy(artifact("lane"), arguments.abi_encode_params(), at(lane));
