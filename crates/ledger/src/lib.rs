@@ -20,6 +20,7 @@ mod lanes;
 mod membership;
 mod refusal;
 mod rollup;
+mod reorg;
 mod roster;
 mod settle;
 mod state;
@@ -32,11 +33,15 @@ pub use roster::{RosterError, SeatedRoster, roster_entry};
 pub use settle::Settled;
 pub use state::{Genesis, State};
 
-/// Blocks of a rollup, up to its head, that a `Safe` or `Finalized` head can still move to; those below the `Finalized`
-/// head are forgotten before. A batch that ends below them settles nothing, the next one can.
+/// Blocks of a rollup, up to its head, that a `Safe` or `Finalized` head can move to; those below the `Finalized` head are
+/// forgotten before. Of older ones `Safe` heads are kept, which can become `Finalized`, and blocks at even distances, at
+/// which a chain settles that needs days for it. A batch that ends between them settles nothing, the next one can.
 pub const HISTORY_BLOCKS_MAX: usize = 4_096;
 
 /// Blocks of a rollup, up to its head, that a retraction can cut back to; what is `Safe` ends them before.
+/// `Safe` heads above the `Finalized` one that are kept; the oldest goes first.
+pub const SAFE_HEADS_MAX: usize = 4_096;
+
 pub const RETRACTABLE_BLOCKS_MAX: usize = 512;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::RosterError;
 use hum_types::{
-    Address, B256, BlockRef, ChainId, ClaimError, Confidence, Domain, Epoch, Generation, Height, L1Origin,
+    Address, B256, BlockRef, ChainId, ClaimError, Class, Confidence, Domain, Epoch, Generation, Height, L1Origin,
     LaneId, RollupStatus, TimeMs,
 };
 
@@ -365,3 +365,54 @@ pub enum Refusal {
         head: u64,
     },
 }
+    /// A chain that L1 contradicts has to come to what L1 holds before that can happen again.
+    #[error(
+        "chain {chain_id} is cut back for block {} {}, it has not come to {} {} yet",
+        declared.number, declared.hash, present.number, present.hash
+    )]
+    ReorgedAlready {
+        /// The chain.
+        chain_id: ChainId,
+        /// What L1 holds, by this change.
+        declared: BlockRef,
+        /// What L1 holds, by the one before.
+        present: BlockRef,
+    },
+    /// Only what is final at the header's L1 origin cuts a chain back.
+    #[error("chain {chain_id} is cut back by L1 block {declared}, the header's is {header}")]
+    ReorgOrigin {
+        /// The chain.
+        chain_id: ChainId,
+        /// The L1 block given.
+        declared: L1Origin,
+        /// The header's origin.
+        header: L1Origin,
+    },
+    /// What L1 holds does not contradict what is certified.
+    #[error(
+        "chain {chain_id} is cut back to {} {} for block {} {}, certified is {} {}",
+        kept.number, kept.hash, declared.number, declared.hash, certified.number, certified.hash
+    )]
+    NoContradiction {
+        /// The chain.
+        chain_id: ChainId,
+        /// What would be kept.
+        kept: BlockRef,
+        /// What L1 is said to hold.
+        declared: BlockRef,
+        /// The certified block of that number, or the head.
+        certified: BlockRef,
+    },
+    /// Another block than the one that L1 holds there.
+    #[error(
+        "chain {chain_id} advances to block {} {}, L1 holds {} {}",
+        declared.number, declared.hash, held.number, held.hash
+    )]
+    AgainstL1 {
+        /// The chain.
+        chain_id: ChainId,
+        /// The block given.
+        declared: BlockRef,
+        /// What L1 holds.
+        held: BlockRef,
+    },

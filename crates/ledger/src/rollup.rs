@@ -67,7 +67,7 @@ pub struct BlockRecord {
     /// Its timestamp; zero for the anchor.
     pub time_ms: TimeMs,
     pub(crate) lanes: Lanes,
-    entries: Arc<[Entry]>,
+    pub(crate) entries: Arc<[Entry]>,
 }
 
 /// A rollup's state after some checkpoint.
@@ -76,15 +76,17 @@ pub struct Rollup {
     pub(crate) params: Arc<RollupParams>,
     pub(crate) generation: Generation,
     pub(crate) status: RollupStatus,
-    advanced_at: Height,
+    pub(crate) advanced_at: Height,
     pub(crate) history: History,
-    /// The lowest block that a retraction can keep; never falls.
-    floor: u64,
+    /// The lowest block that a retraction can keep; falls only where L1 cuts the chain below it.
+    pub(crate) floor: u64,
     pub(crate) safe: Option<Settled>,
     pub(crate) finalized: Option<Settled>,
     /// Messages that retractions dropped, with their first generation: one that comes back unchanged keeps it.
     /// Forgotten once what stands at their place cannot be retracted any more.
     dropped: Arc<BTreeMap<(LaneId, LaneIndex, B256), Generation>>,
+    /// What L1 holds instead of what was certified, until the chain is that one.
+    pub(crate) reorged: Option<BlockRef>,
 }
 
 impl Rollup {
@@ -109,6 +111,7 @@ impl Rollup {
             dropped: Arc::default(),
         }
     }
+            reorged: None,
 
     /// What is fixed about it.
     #[must_use]
@@ -135,7 +138,7 @@ impl Rollup {
     }
 
     /// A block of its certified chain that is still known: no older than the `Finalized` head, and among the newest
-    /// [`crate::HISTORY_BLOCKS_MAX`]; the anchor counts.
+    /// [`crate::HISTORY_BLOCKS_MAX`], or one of the older ones that are kept (see [`Self::known_below`]); the anchor counts.
     #[must_use]
     pub fn block_at(&self, number: u64) -> Option<&BlockRecord> {
         self.history.get(number).map(Arc::as_ref)
@@ -144,6 +147,13 @@ impl Rollup {
     /// Whether a retraction can go back to this block: it stands on the certified chain, no lower than `Safe`, among the
     /// newest [`RETRACTABLE_BLOCKS_MAX`].
     #[must_use]
+    /// The newest known block of its certified chain that is not above `number`. Of what is older than the newest
+    /// [`crate::HISTORY_BLOCKS_MAX`] there are `Safe` heads, and blocks at even distances.
+    #[must_use]
+    pub fn known_below(&self, number: u64) -> Option<&BlockRecord> {
+        self.history.newest_below(number).map(Arc::as_ref)
+    }
+
     pub fn is_retractable_to(&self, kept: BlockRef) -> bool {
         kept.number >= self.floor && self.block_at(kept.number).is_some_and(|record| record.block == kept)
     }
@@ -217,6 +227,7 @@ impl Rollup {
         let claim = HeadClaim {
             chain_id,
             registration: self.params.registration,
+        self.allows(block.block)?;
             generation: self.generation,
             block: block.block,
         };
@@ -268,7 +279,7 @@ impl Rollup {
     /// Set the rollup aside.
     pub(crate) fn quarantine(&mut self, domain: Domain, evidence: &Evidence) -> Result<(), Refusal> {
         let chain_id = self.present()?;
-        if self.status != RollupStatus::Active {
+        if self.status == RollupStatus::Quarantined {
             return Err(Refusal::QuarantinedAlready { chain_id });
         }
         match evidence {
@@ -345,18 +356,18 @@ impl Rollup {
         if !self.is_retractable_to(kept) {
             return Err(Refusal::Kept { chain_id, number: kept.number, hash: kept.hash });
         }
-        while self.head().block.number > kept.number {
-            let Some(record) = self.history.pop() else { break };
-            if !record.entries.is_empty() {
-                let dropped = Arc::make_mut(&mut self.dropped);
-                for entry in record.entries.iter() {
-                    dropped.insert((entry.lane, entry.index, entry.hash), entry.generation);
-                }
+        self.cut_back(height, kept.number, expected);
+        self.status = self.standing();
+        Ok(())
+    }
+
+    /// Messages of a block that is dropped: they may come back.
+    pub(crate) fn note_dropped(&mut self, record: &BlockRecord) {
+        if !record.entries.is_empty() {
+            let dropped = Arc::make_mut(&mut self.dropped);
+            for entry in record.entries.iter() {
+                dropped.insert((entry.lane, entry.index, entry.hash), entry.generation);
             }
         }
-        self.generation = expected;
-        self.status = RollupStatus::Active;
-        self.advanced_at = height;
-        Ok(())
     }
 }

@@ -82,11 +82,13 @@ impl Rollup {
         }
         let lifts = self.safe.as_ref().is_none_or(|safe| safe.block.block.number < head.number);
         if lifts {
+            self.history.keep(settled.block.clone());
             self.safe = Some(settled);
             self.keep_from(head.number);
         }
         if confidence == Confidence::Finalized {
-            self.history.drop_below(head.number);
+            self.history.forget_below(head.number);
+            self.resume(head.number);
         }
         Ok(())
     }

@@ -261,6 +261,9 @@ impl State {
                     next.join(height, l1_origin, join)?;
                 }
                 Change::Leave { chain_id, l1 } => next.leave(l1_origin, *chain_id, *l1)?,
+                Change::Reorg { chain_id, kept, head, l1 } => {
+                    next.rollup_mut(*chain_id)?.reorg(height, l1_origin, *kept, *head, *l1)?;
+                }
             }
         }
         let mut previous = None;
@@ -271,7 +274,7 @@ impl State {
             }
             previous = Some(chain_id);
             let rollup = next.rollup_mut(chain_id)?;
-            if rollup.status() != hum_types::RollupStatus::Active {
+            if !rollup.advances() {
                 return Err(Refusal::NotActive { chain_id });
             }
             if advance.blocks.is_empty() {

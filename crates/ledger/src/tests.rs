@@ -3,6 +3,7 @@
 mod epochs;
 mod membership;
 mod settle;
+mod reorg;
 
 use crate::*;
 use hum_bls::SecretKey;
@@ -46,16 +47,20 @@ fn roster(operators: &[u8]) -> Roster {
     Roster::new(TimeS(4_000_000_000), operators.iter().map(|operator| seat(*operator, 100)).collect())
 }
 
-fn genesis() -> State {
+fn genesis_of() -> Genesis {
     let seated = SeatedRoster::check(DOMAIN, Epoch(0), roster(&[1, 2, 3]), None).unwrap();
-    State::genesis(&Genesis {
+    Genesis {
         domain: DOMAIN,
         seated: Arc::new(seated),
         terms: Terms::of(4).unwrap(),
         time_ms: TimeMs(1000),
         l1_origin: L1Origin { number: 3, hash: B256::repeat_byte(3) },
         rollups: vec![params(A), params(B)],
-    })
+    }
+}
+
+fn genesis() -> State {
+    State::genesis(&genesis_of())
 }
 
 fn claim(chain_id: ChainId, generation: u32, number: u64, fork: u8) -> SignedClaim {

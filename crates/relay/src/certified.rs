@@ -352,6 +352,7 @@ impl CertifiedChain {
             .iter()
             .filter_map(|change| match change {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
+                Change::Reorg { chain_id, .. } => Some(*chain_id),
                 Change::Quarantine { .. }
                 | Change::NextCommittee { .. }
                 | Change::Settle { .. }

@@ -129,6 +129,17 @@ pub enum Change {
 
 impl Encode for Change {
     fn encode_to(&self, out: &mut Vec<u8>) {
+    /// Cut a rollup's `Latest` chain back to where final L1 data part from it, and open the next generation.
+    Reorg {
+        /// The rollup.
+        chain_id: ChainId,
+        /// The newest settled block that the certified chain holds too, or the anchor.
+        kept: BlockRef,
+        /// The next settled block: the end of what L1 has instead.
+        head: BlockRef,
+        /// The L1 block in which it was found settled.
+        l1: L1Origin,
+    },
         match self {
             Self::Quarantine { evidence } => {
                 out.push(1);
@@ -162,6 +173,13 @@ impl Encode for Change {
     }
 }
 
+            Self::Reorg { chain_id, kept, head, l1 } => {
+                out.push(7);
+                chain_id.encode_to(out);
+                kept.encode_to(out);
+                head.encode_to(out);
+                l1.encode_to(out);
+            }
 impl Decode for Change {
     const WHAT: &'static str = "change";
 
@@ -185,6 +203,12 @@ impl Decode for Change {
         }
     }
 }
+            7 => Ok(Self::Reorg {
+                chain_id: ChainId::decode_from(reader)?,
+                kept: BlockRef::decode_from(reader)?,
+                head: BlockRef::decode_from(reader)?,
+                l1: L1Origin::decode_from(reader)?,
+            }),
 
 /// `Latest` advances and is never settled.
 fn settled(confidence: Confidence) -> Result<Confidence, DecodeError> {
@@ -221,7 +245,8 @@ impl Body {
             | Change::Retract { .. }
             | Change::Settle { .. }
             | Change::Join { .. }
-            | Change::Leave { .. } => None,
+            | Change::Leave { .. }
+            | Change::Reorg { .. } => None,
         })
     }
 

@@ -107,6 +107,12 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
     (hash(), any::<u64>(), any::<u64>(), any::<u64>(), body).prop_map(|(word, epoch, height, time, body)| {
         let header = Header {
             domain: Domain(word),
+        (block_ref(), block_ref(), block_ref()).prop_map(|(kept, head, l1)| Change::Reorg {
+            chain_id: ChainId(7),
+            kept,
+            head,
+            l1: L1Origin { number: l1.number, hash: l1.hash },
+        }),
             epoch: Epoch(epoch),
             height: Height(height),
             time_ms: TimeMs(time),
@@ -276,6 +282,22 @@ fn the_bounds_of_a_roster_are_checked() {
         key_g2: Default::default(),
         possession: Default::default(),
         network_key: B256::ZERO,
+#[test]
+fn a_reorg_is_a_hundred_and_twenty_nine_bytes() {
+    let block = |byte: u8| BlockRef { number: u64::from(byte), hash: B256::repeat_byte(byte) };
+    let (kept, head) = (block(0x0b), block(0x0c));
+    let l1 = L1Origin { number: 10, hash: B256::repeat_byte(0xbb) };
+    let change = Change::Reorg { chain_id: ChainId(0x0102_0304_0506_0708), kept, head, l1 };
+    let number = |byte: u8| format!("00000000000000{byte:02x}");
+    let blocks = [0x0b, 0x0c].map(|byte| number(byte) + &format!("{byte:02x}").repeat(32)).concat();
+    let bytes = hex(&format!("070102030405060708{blocks}{}{}", number(10), "bb".repeat(32)));
+    assert_eq!((bytes.len(), change.encode()), (129, bytes.clone()));
+    assert_eq!(Change::decode(&bytes), Ok(change));
+    for end in 0..bytes.len() {
+        assert!(Change::decode(&bytes[..end]).is_err(), "cut at {end}");
+    }
+}
+
         endpoint: Endpoint::from(std::net::SocketAddr::from(([10, 0, 0, 1], 7_000))),
         stake: Stake(1),
     };

@@ -3,20 +3,20 @@
 use super::*;
 use proptest::prelude::*;
 
-fn at(number: u64, fork: u8) -> BlockRef {
+pub(super) fn at(number: u64, fork: u8) -> BlockRef {
     claim(A, 0, number, fork).claim.block
 }
 
-fn settle(confidence: Confidence, head: BlockRef, l1: L1Origin) -> Change {
+pub(super) fn settle(confidence: Confidence, head: BlockRef, l1: L1Origin) -> Change {
     Change::Settle { chain_id: A, confidence, head, l1 }
 }
 
-fn changes(changes: Vec<Change>) -> Body {
+pub(super) fn changes(changes: Vec<Change>) -> Body {
     Body { changes, advances: vec![] }
 }
 
 /// A block whose messages go through these façades, one each.
-fn block_through(generation: u32, number: u64, fork: u8, facades: &[usize]) -> AdvancedBlock {
+pub(super) fn block_through(generation: u32, number: u64, fork: u8, facades: &[usize]) -> AdvancedBlock {
     let mut block = block(generation, number, fork, &vec!["m"; facades.len()]);
     for (sent, facade) in block.messages.iter_mut().zip(facades) {
         sent.lane.facade = FACADES[*facade];
@@ -24,21 +24,21 @@ fn block_through(generation: u32, number: u64, fork: u8, facades: &[usize]) -> A
     block
 }
 
-fn lane(facade: usize) -> LaneId {
+pub(super) fn lane(facade: usize) -> LaneId {
     LaneId { facade: FACADES[facade], destination: B }
 }
 
 /// Blocks 11 to 14, each with one message through each façade.
-fn four_blocks() -> (Checkpoint, State) {
+pub(super) fn four_blocks() -> (Checkpoint, State) {
     next(&genesis(), advance((11..=14).map(|number| block_through(0, number, 0, &[0, 1, 2])).collect()))
 }
 
-fn refuse(state: &State, body: &Body) -> Refusal {
+pub(super) fn refuse(state: &State, body: &Body) -> Refusal {
     state.seal(body, TimeMs(1_000_000_000), state.header().l1_origin).unwrap_err()
 }
 
 /// The head part and the lane are proven under the header as contracts read them.
-fn prove(archive: &Archive, height: Height, facade: usize) -> LaneProof {
+pub(super) fn prove(archive: &Archive, height: Height, facade: usize) -> LaneProof {
     let header = *archive.state_at(height).unwrap().header();
     let proof = archive.prove_lane(height, A, lane(facade)).unwrap();
     let LaneProof { head, confidence, leaf, lanes, index, siblings } = &proof;
@@ -223,7 +223,7 @@ fn a_settle_stands_with_no_roster() {
 }
 
 /// `count` empty blocks from `first` on, in as many checkpoints as they need.
-fn grow(mut state: State, first: u64, count: u64) -> State {
+pub(super) fn grow(mut state: State, first: u64, count: u64) -> State {
     for from in (first..first + count).step_by(BLOCKS_PER_ADVANCE_MAX) {
         let to = (from + BLOCKS_PER_ADVANCE_MAX as u64).min(first + count);
         state = next(&state, advance((from..to).map(|number| wide(0, number)).collect())).1;
@@ -232,7 +232,7 @@ fn grow(mut state: State, first: u64, count: u64) -> State {
 }
 
 /// An empty block whose hash follows from its whole number.
-fn wide(generation: u32, number: u64) -> AdvancedBlock {
+pub(super) fn wide(generation: u32, number: u64) -> AdvancedBlock {
     let block = BlockRef { number, hash: keccak256(number.to_be_bytes()) };
     let registration = params(A).registration;
     let claim = HeadClaim { chain_id: A, registration, generation: Generation(generation), block };

@@ -44,6 +44,8 @@ pub struct Beat {
     pub advanced: Vec<(ChainId, u64)>,
     /// Heads that it settles.
     pub settled: Vec<(ChainId, Confidence, u64)>,
+    /// Rollups that L1 cut back, with the block that was kept.
+    pub reorged: Vec<(ChainId, u64)>,
 }
 
 impl Beat {
@@ -261,11 +263,22 @@ impl Books {
                     | Change::NextCommittee { .. }
                     | Change::Settle { .. }
                     | Change::Join { .. }
-                    | Change::Leave { .. } => None,
+                    | Change::Leave { .. }
+                    | Change::Reorg { .. } => None,
                 });
             let retracted = body.changes.iter().filter_map(|change| match change {
                 Change::Retract { retraction } => Some(retraction.retraction.chain_id),
                 Change::Quarantine { .. }
+                | Change::NextCommittee { .. }
+                | Change::Settle { .. }
+                | Change::Join { .. }
+                | Change::Leave { .. }
+                | Change::Reorg { .. } => None,
+            });
+            let reorged = body.changes.iter().filter_map(|change| match change {
+                Change::Reorg { chain_id, kept, .. } => Some((*chain_id, kept.number)),
+                Change::Quarantine { .. }
+                | Change::Retract { .. }
                 | Change::NextCommittee { .. }
                 | Change::Settle { .. }
                 | Change::Join { .. }
@@ -279,7 +292,8 @@ impl Books {
                 | Change::Retract { .. }
                 | Change::NextCommittee { .. }
                 | Change::Join { .. }
-                | Change::Leave { .. } => None,
+                | Change::Leave { .. }
+                | Change::Reorg { .. } => None,
             });
             let advanced = body
                 .advances
@@ -295,6 +309,7 @@ impl Books {
                 retracted: retracted.collect(),
                 advanced: advanced.collect(),
                 settled: settled.collect(),
+                reorged: reorged.collect(),
             }
         };
         pages.finalised.iter().map(beat).collect()

@@ -143,6 +143,7 @@ fn retracted(change: &Change) -> Option<ChainId> {
         | Change::NextCommittee { .. }
         | Change::Settle { .. }
         | Change::Join { .. }
-        | Change::Leave { .. } => None,
+        | Change::Leave { .. }
+        | Change::Reorg { .. } => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::track::{Head, Track};
 use crate::{
-    config::Network,
+    config::{Member, Network},
     operator::handle::Reporter,
     runtime::{Runtime, moment, now},
     settlement::{Posted, Settlement},
@@ -46,6 +46,14 @@ struct Line {
 }
 
 impl Line {
+    /// The line of a member that settles on L1, from its anchor on.
+    fn of(member: &Member) -> Option<(ChainId, Self)> {
+        let from = member.entry.settlement.as_ref()?.from_block();
+        let settled = Track::new(member.anchor.block());
+        let recent = settled.onward();
+        Some((member.entry.chain_id, Self { settled, recent, from, lost: 0 }))
+    }
+
     fn newest(&self, l1_number: u64, accepts: impl Fn(&Head) -> bool) -> Option<Head> {
         self.recent.newest(l1_number, &accepts).or_else(|| self.settled.newest(l1_number, &accepts))
     }
@@ -105,7 +113,8 @@ fn settles(body: &Body) -> impl Iterator<Item = Claimed> {
         | Change::Retract { .. }
         | Change::NextCommittee { .. }
         | Change::Join { .. }
-        | Change::Leave { .. } => None,
+        | Change::Leave { .. }
+        | Change::Reorg { .. } => None,
     })
 }
 
@@ -133,17 +142,24 @@ impl<E: Runtime> Settling<E> {
         source: Option<Arc<dyn Settlement>>,
         reporter: Reporter,
     ) -> Self {
-        let settling = network.members.iter().filter_map(|member| {
-            let settlement = member.entry.settlement.as_ref()?;
-            let anchor =
-                network.genesis.rollups.iter().find(|params| params.chain_id == member.entry.chain_id)?;
-            let settled = Track::new(anchor.anchor);
-            let (recent, from) = (settled.onward(), settlement.from_block());
-            Some((member.entry.chain_id, Line { settled, recent, from, lost: 0 }))
-        });
-        let lines: BTreeMap<ChainId, Line> = settling.collect();
+        let members = network.members();
+        let lines: BTreeMap<ChainId, Line> = members.iter().filter_map(|member| Line::of(member)).collect();
         let scanned = lines.values().map(|line| line.from.saturating_sub(1)).min().unwrap_or_default();
         Self { clock, source, reporter, known: Mutex::new(Known { scanned, lines, ..Known::default() }) }
+    }
+
+    /// A rollup has joined: what it has posted is read from its first block on.
+    pub(crate) fn admit(&self, member: &Member) {
+        let Some((chain_id, line)) = Line::of(member) else { return };
+        let mut known = self.known.lock();
+        let known = &mut *known;
+        if known.lines.contains_key(&chain_id) {
+            return;
+        }
+        let scanned = line.from.saturating_sub(1);
+        known.scanned = if known.lines.is_empty() { scanned } else { known.scanned.min(scanned) };
+        known.lines.insert(chain_id, line);
+        known.asked = None;
     }
 
     /// Where to ask, when any member settles on L1.
