@@ -11,6 +11,7 @@
 //! SecretKey ─attest▶ Attestation ─────────────────────▶ Aggregator ─▶ Certificate ─verify▶ VerifiedCertificate
 //!                                                                                              │
 //!                                                                        bytes for LightClient.submit
+//! SecretKey ─judge▶ SignedJudgement ─▶ Tally ─▶ Bundle, which Judges of a rollup check
 //! ```
 //!
 //! Invariants: a [`G1`] or [`G2`] is on its curve, in the group of prime order and not the identity; a [`PublicKey`] has
@@ -23,6 +24,7 @@ mod attestation;
 mod certificate;
 mod committee;
 mod hash;
+mod judgement;
 mod key;
 mod point;
 mod possession;
@@ -36,6 +38,7 @@ pub use committee::{
     Committee, CommitteeError, CommitteeTable, OPERATORS_MAX, OperatorId, Seat, TableEntry, TableError,
 };
 pub use hash::{Hints, hash_to_g1, hints};
+pub use judgement::{Bundle, BundleError, Judges, SignedJudgement, Tally};
 pub use key::{KeyError, PublicKey, SecretKey, Signature};
 pub use point::{G1, G2};
 pub use possession::{PossessedKey, PossessionError, possession_subject};

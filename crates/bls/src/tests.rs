@@ -6,6 +6,7 @@ mod aggregation;
 mod certificates;
 mod committees;
 mod framing;
+mod judgements;
 mod points;
 mod vectors;
 

@@ -16,11 +16,12 @@
 
 mod archive;
 mod history;
+mod judgement;
 mod lanes;
 mod membership;
 mod refusal;
-mod rollup;
 mod reorg;
+mod rollup;
 mod roster;
 mod settle;
 mod state;
@@ -38,10 +39,10 @@ pub use state::{Genesis, State};
 /// which a chain settles that needs days for it. A batch that ends between them settles nothing, the next one can.
 pub const HISTORY_BLOCKS_MAX: usize = 4_096;
 
-/// Blocks of a rollup, up to its head, that a retraction can cut back to; what is `Safe` ends them before.
 /// `Safe` heads above the `Finalized` one that are kept; the oldest goes first.
 pub const SAFE_HEADS_MAX: usize = 4_096;
 
+/// Blocks of a rollup, up to its head, that a retraction can cut back to; what is `Safe` ends them before.
 pub const RETRACTABLE_BLOCKS_MAX: usize = 512;
 
 #[cfg(test)]

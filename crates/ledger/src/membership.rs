@@ -1,6 +1,7 @@
 //! Rollups that come in and go while the network runs.
 
 use crate::{Refusal, Rollup, RollupParams, State};
+use hum_bls::OperatorId;
 use hum_types::{ChainId, Height, Join, L1Origin, ROLLUPS_MAX, RollupStatus};
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ impl From<&Join> for RollupParams {
             sequencer: join.sequencer,
             facades: join.facades,
             class: join.class,
+            judges: join.judges.iter().copied().map(OperatorId).collect(),
             anchor: join.anchor,
             anchor_state_root: join.anchor_state_root,
         }
@@ -45,7 +47,9 @@ impl State {
             return Err(Refusal::AnchorNumber { chain_id, declared, most });
         }
         seen_since(origin, chain_id, join.l1)?;
-        self.rollups.insert(chain_id, Arc::new(Rollup::at_anchor(join.into(), height)));
+        let params = RollupParams::from(join);
+        params.check_judges()?;
+        self.rollups.insert(chain_id, Arc::new(Rollup::at_anchor(params, height)));
         Ok(())
     }
 

@@ -1,9 +1,10 @@
 //! Why a checkpoint does not follow from its parent.
 
 use crate::RosterError;
+use hum_bls::BundleError;
 use hum_types::{
-    Address, B256, BlockRef, ChainId, ClaimError, Class, Confidence, Domain, Epoch, Generation, Height, L1Origin,
-    LaneId, RollupStatus, TimeMs,
+    Address, B256, BlockRef, ChainId, ClaimError, Class, Confidence, Domain, Epoch, Generation, Height,
+    L1Origin, LaneId, RollupStatus, TimeMs,
 };
 
 /// Why a body or a header cannot follow its parent. Every variant is the proposer's fault.
@@ -161,6 +162,50 @@ pub enum Refusal {
     /// An advance without blocks.
     #[error("advance of chain {chain_id} has no block")]
     Empty {
+        /// The chain.
+        chain_id: ChainId,
+    },
+    /// Not one bundle of judgements for each block, or bundles where blocks are re-executed.
+    #[error(
+        "chain {chain_id} advances by {blocks} blocks with {declared} bundles of judgements, {expected} belong to them"
+    )]
+    Judgements {
+        /// The chain.
+        chain_id: ChainId,
+        /// Blocks of the advance.
+        blocks: usize,
+        /// Bundles that it has.
+        declared: usize,
+        /// Bundles that it should have.
+        expected: usize,
+    },
+    /// A bundle that is not two thirds of the judging stake's.
+    #[error("chain {chain_id}, block {number}: {source}")]
+    Judgement {
+        /// The chain.
+        chain_id: ChainId,
+        /// The block's number.
+        number: u64,
+        /// Why.
+        source: BundleError,
+    },
+    /// Judges of a rollup that is re-executed, none of one that is not, too many, or in no order.
+    #[error(
+        "chain {chain_id} is {class} and names {judges} judges: none where blocks are re-executed, else 1 to {most} in ascending order"
+    )]
+    Judges {
+        /// The chain.
+        chain_id: ChainId,
+        /// How its heads are known.
+        class: Class,
+        /// Judges named.
+        judges: usize,
+        /// How many there can be.
+        most: usize,
+    },
+    /// A block is called invalid that nobody re-executes.
+    #[error("chain {chain_id} is judged by operators' own nodes: no block of it can be shown to be invalid")]
+    NotReexecuted {
         /// The chain.
         chain_id: ChainId,
     },
@@ -354,17 +399,6 @@ pub enum Refusal {
         /// The hash of the certified block of that number, while it is known.
         held: Option<B256>,
     },
-    /// An invalid block that this chain could not build on anyway.
-    #[error("chain {chain_id}: evidence is about block {number}, the head is {head}")]
-    EvidenceBlock {
-        /// The chain.
-        chain_id: ChainId,
-        /// The block's number.
-        number: u64,
-        /// The head's number.
-        head: u64,
-    },
-}
     /// A chain that L1 contradicts has to come to what L1 holds before that can happen again.
     #[error(
         "chain {chain_id} is cut back for block {} {}, it has not come to {} {} yet",
@@ -416,3 +450,14 @@ pub enum Refusal {
         /// What L1 holds.
         held: BlockRef,
     },
+    /// An invalid block that this chain could not build on anyway.
+    #[error("chain {chain_id}: evidence is about block {number}, the head is {head}")]
+    EvidenceBlock {
+        /// The chain.
+        chain_id: ChainId,
+        /// The block's number.
+        number: u64,
+        /// The head's number.
+        head: u64,
+    },
+}

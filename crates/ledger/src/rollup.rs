@@ -5,6 +5,7 @@ use crate::{
     history::History,
     lanes::{Entry, Lanes},
 };
+use hum_bls::OperatorId;
 use hum_types::{
     Address, AdvancedBlock, B256, BlockRef, ChainId, Class, Confidence, Domain, Evidence, Generation,
     HeadClaim, HeadPart, Height, LaneId, LaneIndex, LaneLeaf, RegistrationId, RollupLeaf, RollupStatus,
@@ -28,6 +29,8 @@ pub struct RollupParams {
     pub facades: [Address; 3],
     /// How operators know its heads.
     pub class: Class,
+    /// Whose word it is that its blocks follow, by ascending id: nobody's unless its class is [`Class::OwnNode`].
+    pub judges: Vec<OperatorId>,
     /// The block that verification starts from.
     pub anchor: BlockRef,
     /// The anchor's state root.
@@ -82,11 +85,11 @@ pub struct Rollup {
     pub(crate) floor: u64,
     pub(crate) safe: Option<Settled>,
     pub(crate) finalized: Option<Settled>,
+    /// What L1 holds instead of what was certified, until the chain is that one.
+    pub(crate) reorged: Option<BlockRef>,
     /// Messages that retractions dropped, with their first generation: one that comes back unchanged keeps it.
     /// Forgotten once what stands at their place cannot be retracted any more.
     dropped: Arc<BTreeMap<(LaneId, LaneIndex, B256), Generation>>,
-    /// What L1 holds instead of what was certified, until the chain is that one.
-    pub(crate) reorged: Option<BlockRef>,
 }
 
 impl Rollup {
@@ -108,10 +111,10 @@ impl Rollup {
             history: History::new(anchor),
             safe: None,
             finalized: None,
+            reorged: None,
             dropped: Arc::default(),
         }
     }
-            reorged: None,
 
     /// What is fixed about it.
     #[must_use]
@@ -144,9 +147,6 @@ impl Rollup {
         self.history.get(number).map(Arc::as_ref)
     }
 
-    /// Whether a retraction can go back to this block: it stands on the certified chain, no lower than `Safe`, among the
-    /// newest [`RETRACTABLE_BLOCKS_MAX`].
-    #[must_use]
     /// The newest known block of its certified chain that is not above `number`. Of what is older than the newest
     /// [`crate::HISTORY_BLOCKS_MAX`] there are `Safe` heads, and blocks at even distances.
     #[must_use]
@@ -154,6 +154,9 @@ impl Rollup {
         self.history.newest_below(number).map(Arc::as_ref)
     }
 
+    /// Whether a retraction can go back to this block: it stands on the certified chain, no lower than `Safe`, among the
+    /// newest [`RETRACTABLE_BLOCKS_MAX`].
+    #[must_use]
     pub fn is_retractable_to(&self, kept: BlockRef) -> bool {
         kept.number >= self.floor && self.block_at(kept.number).is_some_and(|record| record.block == kept)
     }
@@ -224,10 +227,10 @@ impl Rollup {
         if block.block.number != expected {
             return Err(Refusal::Number { chain_id, declared: block.block.number, expected });
         }
+        self.allows(block.block)?;
         let claim = HeadClaim {
             chain_id,
             registration: self.params.registration,
-        self.allows(block.block)?;
             generation: self.generation,
             block: block.block,
         };
@@ -292,6 +295,10 @@ impl Rollup {
                 }
             }
             Evidence::InvalidBlock { claim, .. } => {
+                // No reader of the chain could tell, and no judge gives a reason.
+                if self.params.class == Class::OwnNode {
+                    return Err(Refusal::NotReexecuted { chain_id });
+                }
                 self.authenticate(domain, claim)?;
                 let (number, head) = (claim.claim.block.number, self.head().block.number);
                 if number != head + 1 {

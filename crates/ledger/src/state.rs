@@ -266,7 +266,7 @@ impl State {
                 }
             }
         }
-        let mut previous = None;
+        let (mut previous, seated) = (None, next.seated.clone());
         for advance in &body.advances {
             let chain_id = advance.chain_id;
             if let Some(previous) = previous.filter(|previous| *previous >= chain_id) {
@@ -280,6 +280,7 @@ impl State {
             if advance.blocks.is_empty() {
                 return Err(Refusal::Empty { chain_id });
             }
+            rollup.check_judgements(domain, &seated, advance, claims)?;
             for block in &advance.blocks {
                 rollup.advance(domain, height, block, claims)?;
             }

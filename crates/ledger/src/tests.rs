@@ -1,9 +1,10 @@
 //! A small hand-driven network: one sequencer key, two rollups, no blocks to judge.
 
 mod epochs;
+mod judgements;
 mod membership;
-mod settle;
 mod reorg;
+mod settle;
 
 use crate::*;
 use hum_bls::SecretKey;
@@ -28,6 +29,7 @@ fn params(chain_id: ChainId) -> RollupParams {
         sequencer: key().address(),
         facades: FACADES,
         class: Class::Reexecuted,
+        judges: Vec::new(),
         anchor: BlockRef { number: 10, hash: B256::repeat_byte(10) },
         anchor_state_root: B256::repeat_byte(11),
     }
@@ -98,7 +100,7 @@ fn block(generation: u32, number: u64, fork: u8, texts: &[&str]) -> AdvancedBloc
 }
 
 fn advance(blocks: Vec<AdvancedBlock>) -> Body {
-    Body { changes: vec![], advances: vec![Advance { chain_id: A, blocks }] }
+    Body { changes: vec![], advances: vec![Advance { chain_id: A, blocks, judgements: vec![] }] }
 }
 
 fn retraction(generation: u32, kept: BlockRef) -> Change {
@@ -266,8 +268,8 @@ fn every_rule_of_the_body_is_checked() {
     let quarantine = |evidence| changes(Change::Quarantine { evidence });
     let mut foreign = claim(A, 0, 12, 1);
     foreign.claim.registration.0.0[0] ^= 1;
-    let empty = Advance { chain_id: A, blocks: vec![] };
-    let one = Advance { chain_id: A, blocks: vec![good.clone()] };
+    let empty = Advance { chain_id: A, blocks: vec![], judgements: vec![] };
+    let one = Advance { chain_id: A, blocks: vec![good.clone()], judgements: vec![] };
     let cases: Vec<(Body, Expected)> = vec![
         (with(|b| b.block.number = 13), |r| matches!(r, Refusal::Number { expected: 12, .. })),
         (with(|b| b.block.hash.0[0] ^= 1), |r| matches!(r, Refusal::Claim { .. })),
@@ -324,7 +326,7 @@ fn what_a_header_without_claims_means_is_the_state_that_the_claims_would_have_ma
     };
     let body = |signature| Body {
         changes: Vec::new(),
-        advances: vec![Advance { chain_id: A, blocks: vec![block(signature)] }],
+        advances: vec![Advance { chain_id: A, blocks: vec![block(signature)], judgements: vec![] }],
     };
     let (header, claimed) =
         state.seal(&body(signed.signature), TimeMs(2000), state.header().l1_origin).unwrap();

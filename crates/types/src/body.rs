@@ -1,8 +1,8 @@
 //! What a checkpoint adds to the one before it. Whoever holds the bodies can rebuild every root without any rollup.
 
 use crate::{
-    B256, BlockRef, ChainId, Confidence, Evidence, Join, L1Origin, LaneMessage, Roster, SequencerSignature,
-    SignedRetraction, TimeMs,
+    B256, BlockRef, ChainId, Confidence, Evidence, Join, JudgementBundle, L1Origin, LaneMessage, Roster,
+    SequencerSignature, SignedRetraction, TimeMs,
     codec::{Decode, DecodeError, Encode, Reader, put_list},
     keccak256,
 };
@@ -63,12 +63,15 @@ pub struct Advance {
     pub chain_id: ChainId,
     /// One to [`BLOCKS_PER_ADVANCE_MAX`] blocks, ascending.
     pub blocks: Vec<AdvancedBlock>,
+    /// Of a rollup that judges follow by nodes of their own: one for each block, in their order. Of any other: none.
+    pub judgements: Vec<JudgementBundle>,
 }
 
 impl Encode for Advance {
     fn encode_to(&self, out: &mut Vec<u8>) {
         self.chain_id.encode_to(out);
         put_list(out, &self.blocks);
+        put_list(out, &self.judgements);
     }
 }
 
@@ -79,6 +82,7 @@ impl Decode for Advance {
         Ok(Self {
             chain_id: ChainId::decode_from(reader)?,
             blocks: reader.list("blocks", BLOCKS_PER_ADVANCE_MAX)?,
+            judgements: reader.list("judgements", BLOCKS_PER_ADVANCE_MAX)?,
         })
     }
 }
@@ -125,10 +129,6 @@ pub enum Change {
         /// The L1 block that has the announcement, or a later one.
         l1: L1Origin,
     },
-}
-
-impl Encode for Change {
-    fn encode_to(&self, out: &mut Vec<u8>) {
     /// Cut a rollup's `Latest` chain back to where final L1 data part from it, and open the next generation.
     Reorg {
         /// The rollup.
@@ -140,6 +140,10 @@ impl Encode for Change {
         /// The L1 block in which it was found settled.
         l1: L1Origin,
     },
+}
+
+impl Encode for Change {
+    fn encode_to(&self, out: &mut Vec<u8>) {
         match self {
             Self::Quarantine { evidence } => {
                 out.push(1);
@@ -169,10 +173,6 @@ impl Encode for Change {
                 chain_id.encode_to(out);
                 l1.encode_to(out);
             }
-        }
-    }
-}
-
             Self::Reorg { chain_id, kept, head, l1 } => {
                 out.push(7);
                 chain_id.encode_to(out);
@@ -180,6 +180,10 @@ impl Encode for Change {
                 head.encode_to(out);
                 l1.encode_to(out);
             }
+        }
+    }
+}
+
 impl Decode for Change {
     const WHAT: &'static str = "change";
 
@@ -199,16 +203,16 @@ impl Decode for Change {
                 chain_id: ChainId::decode_from(reader)?,
                 l1: L1Origin::decode_from(reader)?,
             }),
-            value => Err(DecodeError::Value { field: "change tag", value: value.into() }),
-        }
-    }
-}
             7 => Ok(Self::Reorg {
                 chain_id: ChainId::decode_from(reader)?,
                 kept: BlockRef::decode_from(reader)?,
                 head: BlockRef::decode_from(reader)?,
                 l1: L1Origin::decode_from(reader)?,
             }),
+            value => Err(DecodeError::Value { field: "change tag", value: value.into() }),
+        }
+    }
+}
 
 /// `Latest` advances and is never settled.
 fn settled(confidence: Confidence) -> Result<Confidence, DecodeError> {

@@ -179,6 +179,20 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl Encode for B256 {
+    fn encode_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_slice());
+    }
+}
+
+impl Decode for B256 {
+    const WHAT: &'static str = "hash";
+
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.b256(Self::WHAT)
+    }
+}
+
 /// Append a four-byte length and the bytes.
 pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&length_u32(bytes.len()).to_be_bytes());

@@ -1,8 +1,8 @@
 //! A rollup that comes in while the network runs, as L1 has it.
 
 use crate::{
-    Address, B256, BlockRef, Bytes, ChainId, Class, L1Origin, RegistrationId,
-    codec::{Decode, DecodeError, Encode, Reader, put_bytes},
+    Address, B256, BlockRef, Bytes, ChainId, Class, JUDGES_MAX, L1Origin, RegistrationId,
+    codec::{Decode, DecodeError, Encode, Reader, put_bytes, put_list},
     keccak256,
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub struct Join {
     pub governor: Address,
     /// Its profile, as L1 has it; at most [`PROFILE_BYTES_MAX`].
     pub profile: Bytes,
+    /// Who judges its blocks, by ascending operator id: nobody unless its class is [`Class::OwnNode`]. In the profile too.
+    pub judges: Vec<B256>,
     /// The L1 block that has registration and profile, or a later one.
     pub l1: L1Origin,
 }
@@ -62,6 +64,7 @@ impl Encode for Join {
         out.extend_from_slice(self.anchor_state_root.as_slice());
         out.extend_from_slice(self.governor.as_slice());
         put_bytes(out, &self.profile);
+        put_list(out, &self.judges);
         self.l1.encode_to(out);
     }
 }
@@ -79,6 +82,7 @@ impl Decode for Join {
             anchor_state_root: reader.b256("anchor state root")?,
             governor: reader.address("governor")?,
             profile: reader.bytes("profile", PROFILE_BYTES_MAX)?,
+            judges: reader.list("judges", JUDGES_MAX)?,
             l1: L1Origin::decode_from(reader)?,
         })
     }

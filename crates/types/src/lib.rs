@@ -21,6 +21,7 @@ mod header;
 mod ids;
 mod interop_address;
 mod join;
+mod judgement;
 mod message;
 mod rollup;
 mod roster;
@@ -45,6 +46,7 @@ pub use ids::{
 };
 pub use interop_address::{InteropAddress, InteropAddressError};
 pub use join::{Join, PROFILE_BYTES_MAX, profile_spec_hash};
+pub use judgement::{JUDGES_MAX, Judgement, JudgementBundle, bound_hash, messages_hash};
 pub use message::{
     GAS_LIMIT_DEFAULT, LaneId, LaneMessage, LaneSlot, Message, PAYLOAD_BYTES_MAX, Rolling, message_leaf,
 };

@@ -62,8 +62,13 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
             messages,
         },
     );
-    let advance = (any::<u64>(), vec(block, 0..3))
-        .prop_map(|(chain, blocks)| Advance { chain_id: ChainId(chain), blocks });
+    let bundle = (1_u16..=8, any::<u8>()).prop_map(|(operators, byte)| JudgementBundle {
+        operators,
+        bitmap: vec![byte >> (8 - operators)],
+        signature: alloy_primitives::FixedBytes::repeat_byte(byte),
+    });
+    let advance = (any::<u64>(), vec(block, 0..3), vec(bundle, 0..3))
+        .prop_map(|(chain, blocks, judgements)| Advance { chain_id: ChainId(chain), blocks, judgements });
     let change = prop_oneof![
         (claim(), claim())
             .prop_map(|(one, other)| Change::Quarantine { evidence: Evidence::Equivocation { one, other } }),
@@ -101,18 +106,18 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
             chain_id: ChainId(chain),
             l1: L1Origin { number: l1.number, hash: l1.hash },
         }),
-    ];
-    let body =
-        (vec(change, 0..3), vec(advance, 0..3)).prop_map(|(changes, advances)| Body { changes, advances });
-    (hash(), any::<u64>(), any::<u64>(), any::<u64>(), body).prop_map(|(word, epoch, height, time, body)| {
-        let header = Header {
-            domain: Domain(word),
         (block_ref(), block_ref(), block_ref()).prop_map(|(kept, head, l1)| Change::Reorg {
             chain_id: ChainId(7),
             kept,
             head,
             l1: L1Origin { number: l1.number, hash: l1.hash },
         }),
+    ];
+    let body =
+        (vec(change, 0..3), vec(advance, 0..3)).prop_map(|(changes, advances)| Body { changes, advances });
+    (hash(), any::<u64>(), any::<u64>(), any::<u64>(), body).prop_map(|(word, epoch, height, time, body)| {
+        let header = Header {
+            domain: Domain(word),
             epoch: Epoch(epoch),
             height: Height(height),
             time_ms: TimeMs(time),
@@ -214,6 +219,7 @@ fn join(l1: BlockRef) -> Join {
         anchor_state_root: B256::repeat_byte(0xac),
         governor: Address::repeat_byte(0xad),
         profile: b"profile".into(),
+        judges: vec![B256::repeat_byte(0xae)],
         l1: L1Origin { number: l1.number, hash: l1.hash },
     }
 }
@@ -225,8 +231,9 @@ fn a_join_has_the_bytes_of_the_protocol_and_a_bounded_profile() {
     let who = ["a0", "a1", "a2", "a3"].map(|byte| byte.repeat(20)).concat();
     let anchor = format!("0000000000000009{}{}", "aa".repeat(32), "ac".repeat(32));
     let profile = format!("{}0000000770726f66696c65", "ad".repeat(20));
+    let judges = format!("00000001{}", "ae".repeat(32));
     let l1 = format!("000000000000000a{}", "bb".repeat(32));
-    let bytes = hex(&format!("050102030405060708{who}01{anchor}{profile}{l1}"));
+    let bytes = hex(&format!("050102030405060708{who}01{anchor}{profile}{judges}{l1}"));
     assert_eq!(change.encode(), bytes);
     assert_eq!(Change::decode(&bytes), Ok(change));
     for end in 0..bytes.len() {
@@ -275,14 +282,6 @@ fn a_leave_is_forty_nine_bytes() {
 }
 
 #[test]
-fn the_bounds_of_a_roster_are_checked() {
-    let entry = RosterEntry {
-        operator: Address::ZERO,
-        key_g1: Default::default(),
-        key_g2: Default::default(),
-        possession: Default::default(),
-        network_key: B256::ZERO,
-#[test]
 fn a_reorg_is_a_hundred_and_twenty_nine_bytes() {
     let block = |byte: u8| BlockRef { number: u64::from(byte), hash: B256::repeat_byte(byte) };
     let (kept, head) = (block(0x0b), block(0x0c));
@@ -298,6 +297,14 @@ fn a_reorg_is_a_hundred_and_twenty_nine_bytes() {
     }
 }
 
+#[test]
+fn the_bounds_of_a_roster_are_checked() {
+    let entry = RosterEntry {
+        operator: Address::ZERO,
+        key_g1: Default::default(),
+        key_g2: Default::default(),
+        possession: Default::default(),
+        network_key: B256::ZERO,
         endpoint: Endpoint::from(std::net::SocketAddr::from(([10, 0, 0, 1], 7_000))),
         stake: Stake(1),
     };

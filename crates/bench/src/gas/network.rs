@@ -118,6 +118,7 @@ impl Network {
                     signature: claim.sign(domain, &sequencer(source.chain_id)).signature,
                     messages: messages.collect(),
                 }],
+                judgements: Vec::new(),
             });
         }
         self.seal(Body { changes: Vec::new(), advances })
@@ -197,6 +198,7 @@ fn member(chain_id: ChainId) -> RollupParams {
         sequencer: sequencer(chain_id).address(),
         facades: [gateway(), other("safe"), other("finalized")],
         class: Class::Reexecuted,
+        judges: Vec::new(),
         anchor: BlockRef { number: 0, hash: noise("anchor", chain_id.0) },
         anchor_state_root: noise("anchor state", chain_id.0),
     }

@@ -18,6 +18,7 @@ fn join() -> Join {
         anchor_state_root: B256::repeat_byte(11),
         governor: Address::repeat_byte(12),
         profile: b"profile".into(),
+        judges: vec![],
         l1: L1Origin { number: origin().number + 5, hash: B256::repeat_byte(13) },
     }
 }
@@ -54,7 +55,7 @@ fn block_of(join: &Join, number: u64) -> Advance {
         block: block.block,
     };
     block.signature = claim.sign(DOMAIN, &key()).signature;
-    Advance { chain_id: join.chain_id, blocks: vec![block] }
+    Advance { chain_id: join.chain_id, blocks: vec![block], judgements: vec![] }
 }
 
 #[test]
@@ -97,6 +98,8 @@ fn every_rule_of_a_join_is_checked() {
         (Join { anchor: BlockRef { number: ANCHOR_NUMBER_MAX + 1, ..good.anchor }, ..good.clone() }, |r| {
             matches!(r, Refusal::AnchorNumber { .. })
         }),
+        (Join { judges: vec![B256::ZERO], ..good.clone() }, |r| matches!(r, Refusal::Judges { .. })),
+        (Join { class: Class::OwnNode, ..good.clone() }, |r| matches!(r, Refusal::Judges { .. })),
     ];
     for (i, (join, expected)) in cases.into_iter().enumerate() {
         let refusal = refuse(&state, &joins(join));

@@ -104,7 +104,10 @@ fn every_rule_of_a_reorg_is_checked() {
     // The sequencer may take back what it put on the wrong blocks; that lifts nothing.
     let (_, state) = next(&state, advance(vec![block(1, 13, 2, &[])]));
     let (_, state) = next(&state, changes(vec![retraction(2, at(12, 0))]));
-    assert_eq!((rollup(&state).status(), rollup(&state).generation()), (RollupStatus::Reorged, Generation(2)));
+    assert_eq!(
+        (rollup(&state).status(), rollup(&state).generation()),
+        (RollupStatus::Reorged, Generation(2))
+    );
 }
 
 #[test]
@@ -156,9 +159,15 @@ fn a_safe_head_becomes_final_however_long_that_takes() {
     // At even distances there are others, for chains that settle after days.
     assert_eq!((known(64), known(65)), (Some(wide(0, 64).block), None));
     let below = |number| rollup(&state).known_below(number).map(|record| record.block.number);
-    assert_eq!([11, 12, 63, 127, 14 + count].map(below), [None, Some(12), Some(13), Some(64), Some(14 + count)]);
+    assert_eq!(
+        [11, 12, 63, 127, 14 + count].map(below),
+        [None, Some(12), Some(13), Some(64), Some(14 + count)]
+    );
     let kept = changes(vec![reorg(wide(0, 64).block, at(70, 1), origin)]);
-    assert!(matches!(refuse(&state, &kept), Refusal::Kept { .. }), "the places of the messages above are gone");
+    assert!(
+        matches!(refuse(&state, &kept), Refusal::Kept { .. }),
+        "the places of the messages above are gone"
+    );
 
     let (_, state) = next(&state, changes(vec![settle(Confidence::Finalized, at(12, 0), origin)]));
     let (_, state) = next(&state, changes(vec![settle(Confidence::Finalized, wide(0, 64).block, origin)]));

@@ -70,6 +70,7 @@ impl Network {
             sequencer: sequencer().address(),
             facades,
             class: Class::Reexecuted,
+            judges: Vec::new(),
             anchor: BlockRef { number: 10, hash: B256::repeat_byte(10) },
             anchor_state_root: B256::repeat_byte(11),
         };
@@ -133,7 +134,7 @@ impl Network {
         let signature = claim.sign(self.domain, &sequencer()).signature;
         let state_root = keccak256(block.hash);
         let time_ms = TimeMs(START_MS + number * 1_000);
-        Advance { chain_id, blocks: vec![AdvancedBlock { block, state_root, time_ms, signature, messages }] }
+        Advance { chain_id, blocks: vec![AdvancedBlock { block, state_root, time_ms, signature, messages }], judgements: vec![] }
     }
 
     /// Finalise a body `after_ms` after the last.
