@@ -25,7 +25,8 @@ pub(crate) struct DemoArguments {
     /// processes killed under load. poison: nodes that serve a fork which nobody signed. reorg: a sequencer that takes
     /// blocks back, and one that contradicts itself. rotate: operators join and leave, a light client sleeps. slash: an
     /// operator attests two headers and loses its stake. sequencer-equivocation: a sequencer loses its bond.
-    #[arg(value_parser = scenario, value_name = "hello|liar|crash|poison|reorg|rotate|slash|sequencer-equivocation")]
+    /// triangle: an OP-rules rollup, an Ethereum-rules one and one with four blocks a second.
+    #[arg(value_parser = scenario, value_name = "hello|liar|crash|poison|reorg|rotate|slash|sequencer-equivocation|triangle")]
     name: Scenario,
     /// Chooses payloads, times and victims; printed back. Chosen by the clock when missing.
     #[arg(long)]

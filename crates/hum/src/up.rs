@@ -3,11 +3,11 @@
 use crate::output;
 use eyre::{WrapErr as _, ensure};
 use hum_devnet::{
-    network::{LocalConfig, LocalNetwork, Step},
+    network::{LocalConfig, LocalNetwork, LocalRollup, LocalStack, Step},
     restaking::{CoreCode, SNAPSHOT_INTERVAL_BLOCKS},
 };
 use hum_node::config::PeerRole;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 #[derive(Debug, clap::Args)]
@@ -15,6 +15,10 @@ pub(crate) struct UpArguments {
     /// Rollups to start.
     #[arg(long, default_value_t = 3)]
     rollups: usize,
+    /// Rules by which rollups make blocks, ethereum or op-stack: one value for all, or one for each, as in
+    /// ethereum,op-stack; the last serves the rest. Blocks of op-stack are made by the EVM that also judges them.
+    #[arg(long, default_value = "ethereum", value_delimiter = ',', value_parser = stack, value_name = "ethereum|op-stack")]
+    stacks: Vec<LocalStack>,
     /// Operators to start.
     #[arg(long, default_value_t = 4)]
     operators: usize,
@@ -44,6 +48,13 @@ pub(crate) struct UpArguments {
     licences: bool,
 }
 
+fn stack(name: &str) -> Result<LocalStack, String> {
+    LocalStack::ALL.into_iter().find(|stack| stack.kind().to_string() == name).ok_or_else(|| {
+        let known = LocalStack::ALL.map(|stack| stack.kind().to_string()).join(", ");
+        format!("no rollup of {name} can be started here, only of {known}")
+    })
+}
+
 pub(crate) fn run(arguments: &UpArguments) -> eyre::Result<ExitCode> {
     if arguments.licences {
         return licences(arguments.json);
@@ -63,7 +74,8 @@ async fn up(arguments: &UpArguments) -> eyre::Result<ExitCode> {
     let config = LocalConfig {
         dir: arguments.dir.clone(),
         hum: std::env::current_exe().wrap_err("cannot find my own binary")?,
-        rollups: arguments.rollups,
+        rollups: arguments.rollups.max(arguments.stacks.len()),
+        stacks: arguments.stacks.clone(),
         operators: arguments.operators,
         block_time_ms: arguments.block_time.clone(),
         safe_depth: arguments.safe_depth,
@@ -101,7 +113,7 @@ async fn up(arguments: &UpArguments) -> eyre::Result<ExitCode> {
     if json {
         let path = network.path();
         output::json(
-            &json!({ "event": "ready", "network": path, "ms": start.elapsed().as_millis() as u64 }),
+            &json!({ "event": "ready", "network": path, "ms": start.elapsed().as_millis() as u64, "rollups": rollups(&network) }),
         )?;
     } else {
         table(&network);
@@ -134,12 +146,29 @@ fn licences(json: bool) -> eyre::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The rollups by name, with the rules that they run and who makes their blocks.
+fn rollups(network: &LocalNetwork) -> Vec<Value> {
+    let one = |rollup: &LocalRollup| {
+        let stack = rollup.chain.stack();
+        json!({
+            "name": rollup.name,
+            "chain_id": rollup.chain.chain_id(),
+            "stack": stack.kind(),
+            "blocks_made_by": stack.builder(),
+            "portal": rollup.chain.portal(),
+        })
+    };
+    network.rollups.iter().map(one).collect()
+}
+
 fn table(network: &LocalNetwork) {
     let (file, addresses) = (network.file(), network.addresses());
     println!("\n{:<18} {:<26} what", "where", "url");
     println!("{:<18} {:<26} chain {}", "l1", file.l1.rpc, file.l1.chain_id);
     for rollup in &file.rollups {
-        let what = format!("chain {}, a block every {} ms", rollup.chain_id, rollup.block_time_ms);
+        let stack = LocalStack::of(&rollup.spec);
+        let (chain, time, builder) = (rollup.chain_id, rollup.block_time_ms, stack.builder());
+        let what = format!("chain {chain}, {}, a block every {time} ms, made by {builder}", stack.kind());
         println!("{:<18} {:<26} {what}", rollup.name, rollup.rpc);
     }
     for (index, operator) in file.operators.iter().enumerate() {
@@ -170,6 +199,11 @@ fn table(network: &LocalNetwork) {
     }
     if let Ok(core) = CoreCode::get() {
         println!("EigenLayer core {} ({}; hum up --licences)", core.version, core.licence);
+    }
+    for rollup in &network.rollups {
+        if let Some(portal) = rollup.chain.portal() {
+            println!("{:<18} {portal}", format!("portal of {}", rollup.name));
+        }
     }
     println!("\non every rollup:");
     let [latest, safe, finalized] = addresses.gateways;

@@ -164,11 +164,10 @@ impl Audit {
         }
         for advance in &checkpoint.body.advances {
             let chain_id = advance.chain_id;
-            let rollup =
-                scene.network.rollups.iter().find(|rollup| rollup.chain.config().chain_id == chain_id);
+            let rollup = scene.network.rollups.iter().find(|rollup| rollup.chain.chain_id() == chain_id);
             for block in advance.blocks.iter().map(|advanced| advanced.block) {
                 self.blocks += 1;
-                let own = rollup.and_then(|rollup| rollup.chain.block(block.number).ok());
+                let own = rollup.and_then(|rollup| rollup.chain.block(block.number));
                 if own != Some(block) && !known.contains(&(chain_id, block)) {
                     self.foreign.insert((chain_id, block.number));
                 }

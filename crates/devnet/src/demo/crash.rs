@@ -9,7 +9,7 @@ use super::{
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) const SHAPE: Shape = Shape { rollups: 3, operators: 4, safe_depth: 2, finalized_depth: 4 };
+pub(super) const SHAPE: Shape = Shape::new(3);
 /// Messages along each lane.
 const EACH: u32 = 16;
 /// How long a killed process stays away.

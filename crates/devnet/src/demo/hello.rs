@@ -13,7 +13,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-pub(super) const SHAPE: Shape = Shape { rollups: 3, operators: 4, safe_depth: 2, finalized_depth: 4 };
+pub(super) const SHAPE: Shape = Shape::new(3);
 /// Messages from each rollup to each other one.
 const EACH: u32 = 20;
 /// How long the last message may take at `Latest`.

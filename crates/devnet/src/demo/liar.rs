@@ -26,7 +26,7 @@ use hum_types::{
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) const SHAPE: Shape = Shape { rollups: 3, operators: 4, safe_depth: 2, finalized_depth: 4 };
+pub(super) const SHAPE: Shape = Shape::new(3);
 /// Messages along each honest lane in a round.
 const EACH: u32 = 5;
 /// How long a step may take.
@@ -209,7 +209,7 @@ async fn false_block(
         || DemoError::Role { what: "find a rollup".to_owned(), problem: format!("no rollup {liar}") };
     let (rollup, site) =
         (scene.network.rollups.get(liar).ok_or_else(missing)?, scene.sites.get(liar).ok_or_else(missing)?);
-    let chain = &rollup.chain;
+    let chain = rollup.chain.controls()?;
     until(PATIENCE, async || Ok((chain.head().number >= number).then_some(()))).await?;
     let (truth, bytes) = (chain.block(number)?, chain.raw_block(number).await?);
     let witness = witness(&site.name, &site.reader, truth).await?;

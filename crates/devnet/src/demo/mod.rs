@@ -32,6 +32,7 @@ mod stand_in;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod triangle;
 
 use crate::{DevChainError, lies::LieError, network::NetworkError};
 use hum_chain::ReadError;
@@ -61,11 +62,13 @@ pub enum Scenario {
     Slash,
     /// A sequencer that signs two blocks for one number.
     SequencerEquivocation,
+    /// Rollups under different rules, with different clocks.
+    Triangle,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Hello,
         Self::Liar,
         Self::Crash,
@@ -74,6 +77,7 @@ impl Scenario {
         Self::Rotate,
         Self::Slash,
         Self::SequencerEquivocation,
+        Self::Triangle,
     ];
 
     /// What it is called.
@@ -88,6 +92,7 @@ impl Scenario {
             Self::Rotate => "rotate",
             Self::Slash => "slash",
             Self::SequencerEquivocation => "sequencer-equivocation",
+            Self::Triangle => "triangle",
         }
     }
 }
@@ -193,6 +198,7 @@ pub async fn run(scenario: Scenario, config: DemoConfig) -> Result<Report, DemoE
         Scenario::Rotate => rotate::SHAPE,
         Scenario::Slash => slash::SHAPE,
         Scenario::SequencerEquivocation => sequencer_equivocation::SHAPE,
+        Scenario::Triangle => triangle::SHAPE,
     };
     let mut scene = Scene::start(config, shape).await?;
     let played = match scenario {
@@ -204,6 +210,7 @@ pub async fn run(scenario: Scenario, config: DemoConfig) -> Result<Report, DemoE
         Scenario::Rotate => rotate::play(&mut scene).await,
         Scenario::Slash => slash::play(&mut scene).await,
         Scenario::SequencerEquivocation => sequencer_equivocation::play(&mut scene).await,
+        Scenario::Triangle => triangle::play(&mut scene).await,
     };
     let figures = played.unwrap_or_else(|error| {
         scene.violation(format!("not played to its end: {error}"));

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 
-pub(super) const SHAPE: Shape = Shape { rollups: 3, operators: 4, safe_depth: 2, finalized_depth: 4 };
+pub(super) const SHAPE: Shape = Shape::new(3);
 /// Messages along each lane while nodes are poisoned.
 const EACH: u32 = 3;
 /// How long nodes serve the fork.
@@ -101,7 +101,7 @@ async fn poison(scene: &mut Scene) -> Result<Vec<DevChain>, DemoError> {
             continue;
         };
         let Some(victim) = scene.sites.iter().find(|other| other.chain_id != site.chain_id) else { continue };
-        let fork = rollup.chain.fork(rollup.chain.head().number.saturating_sub(depth), 0).await?;
+        let fork = rollup.chain.controls()?.fork(rollup.chain.head().number.saturating_sub(depth), 0).await?;
         rollup.feed.point_at(&fork);
         let (_, submit) = connect(&fork, secret)?;
         let theft = traffic::call(site, victim, Bytes::from_static(b"a message that only the fork knows"));

@@ -15,7 +15,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// `safe` far enough behind that there is something to take back.
-pub(super) const SHAPE: Shape = Shape { rollups: 4, operators: 4, safe_depth: 8, finalized_depth: 12 };
+pub(super) const SHAPE: Shape = Shape { safe_depth: 8, finalized_depth: 12, ..Shape::new(4) };
 /// Messages along each lane.
 const EACH: u32 = 10;
 /// Blocks that are taken back: at least, and how many more chance may add.
@@ -85,8 +85,8 @@ async fn rebuild(
     let depth = DEPTH.0 + scene.dice.below(DEPTH.1);
     let name = scene.name(site);
     let Some(rollup) = scene.network.rollups.get(site) else { return Ok(false) };
-    let reorg = rollup.chain.reorg(depth, DroppedTransactions::Requeue).await?;
-    let chain_id = rollup.chain.config().chain_id;
+    let reorg = rollup.chain.controls()?.reorg(depth, DroppedTransactions::Requeue).await?;
+    let chain_id = rollup.chain.chain_id();
     known.extend(reorg.dropped.iter().map(|block| (chain_id, *block)));
     scene.tell(format!(
         "{name} dropped {depth} blocks above {} and builds others; {} transactions wait again",
@@ -121,9 +121,10 @@ pub(super) async fn contradict(
     let sequencer = sequencer(scene, site)?;
     let secret = scene.network.dev_secret();
     let Some(rollup) = scene.network.rollups.get(site) else { return Ok(()) };
-    let fork = rollup.chain.fork(head.number, 0).await?;
+    let chain = rollup.chain.controls()?;
+    let fork = chain.fork(head.number, 0).await?;
     let mut claims = Vec::new();
-    for chain in [&rollup.chain, &fork] {
+    for chain in [chain, &fork] {
         until(PATIENCE, async || Ok((chain.head().number >= number).then_some(()))).await?;
         let (block, bytes) = (chain.block(number)?, chain.raw_block(number).await?);
         let (reader, _) = connect(chain, secret)?;

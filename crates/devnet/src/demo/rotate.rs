@@ -14,7 +14,7 @@ use hum_types::{Epoch, Height};
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
 
-pub(super) const SHAPE: Shape = Shape { rollups: 2, operators: 4, safe_depth: 2, finalized_depth: 4 };
+pub(super) const SHAPE: Shape = Shape::new(2);
 /// Messages along each lane.
 const EACH: u32 = 80;
 /// Epochs that must begin after the first.

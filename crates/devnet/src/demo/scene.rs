@@ -2,7 +2,10 @@
 
 use super::{DemoConfig, DemoError, books::Books, dice::Dice};
 use crate::{
-    network::{LocalConfig, LocalNetwork, LocalOperator, NetworkError, Process, Step, connect},
+    network::{
+        LocalConfig, LocalNetwork, LocalOperator, LocalStack, NetworkError, Process, Step,
+        connect,
+    },
     restaking::SNAPSHOT_INTERVAL_BLOCKS,
 };
 use alloy::transports::http::reqwest;
@@ -37,6 +40,24 @@ pub(super) struct Shape {
     pub(super) operators: usize,
     pub(super) safe_depth: u64,
     pub(super) finalized_depth: u64,
+    /// By which rules the rollups make blocks; the last serves the rest.
+    pub(super) stacks: &'static [LocalStack],
+    /// Time between their blocks; empty leaves it to whoever runs the demonstration.
+    pub(super) block_time_ms: &'static [u64],
+}
+
+impl Shape {
+    /// So many rollups under Ethereum's rules and four operators; `safe` is 2 behind, `finalized` 4.
+    pub(super) const fn new(rollups: usize) -> Self {
+        Self {
+            rollups,
+            operators: 4,
+            safe_depth: 2,
+            finalized_depth: 4,
+            stacks: &[LocalStack::Ethereum],
+            block_time_ms: &[],
+        }
+    }
 }
 
 /// A rollup of the network, as a person with an account sees it.
@@ -79,11 +100,14 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) async fn start(config: DemoConfig, shape: Shape) -> Result<Self, DemoError> {
         let DemoConfig { dir, hum, seed, block_time_ms, confidence, tell } = config;
+        let block_time_ms =
+            if shape.block_time_ms.is_empty() { block_time_ms } else { shape.block_time_ms.to_vec() };
         let slowest = block_time_ms.iter().max().copied().unwrap_or(1_000);
         let local = LocalConfig {
             dir,
             hum,
             rollups: shape.rollups,
+            stacks: shape.stacks.to_vec(),
             operators: shape.operators,
             block_time_ms,
             safe_depth: shape.safe_depth,
@@ -345,7 +369,7 @@ fn sites(network: &LocalNetwork, confidence: Confidence) -> Result<Vec<Site>, De
         let config = PublisherConfig::load(&publisher).map_err(NetworkError::from)?;
         sites.push(Site {
             name: rollup.name.clone(),
-            chain_id: rollup.chain.config().chain_id,
+            chain_id: rollup.chain.chain_id(),
             registration: rollup.registration,
             reader,
             submit,

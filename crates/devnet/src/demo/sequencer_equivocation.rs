@@ -12,7 +12,7 @@ use hum_types::{ChainId, Height};
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) const SHAPE: Shape = Shape { rollups: 3, operators: 4, safe_depth: 2, finalized_depth: 4 };
+pub(super) const SHAPE: Shape = Shape::new(3);
 /// Messages along each lane among the others.
 const EACH: u32 = 12;
 /// How long a step may take.

@@ -23,7 +23,7 @@ use hum_types::{Address, B256, Epoch, Header, keccak256};
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) const SHAPE: Shape = Shape { rollups: 2, operators: 4, safe_depth: 2, finalized_depth: 4 };
+pub(super) const SHAPE: Shape = Shape::new(2);
 /// Messages along each lane.
 const EACH: u32 = 20;
 /// How long a step may take.

@@ -1,6 +1,7 @@
 //! A sequencer's desk on a port of its own: signs what this chain made, for whoever has the token.
 
-use crate::{DevChain, DevChainError, Endpoint};
+use super::LocalChain;
+use crate::{DevChainError, Endpoint};
 use axum::{Json, Router, extract::State, http::HeaderMap, routing::post};
 use hum_chain::{
     LocalKey,
@@ -28,15 +29,15 @@ struct Served {
 
 impl Desk {
     pub(crate) async fn open(
-        chain: &DevChain,
+        chain: &LocalChain,
         key: SequencerKey,
         domain: Domain,
         registration: RegistrationId,
         token: Vec<u8>,
     ) -> Result<Self, super::NetworkError> {
         let endpoint = Endpoint::open(chain, 0).await?;
-        let reader = RpcChain::new(&endpoint.url(), chain.config().chain_id, RpcLimits::default())
-            .map_err(|source| super::NetworkError::Rpc { chain_id: chain.config().chain_id, source })?;
+        let reader = RpcChain::new(&endpoint.url(), chain.chain_id(), RpcLimits::default())
+            .map_err(|source| super::NetworkError::Rpc { chain_id: chain.chain_id(), source })?;
         let desk = SequencerDesk::new(LocalKey::new(key, domain), Arc::new(reader), registration);
         let routes = Router::new().route("/", post(answer)).with_state(Arc::new(Served { desk, token }));
         let wanted = (Ipv4Addr::LOCALHOST, 0).into();

@@ -1,12 +1,13 @@
 //! Lay a network out on disk: who takes part, with which keys, on which ports.
 
-use super::{Desk, LocalConfig, LocalRollup, NetworkError, Secrets, Step, network_path, on_l1::OnL1};
+use super::{
+    Desk, LocalChain, LocalConfig, LocalRollup, NetworkError, Secrets, Step, network_path,
+    on_l1::OnL1,
+};
 use crate::{
     DevChain, Endpoint,
     restaking::{Founder, Restaking, RollupFacts},
 };
-use alloy_consensus::Block;
-use alloy_rlp::Decodable as _;
 use commonware_codec::{DecodeExt as _, Encode as _};
 use hum_chain::contracts::Deployment;
 use hum_consensus::{PrivateKey, Signer as _};
@@ -15,9 +16,7 @@ use hum_node::config::{
     NETWORK_VERSION, NetworkFile, OperatorConfig, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION,
     RelayerConfig, RoleDirectory, RollupEntry, RollupLimits, SettlementEntry, WatcherConfig,
 };
-use hum_types::{B256, Bytes, ChainId, Class, Epoch, L1Origin, TimeMs, keccak256};
-use hum_verify::ChainSpec;
-use serde_json::json;
+use hum_types::{B256, Bytes, Class, Epoch, L1Origin, TimeMs, keccak256};
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -75,7 +74,7 @@ pub(super) async fn plan(
     config: &LocalConfig,
     secrets: Secrets,
     l1: &DevChain,
-    chains: Vec<DevChain>,
+    chains: Vec<LocalChain>,
     progress: &impl Fn(Step),
 ) -> Result<Plan, NetworkError> {
     let mut ports = Ports::default();
@@ -92,9 +91,9 @@ pub(super) async fn plan(
     }
     let (mut facts, mut rules) = (Vec::with_capacity(chains.len()), Vec::with_capacity(chains.len()));
     for (index, chain) in chains.iter().enumerate() {
-        let (spec, anchor) = (spec_of(chain)?, anchor_of(chain).await?);
+        let (spec, anchor) = (chain.spec()?, chain.anchor().await?);
         facts.push(RollupFacts {
-            chain_id: chain.config().chain_id,
+            chain_id: chain.chain_id(),
             sequencer: secrets.address("sequencer", index),
             anchor_hash: keccak256(&anchor),
             spec_hash: spec.hash(),
@@ -127,8 +126,8 @@ pub(super) async fn plan(
 
     let (mut rollups, mut entries, mut peers, mut seats) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, ((chain, fact), (spec, anchor))) in chains.into_iter().zip(&facts).zip(rules).enumerate() {
-        let chain_id = chain.config().chain_id;
-        let name = chain.config().name.clone();
+        let chain_id = chain.chain_id();
+        let name = chain.name().to_owned();
         let sequencer = secrets.account("sequencer", index);
         let registration = fact.registration();
         entries.push(RollupEntry {
@@ -148,7 +147,7 @@ pub(super) async fn plan(
                 // Whoever posts comes after what the network starts from.
                 from_block: origin.number,
             }),
-            block_time_ms: chain.config().block_time_ms,
+            block_time_ms: chain.block_time_ms(),
         });
         let token = secrets.secret("desk", index);
         let sequencer_secret = secrets.secret("sequencer", index);
@@ -276,28 +275,6 @@ pub(super) async fn plan(
 fn peer(name: String, role: PeerRole, seat: &Seat) -> PeerEntry {
     let api = Some(format!("http://{}", seat.api));
     PeerEntry { name, role, key: seat.public, address: seat.address, chain_id: None, api }
-}
-
-/// The genesis header's RLP: verification starts from it.
-async fn anchor_of(chain: &DevChain) -> Result<Bytes, NetworkError> {
-    let raw = chain.raw_block(0).await?;
-    let block = Block::<alloy_consensus::TxEnvelope>::decode(&mut &raw[..]).map_err(|error| {
-        NetworkError::Genesis {
-            chain_id: chain.config().chain_id,
-            problem: format!("genesis block: {error}"),
-        }
-    })?;
-    Ok(alloy_rlp::encode(&block.header).into())
-}
-
-/// The rules of an embedded chain, as the verifier reads them.
-fn spec_of(chain: &DevChain) -> Result<ChainSpec, NetworkError> {
-    let chain_id: ChainId = chain.config().chain_id;
-    let mut rules =
-        chain.rules().map_err(|error| NetworkError::Genesis { chain_id, problem: error.to_string() })?;
-    rules["allowEqualTimestamps"] = json!(chain.config().allows_equal_timestamps());
-    serde_json::from_value(rules)
-        .map_err(|error| NetworkError::Genesis { chain_id, problem: format!("chain rules: {error}") })
 }
 
 fn now_ms() -> TimeMs {

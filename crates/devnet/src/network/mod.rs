@@ -13,14 +13,17 @@ mod desk;
 mod joining;
 mod keys;
 mod lay_out;
+mod local_chain;
 mod on_l1;
 mod process;
 
 pub use joining::LocalOperator;
+pub use local_chain::{LocalChain, LocalNode, LocalStack};
 pub use process::{Process, TIED_ARGUMENT};
 
 use crate::{
     ChainConfig, DevChain, DevChainError, Endpoint,
+    op::OpNodeError,
     restaking::{OPERATORS_MAX, PAST_BLOCKS, Restaking, RestakingError, SEATS_MAX, SET_UP_BLOCKS},
 };
 use alloy::{primitives::U256, transports::http::reqwest};
@@ -41,6 +44,8 @@ use std::{
 
 /// Chain id of the local L1; rollups follow it.
 const L1_CHAIN_ID: u64 = 900;
+/// Time between blocks of the local L1.
+const L1_BLOCK_TIME_MS: u64 = 1_000;
 /// What each account starts with: a million ether, in wei.
 const BALANCE_WEI: u128 = 1_000_000 * 1_000_000_000_000_000_000;
 /// How often a process that starts is asked whether it is ready.
@@ -59,6 +64,8 @@ pub struct LocalConfig {
     pub hum: PathBuf,
     /// How many rollups.
     pub rollups: usize,
+    /// By which rules each rollup makes its blocks; the last entry serves all that follow.
+    pub stacks: Vec<LocalStack>,
     /// How many operators.
     pub operators: usize,
     /// Time between blocks of each rollup; the last entry serves all that follow.
@@ -120,6 +127,25 @@ pub enum NetworkError {
     /// An embedded chain failed.
     #[error(transparent)]
     Chain(#[from] DevChainError),
+    /// A builder of OP Stack blocks did not start.
+    #[error(transparent)]
+    Op(#[from] OpNodeError),
+    /// An OP Stack rollup slower than its L1: each of its blocks builds on the L1 block after its parent's at the latest.
+    #[error(
+        "a rollup under the OP Stack's rules makes a block every {block_time_ms} ms, its L1 every {L1_BLOCK_TIME_MS} ms"
+    )]
+    SlowerThanL1 {
+        /// Time between its blocks.
+        block_time_ms: u64,
+    },
+    /// A chain whose client has no controls for demos.
+    #[error(
+        "chain {chain_id} cannot be forked or made to lie: its blocks are not made by the embedded client"
+    )]
+    NoControls {
+        /// The chain.
+        chain_id: ChainId,
+    },
     /// An embedded chain's genesis or rules are not what the verifier reads.
     #[error("chain {chain_id}: {problem}")]
     Genesis {
@@ -185,7 +211,7 @@ pub struct LocalRollup {
     /// What it is called.
     pub name: String,
     /// Its chain.
-    pub chain: DevChain,
+    pub chain: LocalChain,
     /// Its entry in the registry.
     pub registration: RegistrationId,
     /// The secret of its sequencer: what a lying sequencer of a demo signs with.
@@ -225,6 +251,9 @@ impl LocalNetwork {
 
         let plan = lay_out::plan(&config, secrets, &l1, chains, &progress).await?;
         l1.resume();
+        for (index, rollup) in plan.rollups.iter().enumerate() {
+            rollup.chain.follow(&l1, secrets.address("batcher", index))?;
+        }
         progress(Step::Files);
         let mut network = Self {
             dir: config.dir.clone(),
@@ -330,9 +359,9 @@ impl LocalNetwork {
     ) -> Result<Vec<(ChainId, u64)>, NetworkError> {
         let owner = self.secrets.secret("owner", 0);
         let sources: Vec<_> =
-            self.rollups.iter().map(|rollup| (rollup.chain.config().chain_id, rollup.registration)).collect();
+            self.rollups.iter().map(|rollup| (rollup.chain.chain_id(), rollup.registration)).collect();
         let on_rollups = self.rollups.iter().map(|rollup| {
-            let own = rollup.chain.config().chain_id;
+            let own = rollup.chain.chain_id();
             let others: Vec<_> = sources.iter().copied().filter(|(id, _)| *id != own).collect();
             async move {
                 let (chain, submit) = connect(&rollup.chain, owner)?;
@@ -391,10 +420,16 @@ impl LocalConfig {
             ("the number of rollups", self.rollups, 1, 64),
             ("the number of operators", self.operators, 1, 100),
             ("the number of block times", self.block_time_ms.len(), 1, 64),
+            ("the number of stacks", self.stacks.len(), 1, 64),
         ];
         for (what, found, least, most) in counts {
             if !(least..=most).contains(&found) {
                 return Err(NetworkError::Count { what, found, least, most });
+            }
+        }
+        for (stack, block_time_ms) in (0..self.rollups).map(|index| self.kind(index)) {
+            if stack == LocalStack::OpStack && block_time_ms > L1_BLOCK_TIME_MS {
+                return Err(NetworkError::SlowerThanL1 { block_time_ms });
             }
         }
         if network_path(&self.dir).exists() {
@@ -402,6 +437,13 @@ impl LocalConfig {
         }
         std::fs::create_dir_all(&self.dir)
             .map_err(|source| NetworkError::Io { what: format!("make {}", self.dir.display()), source })
+    }
+
+    /// The rules of a rollup, and the time between its blocks.
+    fn kind(&self, index: usize) -> (LocalStack, u64) {
+        let stack = self.stacks.get(index).or(self.stacks.last()).copied().unwrap_or_default();
+        let time = self.block_time_ms.get(index).or(self.block_time_ms.last()).copied().unwrap_or(1_000);
+        (stack, time)
     }
 
     /// Most seats of its committees.
@@ -414,7 +456,7 @@ impl LocalConfig {
         u16::try_from(self.operators + on_l1::SPARE_OPERATORS).unwrap_or(u16::MAX).max(OPERATORS_MAX)
     }
 
-    async fn boot(&self, secrets: Secrets) -> Result<(DevChain, Vec<DevChain>), NetworkError> {
+    async fn boot(&self, secrets: Secrets) -> Result<(DevChain, Vec<LocalChain>), NetworkError> {
         let accounts: Vec<Address> =
             ["owner", "relayer", "watcher", "dev"].map(|what| secrets.address(what, 0)).into();
         let chain = |name: String, id: u64, block_time_ms: u64| ChainConfig {
@@ -424,22 +466,26 @@ impl LocalConfig {
             prefunded: accounts.iter().map(|account| (*account, U256::from(BALANCE_WEI))).collect(),
             ..ChainConfig::new(name, ChainId(id))
         };
-        let mut l1 = chain("l1".to_owned(), L1_CHAIN_ID, 1_000);
+        let mut l1 = chain("l1".to_owned(), L1_CHAIN_ID, L1_BLOCK_TIME_MS);
         (l1.paused, l1.genesis_age_s) = (true, PAST_BLOCKS + SET_UP_BLOCKS);
         let founders = (0..self.operators).map(|index| secrets.address("operator", index));
         let batchers = (0..self.rollups).map(|index| secrets.address("batcher", index));
         for account in founders.chain(on_l1::spares(self, secrets)).chain(batchers) {
             l1.prefunded.push((account, U256::from(BALANCE_WEI)));
         }
+        let chain_id = |index: usize| ChainId(L1_CHAIN_ID + 1 + index as u64);
+        l1.predeploys = (0..self.rollups)
+            .filter_map(|index| LocalChain::on_l1(self.kind(index).0, chain_id(index)))
+            .collect();
         let l1 = DevChain::start(l1).await?;
         let mut rollups = Vec::with_capacity(self.rollups);
         for index in 0..self.rollups {
             let name = NAMES.get(index).map_or_else(|| format!("rollup-{}", index + 1), ToString::to_string);
-            let time = self.block_time_ms.get(index).or(self.block_time_ms.last()).copied().unwrap_or(1_000);
+            let (stack, time) = self.kind(index);
             // Spread evenly: rollups of their own share no clock, and blocks that come all at once are nobody's average.
             let phase_ms = time * index as u64 / self.rollups as u64;
-            let chain = ChainConfig { phase_ms, ..chain(name, L1_CHAIN_ID + 1 + index as u64, time) };
-            rollups.push(DevChain::start(chain).await?);
+            let chain = ChainConfig { phase_ms, ..chain(name, chain_id(index).0, time) };
+            rollups.push(LocalChain::start(stack, chain).await?);
         }
         Ok((l1, rollups))
     }
@@ -453,17 +499,21 @@ fn network_path(dir: &Path) -> PathBuf {
     dir.join("network.json")
 }
 
-/// A reader and a sender for an embedded chain.
-pub fn connect(chain: &DevChain, secret: B256) -> Result<(RpcChain, RpcSubmit), NetworkError> {
-    let chain_id = chain.config().chain_id;
-    let reader = RpcChain::new(&chain.rpc_url(), chain_id, RpcLimits::default())
-        .map_err(|source| NetworkError::Rpc { chain_id, source })?;
+/// A reader and a sender for a chain of this process.
+pub fn connect(chain: &impl LocalNode, secret: B256) -> Result<(RpcChain, RpcSubmit), NetworkError> {
+    let reader = reader(chain)?;
     let policy = SubmitPolicy { fees: FeePolicy::default(), in_flight_max: 64, ..SubmitPolicy::default() };
     let submit = RpcSubmit::new(reader.clone(), secret, policy).ok_or_else(|| NetworkError::Genesis {
-        chain_id,
+        chain_id: chain.chain_id(),
         problem: "an account's secret is no secp256k1 key".to_owned(),
     })?;
     Ok((reader, submit))
+}
+
+fn reader(chain: &impl LocalNode) -> Result<RpcChain, NetworkError> {
+    let chain_id = chain.chain_id();
+    RpcChain::new(&chain.rpc_url(), chain_id, RpcLimits::default())
+        .map_err(|source| NetworkError::Rpc { chain_id, source })
 }
 
 fn random_seed() -> Result<B256, NetworkError> {

@@ -103,7 +103,7 @@ pub(super) enum Origins {
     /// Nothing: it makes one up from its clock.
     MadeUp,
     /// What was read so far and is not built on yet.
-    Read { present: Option<Origin>, next: VecDeque<Origin> },
+    Read { present: Option<Box<Origin>>, next: VecDeque<Origin> },
 }
 
 impl Origins {
@@ -142,7 +142,7 @@ impl Origins {
         if let Self::Read { present, next } = self
             && next.front().is_some_and(|origin| origin.info.number == number)
         {
-            *present = next.pop_front();
+            *present = next.pop_front().map(Box::new);
         }
     }
 

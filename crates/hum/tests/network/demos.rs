@@ -99,3 +99,21 @@ fn demo_sequencer_equivocation_takes_the_bond() {
     assert_eq!((&report["bond_taken"], number(&report, "/quarantined")), (&true.into(), 1), "{report}");
     assert!(number(&report, "/others_executed") > 0, "{report}");
 }
+
+#[test]
+fn demo_triangle_connects_rollups_of_different_rules_and_clocks() {
+    let report = demo("triangle", &[]);
+    assert_eq!(
+        ["/lanes", "/sent", "/executed", "/duplicates"].map(|field| number(&report, field)),
+        [6, 60, 60, 0]
+    );
+    assert_eq!(report["deposited"], true, "{report}");
+    assert!(number(&report, "/equal_timestamps") > 0, "{report}");
+    // Whoever reads the report sees that these blocks prove nothing about the EVM.
+    assert!(
+        report["rollups"][0]
+            .as_str()
+            .unwrap()
+            .contains("op-stack rules, 1000 ms, blocks by op-revm, the verifier's own EVM")
+    );
+}

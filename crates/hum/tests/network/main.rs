@@ -215,9 +215,18 @@ fn an_unknown_demonstration_is_refused_with_the_list() {
     let output = hum(&["demo", "dance"]);
     assert!(!output.status.success());
     let words = text(&output.stderr);
-    for name in
-        ["dance", "hello", "liar", "crash", "poison", "reorg", "rotate", "slash", "sequencer-equivocation"]
-    {
+    for name in [
+        "dance",
+        "hello",
+        "liar",
+        "crash",
+        "poison",
+        "reorg",
+        "rotate",
+        "slash",
+        "sequencer-equivocation",
+        "triangle",
+    ] {
         assert!(words.contains(name), "{words}");
     }
 }
