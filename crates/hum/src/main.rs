@@ -5,6 +5,7 @@
 //!                └─▶ output: words for people, JSON for programs
 //! ```
 
+mod amount;
 #[cfg(feature = "devnet")]
 mod bench;
 mod block;
@@ -19,6 +20,7 @@ mod network;
 mod operator;
 mod output;
 mod password;
+mod plan;
 mod proxy;
 mod role;
 mod rollup;

@@ -8,13 +8,12 @@
 //!
 //! Every command may be repeated at any point: what is done is seen on L1 and not done again.
 
-pub(crate) mod amount;
 mod exit;
 mod init;
 mod keys;
-mod plan;
 mod proceed;
 mod register;
+mod seat;
 pub(crate) mod site;
 mod status;
 #[cfg(all(test, feature = "devnet"))]

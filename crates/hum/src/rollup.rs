@@ -1,6 +1,9 @@
 //! `hum rollup`: what concerns one rollup.
 
 mod derive;
+mod home;
+mod registering;
+mod scouting;
 
 use crate::network::block_on;
 use std::process::ExitCode;

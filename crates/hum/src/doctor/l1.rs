@@ -1,9 +1,9 @@
 //! The L1 node, and what L1 says of the operator.
 
 use super::{files::Files, finding::Finding};
-use crate::operator::{
+use crate::{
     amount,
-    site::{contracts, l1},
+    operator::site::{contracts, l1},
 };
 use alloy_primitives::U256;
 use hum_bls::OperatorId;

@@ -1,11 +1,11 @@
 //! `hum operator exit`: out of the set, and everything back.
 
 use super::{
-    plan::to_exit,
-    proceed::{HowArguments, proceed},
+    seat::to_exit,
+    proceed::proceed,
     site::SiteArgument,
 };
-use crate::network::block_on;
+use crate::{network::block_on, plan::HowArguments};
 use std::process::ExitCode;
 
 #[derive(Debug, clap::Args)]

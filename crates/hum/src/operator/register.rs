@@ -1,12 +1,11 @@
 //! `hum operator register`: whatever is missing for a seat.
 
 use super::{
-    amount,
-    plan::{Wish, to_register},
-    proceed::{HowArguments, proceed},
+    seat::{Wish, to_register},
+    proceed::proceed,
     site::SiteArgument,
 };
-use crate::network::block_on;
+use crate::{amount, network::block_on, plan::HowArguments};
 use eyre::eyre;
 use std::process::ExitCode;
 

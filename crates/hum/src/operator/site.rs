@@ -1,12 +1,12 @@
 //! What every command about an operator works on: its directory, its network, its L1 node.
 
-use crate::password::PasswordArgument;
+use crate::{password::PasswordArgument, plan::Purse};
 use eyre::{WrapErr as _, ensure, eyre};
 use hum_bls::{G1, OperatorId, SecretKey};
 use hum_chain::{
     Chain, ReadError,
     restaking::{Contracts, OperatorView, RestakingError, holder_of},
-    rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
+    rpc::{RpcChain, RpcLimits},
 };
 use hum_consensus::Signer as _;
 use hum_node::config::{KeyName, NetworkFile, OperatorConfig, RestakingEntry, RoleDirectory};
@@ -183,11 +183,8 @@ impl Site {
 }
 
 impl Secrets {
-    /// Sends the operator's transactions.
-    pub(crate) fn submit(&self, chain: &RpcChain) -> eyre::Result<RpcSubmit> {
-        let policy =
-            SubmitPolicy { fees: FeePolicy::default(), poll_interval_ms: 200, ..SubmitPolicy::default() };
-        RpcSubmit::new(chain.clone(), self.account, policy)
-            .ok_or_else(|| eyre!("the account's secret is no secp256k1 key"))
+    /// Pays for the operator's transactions.
+    pub(crate) fn purse(&self, chain: &RpcChain) -> eyre::Result<Purse> {
+        Purse::new(super::proceed::OPERATOR, chain, self.account)
     }
 }

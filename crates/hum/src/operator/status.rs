@@ -1,10 +1,7 @@
 //! `hum operator status`: what L1 and the operator's own process say.
 
-use super::{
-    amount,
-    site::{Site, SiteArgument},
-};
-use crate::{network::block_on, output};
+use super::site::{Site, SiteArgument};
+use crate::{amount, network::block_on, output};
 use alloy::transports::http::reqwest;
 use hum_chain::{
     At,

@@ -2,10 +2,8 @@
 
 mod stage;
 
-use super::{
-    plan::{Step, to_exit},
-    status,
-};
+use super::{seat::to_exit, status};
+use crate::plan::Step;
 use alloy_primitives::U256;
 use alloy_sol_types::SolCall as _;
 use hum_chain::{

@@ -6,7 +6,7 @@ use alloy_primitives::{U256, utils::format_units};
 pub(crate) const ETHER: u8 = 18;
 
 /// `12.5` with the decimals of its unit.
-pub(super) fn parse(text: &str, decimals: u8) -> eyre::Result<U256> {
+pub(crate) fn parse(text: &str, decimals: u8) -> eyre::Result<U256> {
     let parsed = alloy_primitives::utils::parse_units(text, decimals)
         .map_err(|error| eyre::eyre!("{text:?} is no amount with {decimals} decimals: {error}"))?;
     eyre::ensure!(!parsed.is_negative(), "{text:?} is negative");
@@ -20,7 +20,7 @@ pub(crate) fn show(amount: U256, decimals: u8) -> String {
 }
 
 /// A magnitude, of which 10¹⁸ is all, in percent.
-pub(super) fn percent(magnitude: u64) -> String {
+pub(crate) fn percent(magnitude: u64) -> String {
     format!("{} %", show(U256::from(magnitude), 16))
 }
 

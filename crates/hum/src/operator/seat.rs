@@ -3,15 +3,18 @@
 //! A plan is the whole way from the present state; whoever carries it out does the first thing that is not done, reads L1 again, and
 //! plans again.
 
-use super::{amount, site::Identity};
-use alloy_primitives::{Bytes, U256};
+use super::{proceed::OPERATOR, site::Identity};
+use crate::{
+    amount,
+    plan::{Step, Transaction, Wait},
+};
+use alloy_primitives::U256;
 use alloy_sol_types::{SolCall, SolValue as _};
 use hum_chain::restaking::{
     Contracts, IAllocationManager, IDelegationManager, IErc20, IServiceManager, IStrategyManager,
     OperatorView, StrategyView,
 };
 use hum_types::{Address, Domain, Encode as _};
-use serde::Serialize;
 
 /// Our only operator set.
 const OPERATOR_SET: u32 = 0;
@@ -33,70 +36,18 @@ pub(super) struct Wish {
     pub(super) metadata_uri: String,
 }
 
-/// One step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
-pub(super) enum Step {
-    /// Nothing to do here.
-    Done { what: String },
-    /// A transaction.
-    Send(Transaction),
-    /// Nothing can be sent before that; EigenLayer's rule.
-    Wait(Wait),
-    /// It goes on, but somebody should know.
-    Note { what: String },
-    /// It cannot go on, and what to do.
-    Refused { what: String, next: String },
-}
-
-/// A transaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Transaction {
-    pub(super) what: String,
-    /// The contract's name.
-    pub(super) contract: &'static str,
-    pub(super) to: Address,
-    pub(super) function: &'static str,
-    /// Names and values.
-    pub(super) arguments: Vec<(&'static str, String)>,
-    pub(super) value_wei: U256,
-    pub(super) data: Bytes,
-    /// Gas as measured on the real core, for when it cannot be estimated yet.
-    pub(super) typical_gas: u64,
-}
-
-/// A wait.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Wait {
-    pub(super) what: String,
-    /// Over from this L1 block on, when that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) until_block: Option<u64>,
-    /// Blocks that it takes at most.
-    pub(super) blocks_max: u64,
-}
-
 fn call<C: SolCall>(
     what: impl Into<String>,
-    (contract, to): (&'static str, Address),
+    to: (&'static str, Address),
     call: &C,
     arguments: Vec<(&'static str, String)>,
     typical_gas: u64,
 ) -> Transaction {
-    Transaction {
-        what: what.into(),
-        contract,
-        to,
-        function: C::SIGNATURE,
-        arguments,
-        value_wei: U256::ZERO,
-        data: call.abi_encode().into(),
-        typical_gas,
-    }
+    Transaction::new(what, OPERATOR, to, call, arguments, typical_gas)
 }
 
 fn done(what: impl Into<String>) -> Step {
-    Step::Done { what: what.into() }
+    Step::done(what)
 }
 
 /// Everything between the present state and a seat.
@@ -125,7 +76,7 @@ pub(super) fn to_register(
         steps.push(Step::Wait(Wait {
             what: "EigenLayer lets a new operator allocate after its configuration delay".to_owned(),
             until_block: None,
-            blocks_max: u64::from(view.configuration_delay_blocks) + 1,
+            blocks_max: Some(u64::from(view.configuration_delay_blocks) + 1),
         }));
     }
     allocate(view, contracts, wish, &mut steps);
@@ -138,14 +89,14 @@ pub(super) fn to_register(
         let to = ("ServiceManager", contracts.service_manager);
         let transaction =
             call("post the bond, which whoever proves a fault of yours earns", to, &post, arguments, 50_000);
-        steps.push(Step::Send(Transaction { value_wei: missing, ..transaction }));
+        steps.push(Step::Send(transaction.paying(missing)));
     }
     if !view.is_member && view.is_slashable {
         steps.push(Step::Wait(Wait {
             what: "EigenLayer lets whoever left come back when it can no longer be slashed for before"
                 .to_owned(),
             until_block: None,
-            blocks_max: u64::from(view.deallocation_delay_blocks) + 1,
+            blocks_max: Some(u64::from(view.deallocation_delay_blocks) + 1),
         }));
     }
     steps.push(join(view, contracts, domain, identity));
@@ -311,7 +262,7 @@ fn pending(strategy: Address, view: &OperatorView, effect_block: u32) -> Wait {
     Wait {
         what: format!("an earlier change of the allocation of strategy {strategy} is not in force yet"),
         until_block: Some(u64::from(effect_block)),
-        blocks_max: u64::from(effect_block).saturating_sub(view.block.number),
+        blocks_max: Some(u64::from(effect_block).saturating_sub(view.block.number)),
     }
 }
 
@@ -445,7 +396,7 @@ pub(super) fn to_exit(view: &OperatorView, contracts: &Contracts) -> Vec<Step> {
             what: "what was signed can still be punished: stake and bond stay until the deallocation delay is over"
                 .to_owned(),
             until_block: coming.filter(|_| !view.is_member && back.is_empty()),
-            blocks_max: u64::from(view.deallocation_delay_blocks) + 1,
+            blocks_max: Some(u64::from(view.deallocation_delay_blocks) + 1),
         }));
     }
     if view.bond_wei.is_zero() {
