@@ -56,9 +56,11 @@ impl Client {
     }
 
     /// A member by name or chain id.
-    pub(crate) fn rollup(&self, name: &str) -> eyre::Result<&RollupEntry> {
-        let entries = || self.network.members.iter().map(|member| &member.entry);
-        entries().find(|entry| entry.name == name || entry.chain_id.to_string() == name).ok_or_else(|| {
+    pub(crate) fn rollup(&self, name: &str) -> eyre::Result<RollupEntry> {
+        let members = self.network.members();
+        let entries = || members.iter().map(|member| &member.entry);
+        let named = entries().find(|entry| entry.name == name || entry.chain_id.to_string() == name);
+        named.cloned().ok_or_else(|| {
             let known: Vec<_> =
                 entries().map(|entry| format!("{} ({})", entry.name, entry.chain_id)).collect();
             eyre!("no rollup is called {name}; the network has {}", known.join(", "))

@@ -189,7 +189,7 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             listen = %config.listen,
             api = %config.api,
             operators = network.operators.len(),
-            rollups = network.members.len(),
+            rollups = network.members().len(),
             "operator starts"
         );
         let own = key.public_key();
@@ -251,7 +251,7 @@ fn registry(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn
 
 /// What rollups settle on L1, as an operator's own node shows it, where any does.
 fn settlement(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn Settlement>>> {
-    if network.members.iter().all(|member| member.entry.settlement.is_none()) {
+    if network.members().iter().all(|member| member.entry.settlement.is_none()) {
         return Ok(None);
     }
     let chain = RpcChain::new(rpc.unwrap_or(&network.l1.rpc), network.l1.chain_id, RpcLimits::default())
@@ -455,7 +455,7 @@ pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         .ok_or_else(|| eyre!("keys/account.key is no secp256k1 key"))?
         .address();
     let mut destinations = std::collections::BTreeMap::new();
-    for member in &network.members {
+    for member in &network.members() {
         let entry = &member.entry;
         let chain = RpcChain::new(&entry.rpc, entry.chain_id, RpcLimits::default())
             .wrap_err_with(|| format!("the RPC URL of {} in the network file", entry.name))?;

@@ -94,7 +94,8 @@ fn l1(network: &Network, chain: RpcChain, submit: RpcSubmit) -> Option<L1> {
 
 /// The members' nodes, as the role's file has them, or else the network file.
 fn rollups(network: &Network, config: &WatcherConfig) -> eyre::Result<BTreeMap<ChainId, Arc<dyn Chain>>> {
-    let members = network.members.iter().map(|member| {
+    let members = network.members();
+    let members = members.iter().map(|member| {
         let chain_id = member.entry.chain_id;
         let url = config.rollup_rpcs.get(&chain_id).unwrap_or(&member.entry.rpc);
         let chain = RpcChain::new(url, chain_id, RpcLimits::default());

@@ -11,6 +11,7 @@
 mod directory;
 mod keystore;
 mod network;
+mod profile;
 mod roles;
 
 pub use directory::{DirectoryError, DirectoryLock, KeyForm, KeyName, RoleDirectory, read_password};
@@ -20,6 +21,7 @@ pub use network::{
     NetworkError, NetworkFile, OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RestakingEntry, RollupEntry,
     RollupLimits, SettlementEntry,
 };
+pub use profile::{MemberFile, PROFILE_PEERS_MAX, ProfileError, PublishedProfile, Registrant, RollupProfile};
 pub use roles::{BatcherConfig, OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig, WatcherConfig};
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 pub mod api;
 pub mod config;
 pub mod lookout;
+pub mod members;
 pub mod operator;
 pub mod proxy;
 pub mod publisher;

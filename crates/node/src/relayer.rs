@@ -20,7 +20,7 @@ mod view;
 
 pub use view::{DestinationView, RelayerHandle, RelayerView};
 
-use crate::{config::Network, lookout::Lookout};
+use crate::{config::Network, lookout::Lookout, members::Members};
 use commonware_runtime::{Clock, Metrics, Spawner};
 use hum_chain::{Chain, Submit};
 use hum_consensus::{PublicKey, Wire};
@@ -36,8 +36,10 @@ pub struct RelayerSettings {
     pub genesis: Genesis,
     /// The operators to follow, until the lookout knows others.
     pub operators: Vec<PublicKey>,
-    /// The light client on each chain.
+    /// The light client on each chain, as far as it is known at the start.
     pub light_clients: BTreeMap<ChainId, Address>,
+    /// Who is a member; whoever joins is taken in.
+    pub members: Members,
     /// Limits.
     pub policy: Policy,
     /// Operators that are followed at once.
@@ -56,10 +58,11 @@ impl RelayerSettings {
             genesis: network.genesis.clone(),
             operators: network.operators.iter().map(|operator| operator.key.clone()).collect(),
             light_clients: network
-                .members
+                .members()
                 .iter()
                 .map(|member| (member.entry.chain_id, member.entry.light_client))
                 .collect(),
+            members: network.members.clone(),
             policy,
             follow: 4,
             answer_timeout_ms: 1_000,

@@ -3,7 +3,10 @@
 mod check;
 
 pub use check::NetworkError;
+pub(super) use check::check_rollup;
 
+use super::PublishedProfile;
+use crate::members::Members;
 use hum_bls::{Committee, OperatorId, Seat, Signature};
 use hum_consensus::PublicKey;
 use hum_ledger::{Genesis, RollupParams, roster_entry};
@@ -13,7 +16,7 @@ use hum_types::{
 };
 use hum_verify::{CertifiedHeader, ChainSpec};
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 /// The version that this binary writes and reads.
 pub const NETWORK_VERSION: u32 = 1;
@@ -334,6 +337,14 @@ pub struct Member {
     pub entry: RollupEntry,
     /// The header that verification starts from.
     pub anchor: CertifiedHeader,
+    /// What its registration commits to beside chain id, sequencer and anchor.
+    pub spec_hash: B256,
+    /// Its own processes, which operators let connect: those of its profile.
+    pub peers: Vec<(PeerEntry, PublicKey)>,
+    /// Whose word it is that its blocks follow, by ascending id, where nobody re-executes them.
+    pub judges: Vec<OperatorId>,
+    /// What it joined with; a member of the network file has none.
+    pub profile: Option<PublishedProfile>,
 }
 
 impl Member {
@@ -346,6 +357,7 @@ impl Member {
             sequencer: self.entry.sequencer,
             facades: self.entry.gateways.facades(),
             class: self.entry.class,
+            judges: self.judges.clone(),
             anchor: self.anchor.block(),
             anchor_state_root: self.anchor.header().state_root,
         }
@@ -384,8 +396,8 @@ pub struct Network {
     pub genesis: Genesis,
     /// The L1.
     pub l1: L1Entry,
-    /// The members, by ascending chain id.
-    pub members: Vec<Member>,
+    /// The members: those of the file, and whoever joins. Shared by all clones.
+    pub members: Members,
     /// Most seats that a committee has.
     pub seats_max: u16,
     /// Most operators that are registered at once, seated or not.
@@ -396,15 +408,42 @@ pub struct Network {
     pub operators: Vec<OperatorSeat>,
     /// The first committee.
     pub committee: Arc<Committee>,
-    /// Everyone else who may connect, with their keys.
+    /// Everyone else in the file who may connect, with their keys; [`Self::peers`] for all.
     pub peers: Vec<(PeerEntry, PublicKey)>,
 }
 
 impl Network {
-    /// A member.
+    /// A member, also one that left.
     #[must_use]
-    pub fn member(&self, chain_id: ChainId) -> Option<&Member> {
-        self.members.iter().find(|member| member.entry.chain_id == chain_id)
+    pub fn member(&self, chain_id: ChainId) -> Option<Arc<Member>> {
+        self.members.get(chain_id)
+    }
+
+    /// The members of the moment, by ascending chain id; those that left, too.
+    #[must_use]
+    pub fn members(&self) -> Vec<Arc<Member>> {
+        self.members.all()
+    }
+
+    /// The same network, whose members come and go without this one's.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { members: self.members.apart(), ..self.clone() }
+    }
+
+    /// Everyone but operators who may connect, with their keys: those of the file, then those of members that joined. Nobody
+    /// gets another's key by naming it in a profile.
+    #[must_use]
+    pub fn peers(&self) -> Vec<(PeerEntry, PublicKey)> {
+        let mut taken: BTreeSet<PublicKey> = self.operators.iter().map(|seat| seat.key.clone()).collect();
+        let all = self.peers.iter().cloned().chain(self.members.peers());
+        all.filter(|(_, key)| taken.insert(key.clone())).collect()
+    }
+
+    /// Where the deployment's batches go, when it says.
+    #[must_use]
+    pub fn batch_inbox(&self) -> Option<Address> {
+        self.restaking.as_ref()?.batch_inbox
     }
 
     /// Number and hash of a member's anchor.

@@ -25,7 +25,7 @@ fn a_network_file_is_read_back_as_written() {
     let json = serde_json::to_string_pretty(&file()).unwrap();
     assert_eq!(serde_json::from_str::<NetworkFile>(&json).unwrap(), file());
     let network = file().check().unwrap();
-    assert_eq!(network.members.len(), 2);
+    assert_eq!(network.members().len(), 2);
     assert!(network.operators.windows(2).all(|pair| pair[0].seat < pair[1].seat));
     for operator in &network.operators {
         assert_eq!(network.committee.seat_of(&operator.entry.bls_key), Some(operator.seat));
@@ -122,7 +122,7 @@ fn batches_are_posted_where_the_judges_look() {
         });
         file.check()
     };
-    let found = with(inbox, Some(inbox)).unwrap().members[1].entry.settlement;
+    let found = with(inbox, Some(inbox)).unwrap().member(CHAINS[1]).unwrap().entry.settlement;
     assert_eq!(found, Some(SettlementEntry::Batches { inbox, from_block: 3 }));
     assert!(with(inbox, None).is_ok(), "settled, though nobody judges it");
     assert!(matches!(

@@ -1,9 +1,10 @@
 //! Who judges a block: the verifier itself, or something in front of it.
 
-use crate::config::Network;
+use crate::{config::Network, members::Members};
+use commonware_utils::sync::Mutex;
 use hum_types::{BlockRef, Bytes, ChainId};
 use hum_verify::{CertifiedHeader, Missing, Verdict, Verifier, Witness, WitnessLimits};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A block to judge.
 #[derive(Debug, Clone)]
@@ -26,38 +27,40 @@ pub trait Judge: Send + Sync + 'static {
     fn judge(&self, task: &Task) -> Verdict;
 }
 
-/// Re-executes every block.
+/// Re-executes every block, those of newcomers too.
 #[derive(Debug)]
 pub struct Reexecution {
-    members: BTreeMap<ChainId, (Verifier, WitnessLimits)>,
+    members: Members,
+    verifiers: Mutex<BTreeMap<ChainId, Arc<(Verifier, WitnessLimits)>>>,
 }
 
 impl Reexecution {
     /// A judge for all members of a network.
     #[must_use]
     pub fn new(network: &Network) -> Self {
-        let members = network
-            .members
-            .iter()
-            .map(|member| {
-                let facades = member.entry.gateways.facades().to_vec();
-                let limits = member.limits();
-                let verifier = Verifier::new(member.entry.spec.clone(), facades, limits);
-                (member.entry.chain_id, (verifier, limits.witness))
-            })
-            .collect();
-        Self { members }
+        Self { members: network.members.clone(), verifiers: Mutex::default() }
+    }
+
+    fn verifier(&self, chain_id: ChainId) -> Option<Arc<(Verifier, WitnessLimits)>> {
+        if let Some(known) = self.verifiers.lock().get(&chain_id) {
+            return Some(known.clone());
+        }
+        let member = self.members.get(chain_id)?;
+        let (facades, limits) = (member.entry.gateways.facades().to_vec(), member.limits());
+        let verifier = Verifier::new(member.entry.spec.clone(), facades, limits);
+        Some(self.verifiers.lock().entry(chain_id).or_insert(Arc::new((verifier, limits.witness))).clone())
     }
 }
 
 impl Judge for Reexecution {
     fn judge(&self, task: &Task) -> Verdict {
-        let Some((verifier, limits)) = self.members.get(&task.chain_id) else {
+        let Some(known) = self.verifier(task.chain_id) else {
             return Verdict::Undecided(Missing::Verifier(format!(
                 "no member has chain id {}",
                 task.chain_id
             )));
         };
+        let (verifier, limits) = &*known;
         match Witness::decode(&task.witness, limits) {
             Ok(witness) => verifier.verify(&task.parent, task.claimed.hash, &task.block, &witness),
             Err(error) => {

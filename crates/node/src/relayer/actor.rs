@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     lookout::Lookout,
+    members::Members,
     wire::{FeedEvent, FeedRequest, FetchMessage},
 };
 use commonware_runtime::{Clock, Metrics, Spawner};
@@ -38,7 +39,7 @@ enum Done {
 pub(super) struct Actor {
     destinations: BTreeMap<ChainId, Destination>,
     light_clients: BTreeMap<ChainId, Address>,
-    registrations: BTreeMap<ChainId, RegistrationId>,
+    members: Members,
     fetch: Wire,
     feed: Wire,
     follower: Follower,
@@ -57,8 +58,6 @@ pub(super) struct Actor {
 
 impl Actor {
     pub(super) fn new(settings: RelayerSettings, parts: RelayerParts, shared: Shared) -> Self {
-        let registrations =
-            settings.genesis.rollups.iter().map(|rollup| (rollup.chain_id, rollup.registration)).collect();
         let ids = parts.destinations.keys().copied();
         Self {
             chain: CertifiedChain::new(&settings.genesis, ids.clone().collect()),
@@ -75,7 +74,7 @@ impl Actor {
             epoch: None,
             destinations: parts.destinations,
             light_clients: settings.light_clients,
-            registrations,
+            members: settings.members,
             fetch: parts.fetch,
             feed: parts.feed,
             work: FuturesUnordered::new(),
@@ -262,16 +261,27 @@ impl Actor {
         self.shared.counts(TimeMs(self.now_ms), self.planner.counts(), self.chain.header().height);
     }
 
+    fn light_client(&self, destination: ChainId) -> Option<Address> {
+        let joined = || self.members.get(destination).map(|member| member.entry.light_client);
+        self.light_clients.get(&destination).copied().or_else(joined)
+    }
+
+    /// Of all rollups that are certified.
+    fn registrations(&self) -> BTreeMap<ChainId, RegistrationId> {
+        let rollups = self.chain.archive().newest().rollups();
+        rollups.map(|rollup| (rollup.params().chain_id, rollup.params().registration)).collect()
+    }
+
     fn look(&self, query: Query) -> Option<Input> {
         let (destination, sequence) = (query.destination, query.sequence);
         let failed = Some(Input::NotObserved { destination, sequence });
         let Some(at) = self.destinations.get(&destination).cloned() else { return failed };
-        let Some(light_client) = self.light_clients.get(&destination).copied() else { return failed };
+        let Some(light_client) = self.light_client(destination) else { return failed };
         let checkpoint = query.checkpoint.and_then(|height| {
             let state = self.chain.archive().state_at(height).ok()?;
             Some((height, checkpoint_word(state.header())))
         });
-        let look = Look { query, light_client, checkpoint, registrations: self.registrations.clone() };
+        let look = Look { query, light_client, checkpoint, registrations: self.registrations() };
         let done =
             look.run(at).map(|(destination, result, sequence)| Done::Looked(destination, result, sequence));
         self.work.push(done.boxed());
@@ -307,7 +317,7 @@ impl Actor {
         let Lead { id, destination, step, .. } = lead;
         let not_sent = Some(Input::Finished { id, outcome: Outcome::NotSent });
         let Some(at) = self.destinations.get(&destination).cloned() else { return not_sent };
-        let Some(to) = self.light_clients.get(&destination).copied() else { return not_sent };
+        let Some(to) = self.light_client(destination) else { return not_sent };
         let data = match lead_data(step, &self.chain) {
             Ok(data) => data,
             Err(error) => {

@@ -5,7 +5,10 @@ mod network;
 mod rollup;
 
 use super::*;
-use crate::wire::{QUOTAS, Wires};
+use crate::{
+    members::Members,
+    wire::{QUOTAS, Wires},
+};
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use hum_consensus::{
     Committee, PrivateKey, Signer as _,
@@ -77,6 +80,7 @@ impl Bed {
                 genesis: script.genesis.clone(),
                 operators: self.operators.clone(),
                 light_clients: BTreeMap::from([(DESTINATION, LIGHT_CLIENT)]),
+                members: Members::new([], None),
                 policy,
                 follow: 2,
                 answer_timeout_ms: 500,
@@ -375,6 +379,7 @@ fn wrong_parts_are_refused() {
                 genesis: script.genesis.clone(),
                 operators: bed.operators.clone(),
                 light_clients: BTreeMap::from([(DESTINATION, LIGHT_CLIENT)]),
+                members: Members::new([], None),
                 policy: Policy::default(),
                 follow: 2,
                 answer_timeout_ms: 500,

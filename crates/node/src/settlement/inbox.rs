@@ -1,7 +1,10 @@
 //! Batches in the inbox on L1.
 
 use super::{Posted, Settlement, Span};
-use crate::config::{Network, SettlementEntry};
+use crate::{
+    config::{Network, SettlementEntry},
+    members::Members,
+};
 use alloy_consensus::{Block, Transaction as _, TxEnvelope};
 use alloy_rlp::Decodable as _;
 use alloy_sol_types::{SolCall as _, SolEvent as _};
@@ -18,23 +21,30 @@ use std::{
 #[derive(Debug)]
 pub struct L1Settlement {
     chain: Arc<dyn Chain>,
-    members: BTreeMap<(Address, B256), ChainId>,
+    members: Members,
 }
 
 impl L1Settlement {
     /// Read the inboxes that `network` names through `chain`.
     #[must_use]
     pub fn new(chain: Arc<dyn Chain>, network: &Network) -> Self {
-        let members = network.members.iter().filter_map(|member| match member.entry.settlement? {
+        Self { members: network.members.clone(), chain }
+    }
+
+    /// The members of the moment, by where and as what they post.
+    fn posting(&self) -> BTreeMap<(Address, B256), ChainId> {
+        let all = self.members.all();
+        let posting = all.iter().filter_map(|member| match member.entry.settlement? {
             SettlementEntry::Batches { inbox, .. } => {
                 Some(((inbox, member.entry.registration.0), member.entry.chain_id))
             }
         });
-        Self { members: members.collect(), chain }
+        posting.collect()
     }
 
     async fn read(&self, from: u64, to: u64) -> Result<Vec<Posted>, ReadError> {
-        let inboxes: BTreeSet<Address> = self.members.keys().map(|(inbox, _)| *inbox).collect();
+        let posting = self.posting();
+        let inboxes: BTreeSet<Address> = posting.keys().map(|(inbox, _)| *inbox).collect();
         if inboxes.is_empty() {
             return Ok(Vec::new());
         }
@@ -46,7 +56,7 @@ impl L1Settlement {
         for log in &logs {
             let event = BatchInbox::BatchPosted::decode_raw_log(log.topics.iter().copied(), &log.data)
                 .map_err(|error| garbage(format!("BatchPosted in transaction {}: {error}", log.tx_hash)))?;
-            let Some(chain_id) = self.members.get(&(log.address, event.registration)) else { continue };
+            let Some(chain_id) = posting.get(&(log.address, event.registration)) else { continue };
             let transactions = match &held {
                 Some((block, transactions)) if *block == log.block.hash => transactions,
                 _ => &held.insert((log.block.hash, self.transactions(log.block.hash).await?)).1,

@@ -198,8 +198,8 @@ impl NetworkFile {
             return Err(NetworkError::Domain { declared: self.domain.0, computed: computed.0 });
         }
         self.check_bounds()?;
-        let members =
-            check_rollups(self.rollups, self.restaking.as_ref().and_then(|entry| entry.batch_inbox))?;
+        let inbox = self.restaking.as_ref().and_then(|entry| entry.batch_inbox);
+        let members = check_rollups(self.rollups, inbox)?;
         let seated = Arc::new(check_committee(self.domain, &self.committee, &self.operators)?);
         let committee = seated.committee().clone();
         let terms = Terms::of(self.term_heights)?;
@@ -224,7 +224,7 @@ impl NetworkFile {
             service_manager,
             genesis,
             l1: self.l1,
-            members,
+            members: Members::new(members, inbox),
             seats_max: self.seats_max,
             operators_max: self.operators_max,
             restaking: self.restaking,
@@ -262,7 +262,7 @@ fn check_rollups(entries: Vec<RollupEntry>, inbox: Option<Address>) -> Result<Ve
         {
             return Err(NetworkError::Order { previous, next: chain_id });
         }
-        members.push(check_rollup(entry, inbox)?);
+        members.push(check_member(entry, inbox)?);
     }
     Ok(members)
 }
@@ -282,7 +282,20 @@ fn check_settlement(
     }
 }
 
-fn check_rollup(entry: RollupEntry, inbox: Option<Address>) -> Result<Member, NetworkError> {
+fn check_member(entry: RollupEntry, inbox: Option<Address>) -> Result<Member, NetworkError> {
+    let (chain_id, anchor, spec_hash) = (entry.chain_id, check_rollup(&entry, inbox)?, entry.spec.hash());
+    let computed = RegistrationId::derive(chain_id, entry.sequencer, anchor.hash(), spec_hash);
+    if entry.registration != computed {
+        return Err(NetworkError::Registration { chain_id, declared: entry.registration, computed });
+    }
+    Ok(Member { entry, anchor, spec_hash, peers: Vec::new(), judges: Vec::new(), profile: None })
+}
+
+/// Check all of an entry but its registration; returns the anchor's header.
+pub(in crate::config) fn check_rollup(
+    entry: &RollupEntry,
+    inbox: Option<Address>,
+) -> Result<CertifiedHeader, NetworkError> {
     let chain_id = entry.chain_id;
     if entry.spec.chain_id() != chain_id {
         return Err(NetworkError::Spec { chain_id, found: entry.spec.chain_id() });
@@ -311,12 +324,7 @@ fn check_rollup(entry: RollupEntry, inbox: Option<Address>) -> Result<Member, Ne
     if !rest.is_empty() {
         return Err(NetworkError::Anchor { chain_id, source: alloy_rlp::Error::UnexpectedLength });
     }
-    let anchor = CertifiedHeader::from_anchor(header);
-    let computed = RegistrationId::derive(chain_id, entry.sequencer, anchor.hash(), entry.spec.hash());
-    if entry.registration != computed {
-        return Err(NetworkError::Registration { chain_id, declared: entry.registration, computed });
-    }
-    Ok(Member { entry, anchor })
+    Ok(CertifiedHeader::from_anchor(header))
 }
 
 fn check_committee(

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     config::Network,
+    members::Members,
     operator::judge::Task,
     wire::{BlockId, PublisherStatus, RefusalKind, Submission},
 };
@@ -68,6 +69,7 @@ impl LaneCounts {
 
 /// What is known of all rollups' blocks.
 pub(crate) struct Book {
+    members: Members,
     state: State,
     tracks: BTreeMap<ChainId, Track>,
     limits: BTreeMap<ChainId, (usize, usize)>,
@@ -80,22 +82,18 @@ pub(crate) struct Book {
 
 impl Book {
     pub(crate) fn new(network: &Network) -> Self {
-        let mut tracks = BTreeMap::new();
-        let mut limits = BTreeMap::new();
-        for member in &network.members {
-            let (chain_id, bounds) = (member.entry.chain_id, member.entry.limits);
-            tracks.insert(chain_id, Track::new(member.anchor.clone(), bounds.gas_per_second));
-            limits.insert(chain_id, (bounds.block_bytes, bounds.witness_bytes));
-        }
-        Self {
+        let mut book = Self {
+            members: network.members.clone(),
             state: State::genesis(&network.genesis),
-            tracks,
-            limits,
+            tracks: BTreeMap::new(),
+            limits: BTreeMap::new(),
             next: ChainId(0),
             running: 0,
             effects: Vec::new(),
             news: Vec::new(),
-        }
+        };
+        book.admit();
+        book
     }
 
     /// What has to be done since this was last asked.
@@ -266,9 +264,24 @@ impl Book {
         }
     }
 
+    /// Keep track of rollups that have joined. One whose member nobody knows has a profile that we cannot read.
+    fn admit(&mut self) {
+        for rollup in self.state.rollups() {
+            let chain_id = rollup.params().chain_id;
+            if self.tracks.contains_key(&chain_id) {
+                continue;
+            }
+            let Some(member) = self.members.get(chain_id) else { continue };
+            let bounds = member.entry.limits;
+            self.tracks.insert(chain_id, Track::new(member.anchor.clone(), bounds.gas_per_second));
+            self.limits.insert(chain_id, (bounds.block_bytes, bounds.witness_bytes));
+        }
+    }
+
     /// Follow the finalised chain. `true` when we have judged all that this checkpoint advanced and set aside.
     pub(crate) fn settle(&mut self, state: State, checkpoint: &Checkpoint) -> bool {
         let before = std::mem::replace(&mut self.state, state);
+        self.admit();
         let mut judged = true;
         // Claims are authentic here: the ledger has checked them.
         let domain = checkpoint.header.domain;
@@ -456,7 +469,8 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn new(rollup: &'a Rollup, track: &'a Track) -> Self {
-        let advance = Advance { chain_id: rollup.params().chain_id, blocks: Vec::new() };
+        let advance =
+            Advance { chain_id: rollup.params().chain_id, blocks: Vec::new(), judgements: Vec::new() };
         let head = rollup.head().block;
         Self { rollup, track, head, counts: LaneCounts::default(), advance, done: false }
     }

@@ -2,6 +2,7 @@
 
 use super::{ingress::Message, signer::Signer};
 use crate::{
+    members::Members,
     operator::{
         aggregator,
         application::States,
@@ -20,7 +21,7 @@ use futures::{FutureExt as _, future::BoxFuture};
 use hum_bls::Attestation;
 use hum_consensus::{Archive, Ordered};
 use hum_ledger::State;
-use hum_types::{Checkpoint, Decode as _, Header, Height};
+use hum_types::{Change, Checkpoint, Decode as _, Header, Height};
 use std::{sync::Arc, time::Duration};
 use tracing::{error, info};
 
@@ -40,6 +41,7 @@ pub(crate) struct Actor<E: Runtime> {
     pub(crate) settling: Arc<Settling<E>>,
     pub(crate) roll: Roll,
     pub(crate) fetch: fetch::Mailbox,
+    pub(crate) members: Members,
     pub(crate) reporter: Reporter,
 }
 
@@ -56,6 +58,7 @@ impl<E: Runtime> Actor<E> {
             settling,
             roll,
             fetch,
+            members,
             reporter,
         } = self;
         context.spawn(move |context| {
@@ -69,6 +72,7 @@ impl<E: Runtime> Actor<E> {
                 settling,
                 roll,
                 fetch,
+                members,
                 reporter,
                 archive,
                 applied: 0,
@@ -101,6 +105,7 @@ struct Running<E: Runtime> {
     settling: Arc<Settling<E>>,
     roll: Roll,
     fetch: fetch::Mailbox,
+    members: Members,
     reporter: Reporter,
     archive: Archive,
     applied: u64,
@@ -169,6 +174,7 @@ impl<E: Runtime> Running<E> {
         self.applied = height;
         self.states.finalised(block.digest, state.clone());
         self.seated(&state);
+        self.membership(&checkpoint);
         self.settling.finalised(height, &checkpoint.body);
         let judged = self.blocks.settle(state, checkpoint.clone()).await.ok_or(Halt::Stopping)?;
         self.owed = None;
@@ -189,6 +195,30 @@ impl<E: Runtime> Running<E> {
         let at = now(&self.context);
         self.reporter.publish(Event::Finalised { checkpoint, messages: messages.into(), at });
         Ok(())
+    }
+
+    /// Take in who joins, and see off who leaves. Everyone else asks the members when they meet a rollup.
+    fn membership(&self, checkpoint: &Checkpoint) {
+        for change in &checkpoint.body.changes {
+            match change {
+                Change::Join { join } => match self.members.admit(join) {
+                    Ok(member) => {
+                        let (chain_id, name) = (join.chain_id, &member.entry.name);
+                        info!(%chain_id, %name, height = %checkpoint.header.height, "a rollup has joined");
+                        self.settling.admit(&member);
+                    }
+                    Err(error) => {
+                        let what = format!("chain {} has joined, we cannot judge it: {error}", join.chain_id);
+                        self.reporter.alarm(what, now(&self.context));
+                    }
+                },
+                Change::Leave { chain_id, .. } => {
+                    info!(%chain_id, height = %checkpoint.header.height, "a rollup has left");
+                    self.members.left(*chain_id);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Keep the transport and the metrics up to date with who sits.

@@ -68,7 +68,8 @@ struct Door {
 
 impl Door {
     async fn receive(&mut self, peer: PublicKey, bytes: &[u8], now: TimeMs) {
-        if !self.network.peers.iter().any(|(entry, key)| entry.role == PeerRole::Publisher && *key == peer) {
+        if !self.network.peers().iter().any(|(entry, key)| entry.role == PeerRole::Publisher && *key == peer)
+        {
             self.reporter.metrics().strangers.inc();
             debug!(%peer, "no publisher, and sends what publishers send");
             return;
@@ -107,7 +108,7 @@ impl Door {
         let publishes = |(entry, key): &(PeerEntry, PublicKey)| *key == *peer && entry.publishes(chain_id);
         if self.network.member(chain_id).is_none() {
             Some(RefusalKind::UnknownRollup)
-        } else if !self.network.peers.iter().any(publishes) {
+        } else if !self.network.peers().iter().any(publishes) {
             Some(RefusalKind::Stranger)
         } else if busy {
             Some(RefusalKind::Busy)
@@ -174,10 +175,10 @@ impl Door {
             Some(publisher) => Recipients::One(publisher.clone()),
             None => Recipients::Some(
                 self.network
-                    .peers
-                    .iter()
+                    .peers()
+                    .into_iter()
                     .filter(|(peer, _)| peer.publishes(chain_id))
-                    .map(|(_, key)| key.clone())
+                    .map(|(_, key)| key)
                     .collect(),
             ),
         };

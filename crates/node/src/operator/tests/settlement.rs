@@ -93,11 +93,12 @@ impl Settlement for Node {
 
 impl Net {
     async fn settling(context: deterministic::Context, operators: usize) -> (Self, Arc<ScriptedL1>) {
-        let mut network = network_file(operators, &[A, B]).check().unwrap();
+        let mut file = network_file(operators, &[A, B]);
         let inbox = Address::repeat_byte(0xd1);
-        for member in &mut network.members {
-            member.entry.settlement = Some(SettlementEntry::Batches { inbox, from_block: ORIGIN + 1 });
+        for rollup in &mut file.rollups {
+            rollup.settlement = Some(SettlementEntry::Batches { inbox, from_block: ORIGIN + 1 });
         }
+        let network = file.check().unwrap();
         let l1 = Arc::new(ScriptedL1::default());
         l1.0.lock().safe = ORIGIN;
         l1.0.lock().finalized = ORIGIN;
