@@ -59,6 +59,70 @@ contract GatewaySendTest is World {
         eq("count", count, 1);
     }
 
+    /// @notice A closed lane keeps what it has, and goes on there.
+    function test_closedLane() public {
+        vm.startPrank(SENDER);
+        gateway.sendMessage(interop(B, TO), "x", none);
+        vm.stopPrank();
+        (uint64 count, bytes24 rolling) = gateway.lane(B);
+        bytes32 word = vm.load(address(gateway), gateway.laneSlot(B));
+        yes("open", !gateway.isLaneClosed(B));
+        for (uint256 i; i < 2; ++i) {
+            vm.recordLogs();
+            vm.prank(OWNER);
+            gateway.closeLane(B);
+            Vm.Log[] memory logs = vm.getRecordedLogs();
+            eq("told once", logs.length, 1 - i);
+            if (i == 0) eq("closed", logs[0].topics[0], IGateway.LaneClosedForSends.selector);
+            if (i == 0) eq("which", logs[0].topics[1], bytes32(uint256(B)));
+        }
+        yes("closed", gateway.isLaneClosed(B));
+        yes("that one only", !gateway.isLaneClosed(5));
+        bytes memory send_ = abi.encodeCall(gateway.sendMessage, (interop(B, TO), "y", none));
+        refuses("closed", err(IGateway.LaneClosed.selector, uint256(B)), address(gateway), send_);
+        gateway.sendMessage(interop(5, TO), "y", none);
+        (uint64 still, bytes24 same) = gateway.lane(B);
+        yes("untouched", still == count && same == rolling);
+        eq("one bit", vm.load(address(gateway), gateway.laneSlot(B)), word | bytes32(uint256(1 << 255)));
+
+        for (uint256 i; i < 2; ++i) {
+            vm.recordLogs();
+            vm.prank(OWNER);
+            gateway.openLane(B);
+            Vm.Log[] memory logs = vm.getRecordedLogs();
+            eq("told once", logs.length, 1 - i);
+            if (i == 0) eq("opened", logs[0].topics[0], IGateway.LaneOpened.selector);
+            if (i == 0) eq("which", logs[0].topics[1], bytes32(uint256(B)));
+        }
+        eq("as before", vm.load(address(gateway), gateway.laneSlot(B)), word);
+        bytes32 hash = keccak256(abi.encodePacked(SENDER, TO, uint32(200_000), "z"));
+        vm.prank(SENDER);
+        gateway.sendMessage(interop(B, TO), "z", none);
+        (still, same) = gateway.lane(B);
+        eq("goes on", still, count + 1);
+        eq("rolling", bytes32(same), bytes32(bytes24(keccak256(abi.encodePacked(rolling, hash)))));
+    }
+
+    function test_onlyTheOwnerCloses() public {
+        refuses("close", err(IGateway.NotOwner.selector, address(this)), address(gateway), abi.encodeCall(gateway.closeLane, (B)));
+        yes("open", !gateway.isLaneClosed(B));
+        vm.prank(OWNER);
+        gateway.closeLane(B);
+        refuses("open", err(IGateway.NotOwner.selector, address(this)), address(gateway), abi.encodeCall(gateway.openLane, (B)));
+        yes("closed", gateway.isLaneClosed(B));
+    }
+
+    /// @notice What comes in does not ask which lanes go out.
+    function test_closedLaneDelivers() public {
+        vm.chainId(B);
+        vm.prank(OWNER);
+        gateway.closeLane(A);
+        push(address(recipient), "in");
+        record();
+        (uint256 delivered,) = gateway.deliver(run(0, 1));
+        eq("delivered", delivered, 1);
+    }
+
     function test_lanesAreSeparate() public {
         gateway.sendMessage(interop(B, TO), "x", none);
         gateway.sendMessage(interop(5, TO), "x", none);

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IERC7786GatewaySource} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
+import {IGateway} from "../interfaces/IGateway.sol";
 import {InteropAddress} from "../lib/InteropAddress.sol";
 import {GatewayStore} from "./GatewayStore.sol";
 
@@ -41,12 +42,31 @@ abstract contract GatewayOutbound is GatewayStore {
         );
     }
 
+    /// @inheritdoc IGateway
+    function closeLane(uint64 destination) external {
+        if (msg.sender != OWNER) revert NotOwner(msg.sender);
+        uint256 word = lanes[destination];
+        if (word & CLOSED != 0) return;
+        lanes[destination] = word | CLOSED;
+        emit LaneClosedForSends(destination);
+    }
+
+    /// @inheritdoc IGateway
+    function openLane(uint64 destination) external {
+        if (msg.sender != OWNER) revert NotOwner(msg.sender);
+        uint256 word = lanes[destination];
+        if (word & CLOSED == 0) return;
+        lanes[destination] = word & ~CLOSED;
+        emit LaneOpened(destination);
+    }
+
     /// @dev Appends the message to its lane.
     function _push(uint64 destination, address account, uint256 gasLimit, bytes calldata payload)
         private
         returns (bytes32 sendId)
     {
         uint256 word = lanes[destination];
+        if (word & CLOSED != 0) revert LaneClosed(destination);
         assembly ("memory-safe") {
             let m := mload(0x40)
             // sender 20 ‖ recipient 20 ‖ min gas limit 4 ‖ payload

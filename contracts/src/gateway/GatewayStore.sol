@@ -9,7 +9,7 @@ import {IGateway} from "../interfaces/IGateway.sol";
 ///
 /// | slot | holds |
 /// |---|---|
-/// | 0 | `lanes[destination]`: count 8 ‖ rolling 24 |
+/// | 0 | `lanes[destination]`: closed 1 bit ‖ count 63 bits ‖ rolling 24 |
 /// | 1 | `sources[registration]`: lane commitment 24 ‖ time ms 6 ‖ status 1 ‖ allowed 1 (all that a delivery reads) |
 /// | 2 | `progress[registration]`: chain id 8 ‖ height 8 ‖ lane count 8 ‖ generation 4 ‖ zero 4 |
 /// | 3 | `registrations[chain id]` |
@@ -23,6 +23,9 @@ abstract contract GatewayStore is IGateway {
     uint8 internal constant ACTIVE = 0;
     /// @dev Longest payload of a message.
     uint256 internal constant PAYLOAD_MAX = 16_384;
+
+    /// @dev Of a lane's slot: nobody may send. No lane has 2⁶³ messages.
+    uint256 internal constant CLOSED = 1 << 255;
 
     mapping(uint64 destination => uint256) internal lanes;
     mapping(bytes32 registration => uint256) internal sources;
@@ -78,8 +81,13 @@ abstract contract GatewayStore is IGateway {
 
     /// @inheritdoc IGateway
     function lane(uint64 destination) external view returns (uint64 count, bytes24 rolling) {
-        uint256 word = lanes[destination];
+        uint256 word = lanes[destination] & ~CLOSED;
         return (uint64(word >> 192), bytes24(uint192(word)));
+    }
+
+    /// @inheritdoc IGateway
+    function isLaneClosed(uint64 destination) external view returns (bool) {
+        return lanes[destination] & CLOSED != 0;
     }
 
     /// @inheritdoc IGateway

@@ -82,6 +82,10 @@ interface IGateway is IERC7786GatewaySource {
     event SourceAllowed(uint64 indexed chainId, bytes32 indexed registration);
     /// @notice Messages of this source are not accepted any more.
     event SourceDenied(uint64 indexed chainId, bytes32 indexed registration);
+    /// @notice Nothing more is sent to `destination`; what was sent is delivered.
+    event LaneClosedForSends(uint64 indexed destination);
+    /// @notice Messages to `destination` can be sent again.
+    event LaneOpened(uint64 indexed destination);
 
     /// @notice No such confidence, or an address is zero.
     error ConstructorArguments(address lightClient, uint8 confidence, address owner);
@@ -104,10 +108,12 @@ interface IGateway is IERC7786GatewaySource {
     error AttributeTwice(bytes4 selector);
     /// @notice `minGasLimit` is above what a delivery can promise.
     error GasLimitTooHigh(uint256 found, uint256 most);
+    /// @notice The owner lets nobody send to this chain.
+    error LaneClosed(uint64 destination);
 
     // Policy
 
-    /// @notice Only the owner decides which sources are allowed.
+    /// @notice Only the owner decides which sources are allowed, and which lanes are open.
     error NotOwner(address caller);
     /// @notice Another registration of this chain is allowed; deny it first.
     error ChainHasSource(uint64 chainId, bytes32 registration);
@@ -191,6 +197,15 @@ interface IGateway is IERC7786GatewaySource {
     /// @dev Emits {SourceDenied}. Reverts {NotOwner}, {ChainHasNoSource}.
     function deny(uint64 chainId) external;
 
+    /// @notice Lets nobody send to `destination` any more. What was sent stays and is delivered: a rollup that leaves closes its
+    /// lanes first. Owner only.
+    /// @dev Emits {LaneClosedForSends} unless it is closed. Reverts {NotOwner}.
+    function closeLane(uint64 destination) external;
+
+    /// @notice Lets everyone send to `destination` again; the lane goes on where it stood. Owner only.
+    /// @dev Emits {LaneOpened} unless it is open. Reverts {NotOwner}.
+    function openLane(uint64 destination) external;
+
     // ---- Records
 
     /// @notice Records a source's status and its lane to here, proven against a checkpoint the light client holds.
@@ -247,7 +262,10 @@ interface IGateway is IERC7786GatewaySource {
     /// @notice The lane to `destination`: messages sent so far, and the rolling hash over them.
     function lane(uint64 destination) external view returns (uint64 count, bytes24 rolling);
 
-    /// @notice The storage slot of the lane to `destination` (`count 8 ‖ rolling 24`), for storage proofs.
+    /// @notice Whether sending to `destination` reverts with {LaneClosed}.
+    function isLaneClosed(uint64 destination) external view returns (bool);
+
+    /// @notice The storage slot of the lane to `destination` (`closed 1 bit ‖ count 63 bits ‖ rolling 24`), for storage proofs.
     function laneSlot(uint64 destination) external pure returns (bytes32);
 
     /// @notice 0 Latest, 1 Safe, 2 Finalized.
@@ -256,6 +274,6 @@ interface IGateway is IERC7786GatewaySource {
     /// @notice The light client whose checkpoints count here.
     function LIGHT_CLIENT() external view returns (address);
 
-    /// @notice Who decides which sources are allowed.
+    /// @notice Who decides which sources are allowed, and which lanes are open.
     function OWNER() external view returns (address);
 }

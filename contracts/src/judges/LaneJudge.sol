@@ -20,6 +20,8 @@ contract LaneJudge is ILaneJudge, RollupEvidence {
     uint256 private constant SIBLINGS = 101;
     /// @dev Slot 0 of a façade holds the lanes by destination: {GatewayStore}.
     uint256 private constant LANES_SLOT = 0;
+    /// @dev The bit of a lane's slot that says that nobody may send: the owner's to set, at any time, and no part of the lane.
+    uint256 private constant CLOSED = 1 << 255;
     /// @dev Place of the state root in an Ethereum block header.
     uint256 private constant STATE_ROOT = 3;
 
@@ -66,7 +68,7 @@ contract LaneJudge is ILaneJudge, RollupEvidence {
         if (codeHash != StateProof.EMPTY_CODE && codeHash != facade.codehash) {
             revert FacadeCodeWrong(codeHash, facade.codehash);
         }
-        uint256 word = StateProof.wordAt(storageRoot, _slotOf(destination), storageProof);
+        uint256 word = _laneAt(storageRoot, destination, storageProof);
         if (word != 0) revert LaneNotEmptyAtAnchor(word);
         emptyAtAnchor[_key(registration, facade, destination)] = true;
         emit AnchorProven(registration, facade, destination);
@@ -88,7 +90,7 @@ contract LaneJudge is ILaneJudge, RollupEvidence {
             revert AnchorNotProven(r.registration, l.facade, l.destination);
         }
         (bytes32 storageRoot,) = StateProof.accountAt(head.stateRoot, l.facade, accountProof);
-        uint256 word = StateProof.wordAt(storageRoot, _slotOf(l.destination), storageProof);
+        uint256 word = _laneAt(storageRoot, l.destination, storageProof);
         if (word == (uint256(l.count) << 192) | uint192(l.rolling)) revert SlotAgrees(word);
         _slash(FAULT, h.height, keccak256(lane[:LEAF_BYTES]), _offenders(evidence, seats));
     }
@@ -160,8 +162,9 @@ contract LaneJudge is ILaneJudge, RollupEvidence {
         return (rolling, level[0]);
     }
 
-    function _slotOf(uint64 destination) private pure returns (bytes32) {
-        return keccak256(abi.encode(destination, LANES_SLOT));
+    /// @dev `count 8 ‖ rolling 24` as a state has it, whether the lane is closed or not.
+    function _laneAt(bytes32 storageRoot, uint64 destination, bytes[] calldata proof) private pure returns (uint256) {
+        return StateProof.wordAt(storageRoot, keccak256(abi.encode(destination, LANES_SLOT)), proof) & ~CLOSED;
     }
 
     function _key(bytes32 registration, address facade, uint64 destination) private pure returns (bytes32) {

@@ -136,6 +136,25 @@ contract LaneJudgeTest is Tries {
         framed("slot", agrees, address(court), slot_(attested(1)));
     }
 
+    /// @notice Whether a lane is closed says nothing of its messages.
+    function test_closedLane() public {
+        uint64 closed = 1 << 63;
+        (bytes24 rolling,) = truth();
+        stand(closed | 5, rolling);
+        bytes memory agrees = err(ILaneJudge.SlotAgrees.selector, (uint256(5) << 192) | uint192(lane.rolling));
+        framed("closed", agrees, address(court), slot_(attested(1)));
+        stand(closed | 6, rolling);
+        slashed("closed, another count", slot_(attested(1)));
+        stand(closed, 0);
+        slashed("closed, empty", slot_(attested(1)));
+        (lane.count, lane.rolling) = (0, 0);
+        framed("closed before the first", err(ILaneJudge.SlotAgrees.selector, uint256(0)), address(court), slot_(attested(1)));
+        stand(5, rolling);
+        lane.count = closed | 5;
+        lane.rolling = rolling;
+        slashed("a count that no lane has", slot_(attested(1)));
+    }
+
     function test_falseSlots() public {
         (bytes24 rolling,) = truth();
         lane.count = 6;
@@ -233,6 +252,15 @@ contract LaneJudgeTest is Tries {
         bytes memory header_ = blockHeader(4, state(slots(word), FACADE.codehash));
         bytes32 late = anchored(header_);
         framed("not empty", err(ILaneJudge.LaneNotEmptyAtAnchor.selector, word), address(court), anchoring(late, header_));
+    }
+
+    /// @notice Closed before its first message: it is empty all the same.
+    function test_anchoredClosed() public {
+        vm.etch(FACADE, "the facade's code");
+        bytes memory header_ = blockHeader(4, state(slots(1 << 255), FACADE.codehash));
+        bytes32 late = anchored(header_);
+        (bool ok,) = address(court).call(anchoring(late, header_));
+        yes("proven", ok && court.isEmptyAtAnchor(late, FACADE, DESTINATION));
     }
 
     /// @notice With the façade at its address already, and no message.
