@@ -4,11 +4,12 @@ pragma solidity 0.8.37;
 import {IRollupRegistry} from "./IRollupRegistry.sol";
 
 /// @title Where rollups post their blocks to L1, in batches
-/// @notice A batch's blocks are in the calldata of the transaction that posts it; kept is which blocks it says it has, and since when.
+/// @notice A batch's blocks are in the calldata of the transaction that posts it, or in its blobs; kept is which blocks it says it has, and
+/// since when.
 /// What is in the data nobody looks at here: operators rebuild the blocks, and settle a batch only when it gives the very blocks that
 /// they certified. A rollup's batches follow one another without gap or overlap, and never change.
 ///
-/// A registration is open from its first {setBatcher} or {post} on. An open one is settled by its batches and by nothing else: that is
+/// A registration is open from its first {setBatcher}, {post} or {postBlobs} on. An open one is settled by its batches and by nothing else: that is
 /// what {BatchAdapter} holds operators to, and whoever could settle it otherwise must not.
 interface IBatchInbox {
     struct Batch {
@@ -36,6 +37,8 @@ interface IBatchInbox {
     error BatchEmpty(uint64 first, uint64 last);
     /// @notice A batch must start where the one before ended.
     error BatchNotNext(uint64 first, uint256 expected);
+    /// @notice The transaction has no blobs.
+    error NoBlob();
     error NoBatch(bytes32 registration, uint256 index);
 
     /// @notice Lets `account` post for a rollup, instead of its sequencer; zero takes that back. Registrant only.
@@ -50,6 +53,12 @@ interface IBatchInbox {
     /// @param lastHash hash of block `last`
     /// @param data the blocks; docs/protocol.md says how
     function post(bytes32 registration, uint64 first, uint64 last, bytes32 lastHash, bytes calldata data) external;
+
+    /// @notice The same, with the blocks in the blobs of the transaction: all of them, in their order, are the batch's. Batcher only, in a
+    /// transaction of its own to this contract.
+    /// @dev Emits {BatchPosted}. Reverts {NoBlob}, and as {post} does.
+    /// @param lastHash hash of block `last`
+    function postBlobs(bytes32 registration, uint64 first, uint64 last, bytes32 lastHash) external;
 
     /// @notice Where registrations and their sequencers are known.
     function REGISTRY() external view returns (IRollupRegistry);

@@ -45,24 +45,13 @@ contract BatchInbox is IBatchInbox {
 
     /// @inheritdoc IBatchInbox
     function post(bytes32 registration, uint64 first, uint64 last, bytes32 lastHash, bytes calldata) external {
-        address sequencer = _standing(registration).sequencer;
-        Line storage line = lines[registration];
-        address named = line.batcher;
-        if (msg.sender != (named == address(0) ? sequencer : named)) revert NotBatcher(registration, msg.sender);
-        // Nothing is allowed by this: it only keeps a batcher from posting what operators will not find.
-        if (msg.sender != tx.origin) revert NotATransaction(msg.sender, tx.origin);
-        if (last < first) revert BatchEmpty(first, last);
-        Posted[] storage posted = batches[registration];
-        uint256 index = posted.length;
-        if (index == 0) {
-            firsts[registration] = first;
-            _open(line);
-        } else {
-            uint256 expected = uint256(posted[index - 1].last) + 1;
-            if (first != expected) revert BatchNotNext(first, expected);
-        }
-        posted.push(Posted(last, uint64(block.number), lastHash));
-        emit BatchPosted(registration, index, first, last, lastHash);
+        _post(registration, first, last, lastHash);
+    }
+
+    /// @inheritdoc IBatchInbox
+    function postBlobs(bytes32 registration, uint64 first, uint64 last, bytes32 lastHash) external {
+        if (blobhash(0) == 0) revert NoBlob();
+        _post(registration, first, last, lastHash);
     }
 
     /// @inheritdoc IBatchInbox
@@ -110,6 +99,27 @@ contract BatchInbox is IBatchInbox {
             if (posted[middle].last < number) low = middle + 1;
             else high = middle;
         }
+    }
+
+    function _post(bytes32 registration, uint64 first, uint64 last, bytes32 lastHash) private {
+        address sequencer = _standing(registration).sequencer;
+        Line storage line = lines[registration];
+        address named = line.batcher;
+        if (msg.sender != (named == address(0) ? sequencer : named)) revert NotBatcher(registration, msg.sender);
+        // Nothing is allowed by this: it only keeps a batcher from posting what operators will not find.
+        if (msg.sender != tx.origin) revert NotATransaction(msg.sender, tx.origin);
+        if (last < first) revert BatchEmpty(first, last);
+        Posted[] storage posted = batches[registration];
+        uint256 index = posted.length;
+        if (index == 0) {
+            firsts[registration] = first;
+            _open(line);
+        } else {
+            uint256 expected = uint256(posted[index - 1].last) + 1;
+            if (first != expected) revert BatchNotNext(first, expected);
+        }
+        posted.push(Posted(last, uint64(block.number), lastHash));
+        emit BatchPosted(registration, index, first, last, lastHash);
     }
 
     function _open(Line storage line) private {

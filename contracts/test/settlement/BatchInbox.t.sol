@@ -114,6 +114,52 @@ contract BatchInboxTest is Test, Posting {
         refused(SEQUENCER, "nothing after", err(IBatchInbox.BatchNotNext.selector, 0, 1 << 64), call_(id, 0, 1));
     }
 
+    // ---- Blobs
+
+    function blobs_(bytes32 registration, uint64 first, uint64 last) private pure returns (bytes memory) {
+        return abi.encodeCall(IBatchInbox.postBlobs, (registration, first, last, keccak256("last")));
+    }
+
+    function test_blobsAreOneLineWithTheRest() public {
+        postAs(SEQUENCER, inbox, id, 8, 12, "twelve");
+        withBlobs(6);
+        vm.roll(105);
+        vm.recordLogs();
+        PostingVm(address(vm)).prank(SEQUENCER, SEQUENCER);
+        inbox.postBlobs(id, 13, 20, "twenty");
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        eq("one event", logs.length, 1);
+        eq("which", logs[0].topics[0], IBatchInbox.BatchPosted.selector);
+        eq("whose", logs[0].topics[1], id);
+        eq("what", logs[0].data, abi.encode(uint256(1), uint64(13), uint64(20), bytes32("twenty")));
+        eq("kept", abi.encode(inbox.batchAt(id, 1)), abi.encode(IBatchInbox.Batch(13, 20, 105, "twenty")));
+        withBlobs(0);
+        postAs(SEQUENCER, inbox, id, 21, 21, "next");
+        eq("three", inbox.batchCount(id), 3);
+    }
+
+    function test_theFirstBlobOpens() public {
+        withBlobs(1);
+        PostingVm(address(vm)).prank(SEQUENCER, SEQUENCER);
+        inbox.postBlobs(id, 8, 9, "nine");
+        eq("open since", inbox.openedAt(id), 100);
+    }
+
+    function test_blobsRefused() public {
+        postAs(SEQUENCER, inbox, id, 8, 12, "twelve");
+        refused(SEQUENCER, "none", err(IBatchInbox.NoBlob.selector), blobs_(id, 13, 14));
+        withBlobs(1);
+        refused(SEQUENCER, "unknown", err(IRollupRegistry.RegistrationUnknown.selector, UNKNOWN), blobs_(UNKNOWN, 13, 14));
+        refused(EVE, "somebody", err(IBatchInbox.NotBatcher.selector, id, word(EVE)), blobs_(id, 13, 14));
+        refused(SEQUENCER, "no block", err(IBatchInbox.BatchEmpty.selector, 13, 12), blobs_(id, 13, 12));
+        refused(SEQUENCER, "a gap", err(IBatchInbox.BatchNotNext.selector, 14, 13), blobs_(id, 14, 14));
+        PostingVm(address(vm)).prank(SEQUENCER, EVE);
+        refuses("within another's", err(IBatchInbox.NotATransaction.selector, word(SEQUENCER), word(EVE)), address(inbox), blobs_(id, 13, 14));
+        leave();
+        refused(SEQUENCER, "gone", err(IBatchInbox.RegistrationGone.selector, id), blobs_(id, 13, 14));
+        eq("as before", inbox.batchCount(id), 1);
+    }
+
     /// @notice A contract as batcher would post where operators do not look.
     function test_contractsPostNothing() public {
         name(address(this));

@@ -6,6 +6,7 @@ import {IBatchInbox} from "../../src/interfaces/IBatchInbox.sol";
 interface PostingVm {
     function prank(address sender, address origin) external;
     function roll(uint256) external;
+    function blobhashes(bytes32[] calldata hashes) external;
 }
 
 /// @notice Posts batches as transactions do.
@@ -15,6 +16,13 @@ abstract contract Posting {
     function postAs(address account, IBatchInbox inbox, bytes32 registration, uint64 first, uint64 last, bytes32 lastHash) internal {
         pvm.prank(account, account);
         inbox.post(registration, first, last, lastHash, "data");
+    }
+
+    /// @notice As a transaction with this many blobs, as all that follow in the test until there are others.
+    function withBlobs(uint256 count) internal {
+        bytes32[] memory hashes = new bytes32[](count);
+        for (uint256 i; i < count; ++i) hashes[i] = bytes32(uint256(1) << 248 | i);
+        pvm.blobhashes(hashes);
     }
 
     /// @notice The same in another L1 block.
