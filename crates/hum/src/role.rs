@@ -16,7 +16,7 @@ use hum_chain::{
 };
 use hum_consensus::{CommitteeError, PrivateKey, Signer as _, Tuning, real};
 use hum_node::{
-    api::{self, CommitteeView, Index, OperatorStatus, Reports, RollupView, confidence_of},
+    api::{self, CommitteeView, Index, LeafProof, OperatorStatus, Reports, RollupView, confidence_of},
     config::{
         DirectoryLock, KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig,
         RoleDirectory, SettlementEntry,
@@ -147,9 +147,9 @@ pub(crate) fn transport(
             .collect(),
         operators_max: usize::from(network.operators_max),
         others: network
-            .peers
-            .iter()
-            .map(|(peer, key)| real::Peer { key: key.clone(), address: peer.address })
+            .peers()
+            .into_iter()
+            .map(|(peer, key)| real::Peer { key, address: peer.address })
             .collect(),
         wires: QUOTAS.to_vec(),
         private_addresses,
@@ -225,6 +225,10 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             move || status_of(&handle, &network, &own)
         };
         let reports = Arc::new(Reported { status, context: context.child("api") });
+        let proofs: api::Proofs = {
+            let (handle, domain) = (handle.clone(), network.domain);
+            Arc::new(move |chain_id| LeafProof::newest(&handle, domain, chain_id))
+        };
         let apis: Vec<String> = network.operators.iter().map(|operator| operator.entry.api.clone()).collect();
         tokio::select! {
             _ = consensus => match presence.twin() {
@@ -233,7 +237,7 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             },
             () = twin::look(&presence, &me, &apis) => bail!("nobody can be asked any more"),
             _ = operator.task => bail!("a part of the operator stopped; the log says which"),
-            served = api::serve_operator(config.api, reports, index, presence.clone()) => Ok(served?),
+            served = api::serve_operator(config.api, reports, index, presence.clone(), proofs) => Ok(served?),
             indexed = indexing => indexed?,
         }
     })

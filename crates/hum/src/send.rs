@@ -91,7 +91,7 @@ async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
             .map_err(|_| eyre!("{} does not hold a secret of 32 bytes in hex", path.display()))?,
         None => client.dev_secret()?,
     };
-    let submit = RpcSubmit::new(client.chain(from)?, secret, SubmitPolicy::default())
+    let submit = RpcSubmit::new(client.chain(&from)?, secret, SubmitPolicy::default())
         .ok_or_else(|| eyre!("the secret is no secp256k1 key"))?;
     let call = Gateway::sendMessageCall {
         recipient: InteropAddress { chain_id: to.chain_id, address: recipient }.encode().into(),

@@ -5,17 +5,20 @@
 //! ```text
 //! role ──status()──▶ server ─▶ GET /status, /metrics                      every role
 //! operator ─finalised, certified─▶ Index (SQLite) ─▶ GET /checkpoints, /certificates, /messages
+//!          └─replayed chain─▶ LeafProof ──────────▶ GET /rollups/{chain id}/proof
 //! ```
 //!
 //! This module runs on tokio only: it is the edge, and virtual time has no people in it.
 
 mod index;
+mod leaf;
 mod model;
 mod server;
 
 pub use index::{Index, IndexError};
+pub use leaf::LeafProof;
 pub use model::{
     CertificateFile, CheckpointView, CommitteeView, MessageView, OperatorStatus, Page, RollupView,
     StageTimes, confidence_of,
 };
-pub use server::{ApiError, Reports, TimesFrom, serve, serve_operator, serve_publisher};
+pub use server::{ApiError, Proofs, Reports, TimesFrom, serve, serve_operator, serve_publisher};

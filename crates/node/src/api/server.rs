@@ -1,6 +1,6 @@
 //! The HTTP server.
 
-use super::{Index, IndexError, Page};
+use super::{Index, IndexError, LeafProof, Page};
 use crate::publisher::BlockTimes;
 use axum::{
     Json, Router,
@@ -11,7 +11,7 @@ use axum::{
 };
 use commonware_codec::DecodeExt as _;
 use hum_consensus::{Presence, PublicKey};
-use hum_types::{B256, Height};
+use hum_types::{B256, ChainId, Height};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
@@ -74,6 +74,7 @@ pub async fn serve_operator(
     reports: Arc<dyn Reports>,
     index: Arc<Index>,
     presence: Presence,
+    proofs: Proofs,
 ) -> Result<(), ApiError> {
     let indexed = Router::new()
         .route("/checkpoints", get(checkpoints))
@@ -84,7 +85,15 @@ pub async fn serve_operator(
         .route("/messages/{id}", get(message))
         .with_state(index);
     let others = Router::new().route("/presence/{key}/{instance}", get(another)).with_state(presence);
-    listen(address, common(reports).merge(indexed).merge(others)).await
+    let proofs = Router::new().route("/rollups/{chain_id}/proof", get(leaf)).with_state(proofs);
+    listen(address, common(reports).merge(indexed).merge(others).merge(proofs)).await
+}
+
+/// Proves a rollup's leaf under a certified checkpoint.
+pub type Proofs = Arc<dyn Fn(ChainId) -> Option<LeafProof> + Send + Sync>;
+
+async fn leaf(State(proofs): State<Proofs>, Path(chain_id): Path<u64>) -> Result<Json<LeafProof>, Refusal> {
+    proofs(ChainId(chain_id)).map(Json).ok_or(Refusal::NotFound("certified checkpoint with this rollup"))
 }
 
 /// The sign of a process that runs under a network key and is not the one that asks. The sign proves itself: whoever
