@@ -13,11 +13,13 @@
 //! Invariants: what [`Batch::decode`] accepts packs to the same payload again; no input, however compressed, is inflated
 //! beyond [`PAYLOAD_BYTES_MAX`]; blocks are contiguous, and each body is the one that its header commits to.
 
+mod blob;
 mod block;
 mod deflate;
 mod pack;
 mod unpack;
 
+pub use blob::{BLOB_BYTES, BLOB_DATA_BYTES_MAX, BLOBS_MAX, BlobError, from_blobs, to_blobs};
 pub use block::BlockError;
 pub use deflate::InflateError;
 pub use pack::{Batch, PackError, pack, pack_fitting};
@@ -27,7 +29,7 @@ pub use unpack::{BatchError, Unpacked, UnpackedBlock};
 pub const VERSION: u8 = 1;
 /// The second byte of a batch: its payload is compressed by raw deflate (RFC 1951).
 pub const COMPRESSION_DEFLATE: u8 = 1;
-/// Bytes of a batch in one post: what a transaction of 128 KiB, as nodes of L1 pass it on, has room for.
+/// Bytes of a batch in the calldata of one post: what a transaction of 128 KiB, as nodes of L1 pass it on, has room for.
 pub const DATA_BYTES_MAX: usize = 120_000;
 /// Bytes of a payload.
 pub const PAYLOAD_BYTES_MAX: usize = 8 << 20;
