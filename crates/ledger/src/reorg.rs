@@ -17,6 +17,14 @@ impl Rollup {
         matches!(self.status, RollupStatus::Active | RollupStatus::Reorged)
     }
 
+    /// Whether L1 can cut the chain back to this block: it stands on the certified chain, no lower than `Safe`, among the
+    /// newest [`crate::HISTORY_BLOCKS_MAX`].
+    #[must_use]
+    pub fn is_cut_to(&self, kept: BlockRef) -> bool {
+        self.safe.as_ref().is_none_or(|safe| safe.block.block.number <= kept.number)
+            && self.history.recent(kept.number).is_some_and(|record| record.block == kept)
+    }
+
     /// Its status when nothing is held against its sequencer.
     pub(crate) const fn standing(&self) -> RollupStatus {
         if self.reorged.is_some() { RollupStatus::Reorged } else { RollupStatus::Active }
@@ -64,10 +72,16 @@ impl Rollup {
         Ok(())
     }
 
-    /// A block of this number may be put on the chain; `Err` with the one that L1 holds there.
+    /// Whether nothing that L1 is known to hold is against this block.
+    #[must_use]
+    pub fn may_hold(&self, block: BlockRef) -> bool {
+        self.reorged.is_none_or(|held| held.number != block.number || held == block)
+    }
+
+    /// `Err` with what L1 holds in the place of this block.
     pub(crate) fn allows(&self, block: BlockRef) -> Result<(), Refusal> {
         match self.reorged {
-            Some(held) if held.number == block.number && held != block => {
+            Some(held) if !self.may_hold(block) => {
                 Err(Refusal::AgainstL1 { chain_id: self.params.chain_id, declared: block, held })
             }
             _ => Ok(()),

@@ -12,12 +12,12 @@ mod inbox;
 use futures::future::BoxFuture;
 use hum_chain::ReadError;
 use hum_types::{B256, BlockRef, ChainId, Confidence, L1Origin};
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 pub use inbox::L1Settlement;
 
 /// A stretch of a rollup's blocks whose data stand on L1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     /// Number of its first block.
     pub first: u64,
@@ -25,6 +25,17 @@ pub struct Span {
     pub parent: B256,
     /// Its last block, as the data make it.
     pub last: BlockRef,
+    /// The hashes of its blocks, from the first on.
+    pub hashes: Arc<[B256]>,
+}
+
+/// Where a rollup's line of postings goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The next posting's place among what the rollup posted.
+    pub next: u64,
+    /// The first L1 block that may hold it.
+    pub l1_block: u64,
 }
 
 /// What a rollup put on L1 at one place.
@@ -50,4 +61,13 @@ pub trait Settlement: Debug + Send + Sync + 'static {
 
     /// What members posted in L1 blocks `from..=to` of the node's chain, in chain order.
     fn posted(&self, from: u64, to: u64) -> BoxFuture<'_, Result<Vec<Posted>, ReadError>>;
+
+    /// Where a member's line goes on above what it posted up to `head`; `None` when nothing that it posted ends there.
+    /// `l1_number` is a final block of the node's chain.
+    fn place(
+        &self,
+        chain_id: ChainId,
+        head: BlockRef,
+        l1_number: u64,
+    ) -> BoxFuture<'_, Result<Option<Place>, ReadError>>;
 }

@@ -3,13 +3,15 @@
 //! ```text
 //! L1 node ◀─poll─ settlement ─▶ Track: what each rollup posted, in one unbroken line from its anchor
 //!                                 ├▶ proposal: the newest that our certified chain holds too
-//!                                 └▶ vote, attestation: whether our L1 has it where the proposal says
+//!                                 ├▶ vote, attestation: whether our L1 has it where the proposal says
+//!                                 └▶ where final data contradict the certified chain: it is cut back to where they part
 //! ```
 //!
 //! Invariants: nothing is said of an L1 block that our node does not call safe (final, for `Finalized`); `false` only when
 //! our chain has another block there, or does not hold what is proposed.
 
 mod actor;
+mod line;
 mod track;
 mod view;
 

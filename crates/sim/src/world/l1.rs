@@ -11,7 +11,7 @@ use hum_chain::ReadError;
 use hum_node::{
     registry::{Registered, Registry, RestakingError, SnapshotRecord},
     runtime,
-    settlement::{Posted, Settlement, Span},
+    settlement::{Place, Posted, Settlement, Span},
 };
 use hum_types::{BlockRef, ChainId, Confidence, L1Origin, Roster};
 use std::{
@@ -79,7 +79,9 @@ pub(super) fn post(stage: &Stage, index: usize, clock: &Context, depth: u64) -> 
     let unpacked = Batch::decode(data.data()).expect("what is packed unpacks");
     let (first, parent, last) = (unpacked.first().number, unpacked.parent, unpacked.last());
     let l1 = l1_block(stage.config.seed, newest_block(runtime::now(clock).0 - START * 1_000) + 1);
-    let posted = Posted { chain_id, index: batches.len() as u64, l1, span: Ok(Span { first, parent, last }) };
+    let hashes = unpacked.blocks.iter().map(|block| block.block.hash).collect();
+    let span = Ok(Span { first, parent, last, hashes });
+    let posted = Posted { chain_id, index: batches.len() as u64, l1, span };
     stage.inbox.lock().push(posted);
     Some(last)
 }
@@ -224,6 +226,22 @@ impl Settlement for L1Node {
         async move {
             self.answers().await?;
             Ok(self.hash(number))
+        }
+        .boxed()
+    }
+
+    fn place(
+        &self,
+        chain_id: ChainId,
+        head: BlockRef,
+        l1_number: u64,
+    ) -> BoxFuture<'_, Result<Option<Place>, ReadError>> {
+        async move {
+            self.answers().await?;
+            let batches = self.stage.inbox.batches(chain_id);
+            let found = batches.iter().position(|(last, l1)| *last == head && l1.number <= l1_number);
+            let place = |index: usize| Place { next: index as u64 + 1, l1_block: batches[index].1.number };
+            Ok(found.map(place))
         }
         .boxed()
     }

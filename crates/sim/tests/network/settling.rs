@@ -2,7 +2,7 @@
 
 use super::{each_world, whole};
 use hum_consensus::simulated::Link;
-use hum_sim::world::{Outage, Plan, Posting, Process, Report, Snapshot, WorldConfig};
+use hum_sim::world::{Action, ChainFault, Outage, Plan, Posting, Process, Report, Snapshot, WorldConfig};
 use hum_types::{ChainId, Confidence};
 
 /// Time between two committees, in milliseconds.
@@ -110,5 +110,59 @@ fn settled_heads_survive_a_power_cut() {
         for rollup in ROLLUPS {
             assert!(settled(report, rollup, Confidence::Finalized) > 1, "{report:?}");
         }
+    });
+}
+
+/// A sequencer drops blocks that were certified and posts others, and nobody tells the operators: its publisher is away.
+/// They learn it from L1, cut the chain back, and take what L1 holds as soon as somebody publishes it.
+#[test]
+fn what_l1_contradicts_is_cut_back_and_resumes_by_itself() {
+    const LIAR: ChainId = ROLLUPS[0];
+    const FORK_MS: u64 = 9_000;
+    const AWAY_MS: u64 = 20_000;
+    let forked = |seed| WorldConfig {
+        posting: Some(Posting { depth: 4, ..Posting::default() }),
+        messages: 30,
+        plan: Plan::default()
+            .crash(Process::Publisher(0), FORK_MS, AWAY_MS)
+            .at(FORK_MS + 10, Action::Chain(0, ChainFault::Reorg(3)))
+            // Whoever starts anew in the middle reads L1 from where the ledger stands.
+            .crash(Process::Operator(1), FORK_MS + 4_000, 1_500),
+        least_ms: FORK_MS + AWAY_MS + 15_000,
+        ..world(seed)
+    };
+    each_world("what_l1_contradicts_is_cut_back_and_resumes_by_itself", 1, forked, |report| {
+        whole(report);
+        let place = |has: &dyn Fn(&hum_sim::world::Beat) -> bool| report.beats.iter().position(has);
+        let cut = place(&|beat| !beat.reorged.is_empty()).expect("it is cut back");
+        let cuts: Vec<_> = report.beats.iter().flat_map(|beat| beat.reorged.clone()).collect();
+        let [(chain_id, kept)] = cuts[..] else { panic!("{cuts:?}: {report:?}") };
+        assert_eq!(chain_id, LIAR);
+        assert!(report.beats.iter().all(|beat| beat.retracted.is_empty()), "nobody signed anything: {report:?}");
+        let advanced = |beat: &hum_sim::world::Beat, rollup| {
+            beat.advanced.iter().find(|(chain_id, _)| *chain_id == rollup).map(|(_, head)| *head)
+        };
+        let before = report.beats[..cut].iter().filter_map(|beat| advanced(beat, LIAR)).max().unwrap();
+        let after = report.beats[cut..].iter().filter_map(|beat| advanced(beat, LIAR)).collect::<Vec<_>>();
+        println!("           {before} was certified, {kept} was kept, {after:?} followed");
+        assert!(before > kept && after[0] < after[after.len() - 1] && after[after.len() - 1] > before);
+        // Safe and Finalized go on from what L1 holds, and the other rollup never noticed.
+        let settled_after = |rollup, above: u64| {
+            let all = report.beats[cut..].iter().flat_map(|beat| &beat.settled);
+            all.filter(|(chain_id, confidence, number)| {
+                (*chain_id, *confidence) == (rollup, Confidence::Finalized) && *number > above
+            })
+            .count()
+        };
+        assert!(settled_after(LIAR, before) > 0, "{report:?}");
+        assert!(settled_after(ROLLUPS[1], 0) > 2, "{report:?}");
+        let other: Vec<u64> = report
+            .beats
+            .iter()
+            .filter(|beat| advanced(beat, ROLLUPS[1]).is_some())
+            .map(|beat| beat.at_ms)
+            .collect();
+        let longest = other.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+        assert!(longest < 2_500, "the other rollup waited {longest} ms: {report:?}");
     });
 }

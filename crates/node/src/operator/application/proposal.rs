@@ -75,7 +75,10 @@ impl<E: Runtime> Inner<E> {
         let mut room = (BODY_BYTES_MAX - HEADER_BYTES - 64).saturating_sub(body.encode().len());
         let mut with = body.clone();
         for change in self.settling.proposal(state, origin) {
-            let waits = matches!(&change, Change::Settle { chain_id, .. } if retracted.contains(chain_id));
+            let waits = match &change {
+                Change::Settle { chain_id, .. } | Change::Reorg { chain_id, .. } => retracted.contains(chain_id),
+                _ => false,
+            };
             let bytes = change.encode().len();
             if !waits && bytes <= room && with.changes.len() < ROLLUPS_MAX {
                 room -= bytes;

@@ -60,7 +60,7 @@ impl<E: Runtime> Inner<E> {
         };
         let next = checkpoint.body.next_committee();
         let committee = self.restaking.agrees(&before, &checkpoint.header, next);
-        let settled = self.settling.agrees(&checkpoint.body);
+        let settled = self.settling.agrees(&before, &checkpoint.body);
         match join3(self.all_hold(parts, view, &proposer), committee, settled).await {
             (Err(chain_id), _, _) => reject(&format!("our verdict on chain {chain_id} is another")),
             (Ok(()), false, _) => reject(&"our L1 node says otherwise of the next committee"),

@@ -17,7 +17,7 @@ use hum_ledger::{RETRACTABLE_BLOCKS_MAX, Rollup, State};
 use hum_types::{
     Advance, AdvancedBlock, AuthenticClaim, AuthenticRetraction, B256, BLOCKS_PER_ADVANCE_MAX, BlockRef,
     Body, ChainId, Change, Checkpoint, Encode as _, Evidence, Generation, HeadClaim, InvalidReason, LaneId,
-    LaneIndex, LaneMessage, RollupStatus, SequencerSignature, SignedClaim, TimeMs,
+    LaneIndex, LaneMessage, SequencerSignature, SignedClaim, TimeMs,
 };
 use hum_verify::{Missing, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,7 +152,7 @@ impl Book {
         if generation == current && block.number <= head {
             return Err(RefusalKind::Settled);
         }
-        if generation == current && rollup.status() != RollupStatus::Active {
+        if generation == current && !rollup.advances() {
             return Err(RefusalKind::Quarantined);
         }
         track.hold(claim, data)?;
@@ -352,7 +352,7 @@ impl Book {
             .filter(|(_, track)| !track.is_left_out(view))
             .filter_map(|(chain_id, track)| {
                 let rollup = middle.rollup(*chain_id)?;
-                (rollup.status() == RollupStatus::Active).then(|| Line::new(rollup, track))
+                rollup.advances().then(|| Line::new(rollup, track))
             })
             .collect();
         // One block of each rollup in turn, so that a full body is shared.
@@ -373,7 +373,7 @@ impl Book {
         let mut changes = Vec::new();
         for (chain_id, track) in &self.tracks {
             let Some(rollup) = state.rollup(*chain_id) else { continue };
-            if rollup.status() == RollupStatus::Active
+            if rollup.advances()
                 && let Some(evidence) = evidence(rollup, track)
             {
                 changes.push(Change::Quarantine { evidence });
@@ -495,6 +495,9 @@ impl<'a> Line<'a> {
         let number = self.head.number.checked_add(1)?;
         for claim in self.track.claims(self.rollup.generation(), number) {
             let block = claim.get().block;
+            if !self.rollup.may_hold(block) {
+                continue;
+            }
             if let Some(Judged::Valid(valid)) = self.track.verdict(block.hash, self.head.hash) {
                 let messages = self.counts.follow(self.rollup, valid).ok()?;
                 let header = valid.header.header();

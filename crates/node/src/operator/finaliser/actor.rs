@@ -131,6 +131,7 @@ impl<E: Runtime> Running<E> {
         while let Some(block) = self.archive.block(self.applied + 1).await {
             self.apply(block, false).await?;
         }
+        self.reporter.handle().archive(|archive| self.settling.begin(archive.newest()));
         if self.applied > 0 {
             info!(height = self.applied, "replayed the finalised chain from disk");
         }
@@ -175,7 +176,7 @@ impl<E: Runtime> Running<E> {
         self.states.finalised(block.digest, state.clone());
         self.seated(&state);
         self.membership(&checkpoint);
-        self.settling.finalised(height, &checkpoint.body);
+        self.settling.finalised(height, &state, &checkpoint.body);
         let judged = self.blocks.settle(state, checkpoint.clone()).await.ok_or(Halt::Stopping)?;
         self.owed = None;
         let own = if checkpoint.body.next_committee().is_some() {
@@ -184,7 +185,7 @@ impl<E: Runtime> Running<E> {
             let late = self.archive.tip().saturating_sub(height) > WORTH_ATTESTING;
             // What we could not find out about L1 is covered by the next height.
             let agrees = || self.restaking.agrees(&before, &checkpoint.header, None).now_or_never();
-            let settled = || self.settling.agrees(&checkpoint.body).now_or_never();
+            let settled = || self.settling.agrees(&before, &checkpoint.body).now_or_never();
             if live && judged && !late && agrees() == Some(true) && settled() == Some(Ok(())) {
                 self.attest(&checkpoint.header).await
             } else {

@@ -1,17 +1,24 @@
 //! What one rollup has settled, as far as it holds together.
 
 use crate::settlement::Posted;
-use hum_types::{BlockRef, L1Origin, TimeMs};
-use std::collections::VecDeque;
+use hum_types::{B256, BlockRef, L1Origin, TimeMs};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 /// Settled heads that are remembered; a proposal never needs an older one.
 const HEADS_MAX: usize = 4_096;
+/// Hashes of blocks that are remembered, to see where data part from the certified chain. What has more says it at its end.
+const HASHES_MAX: usize = 16_384;
 
 /// A head that the data on L1 lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     /// The rollup's block.
     pub(super) block: BlockRef,
+    /// The head below: what the data stand on.
+    pub(super) below: BlockRef,
     /// The L1 block that made it so.
     pub(super) l1: L1Origin,
     /// When we first knew.
@@ -75,17 +82,26 @@ pub(super) struct Track {
     tail: BlockRef,
     next: u64,
     heads: VecDeque<Head>,
+    /// The blocks' hashes, by the number of the last one.
+    hashes: BTreeMap<u64, Arc<[B256]>>,
+    hashes_count: usize,
     broken: Option<Broken>,
 }
 
 impl Track {
     pub(super) fn new(anchor: BlockRef) -> Self {
-        Self { tail: anchor, next: 0, heads: VecDeque::new(), broken: None }
+        Self::above(anchor, 0)
+    }
+
+    /// A line that goes on above this block with the posting of that place.
+    pub(super) fn above(tail: BlockRef, next: u64) -> Self {
+        let (heads, hashes) = (VecDeque::new(), BTreeMap::new());
+        Self { tail, next, heads, hashes, hashes_count: 0, broken: None }
     }
 
     /// An empty stretch that goes on where this one ends.
     pub(super) fn onward(&self) -> Self {
-        Self { tail: self.tail, next: self.next, heads: VecDeque::new(), broken: self.broken.clone() }
+        Self { broken: self.broken.clone(), ..Self::above(self.tail, self.next) }
     }
 
     /// The next posting; when it was in `earlier` already, it was seen then. What follows a broken one is not looked at:
@@ -120,13 +136,17 @@ impl Track {
                 self.broken = Some(Broken::Backwards { index, l1, first, last });
             }
             Ok(span) => {
-                self.tail = span.last;
+                let below = std::mem::replace(&mut self.tail, span.last);
                 let known = earlier.and_then(|earlier| earlier.at(span.last.number));
                 let seen = known.filter(|known| known.block == span.last && known.l1 == l1);
                 let seen = seen.map_or(now, |known| known.seen);
-                self.heads.push_back(Head { block: span.last, l1, seen });
+                self.heads.push_back(Head { block: span.last, below, l1, seen });
                 if self.heads.len() > HEADS_MAX {
                     self.heads.pop_front();
+                }
+                if self.hashes_count + span.hashes.len() <= HASHES_MAX {
+                    self.hashes_count += span.hashes.len();
+                    self.hashes.insert(span.last.number, span.hashes.clone());
                 }
             }
         }
@@ -142,6 +162,24 @@ impl Track {
     /// The newest head that L1 held at its block `l1_number`, and that `accepts`.
     pub(super) fn newest(&self, l1_number: u64, accepts: impl Fn(&Head) -> bool) -> Option<Head> {
         self.heads.iter().rev().find(|head| head.l1.number <= l1_number && accepts(head)).copied()
+    }
+
+    /// The first head of those that `wanted` says yes to, of which none stands before one that it says no to.
+    pub(super) fn first_that(&self, wanted: impl Fn(&Head) -> bool) -> Option<&Head> {
+        self.heads.get(self.heads.partition_point(|head| !wanted(head)))
+    }
+
+    /// The hash of a block of the data that end at `head`, as far as it is remembered.
+    pub(super) fn hash_at(&self, head: &Head, number: u64) -> Option<B256> {
+        let place = number.checked_sub(head.below.number)?.checked_sub(1)?;
+        self.hashes.get(&head.block.number)?.get(usize::try_from(place).ok()?).copied()
+    }
+
+    /// What stands up to this block is beyond doubt: its hashes are needed no more.
+    pub(super) fn agreed(&mut self, number: u64) {
+        while let Some(first) = self.hashes.first_entry().filter(|first| *first.key() <= number) {
+            self.hashes_count -= first.remove().len();
+        }
     }
 
     /// The newest head.

@@ -1,6 +1,9 @@
 //! What L1 says of settled heads.
 
-use super::track::{Head, Track};
+use super::{
+    line::{Line, stands},
+    track::Head,
+};
 use crate::{
     config::{Member, Network},
     operator::handle::Reporter,
@@ -9,7 +12,7 @@ use crate::{
 };
 use commonware_utils::sync::Mutex;
 use hum_chain::{Disposition, ReadError};
-use hum_ledger::{Rollup, State};
+use hum_ledger::State;
 use hum_types::{BlockRef, Body, ChainId, Change, Confidence, L1Origin, RollupStatus, TimeMs};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,40 +37,6 @@ const LOST_ALARM: u32 = 3;
 /// L1 blocks that one question covers at most.
 const RANGE: u64 = 500;
 
-/// One rollup: what is final on L1, and what is safe above that.
-#[derive(Debug, Clone)]
-struct Line {
-    settled: Track,
-    recent: Track,
-    /// The first L1 block that may hold something of it.
-    from: u64,
-    /// How often in a row the node left something of it out.
-    lost: u32,
-}
-
-impl Line {
-    /// The line of a member that settles on L1, from its anchor on.
-    fn of(member: &Member) -> Option<(ChainId, Self)> {
-        let from = member.entry.settlement.as_ref()?.from_block();
-        let settled = Track::new(member.anchor.block());
-        let recent = settled.onward();
-        Some((member.entry.chain_id, Self { settled, recent, from, lost: 0 }))
-    }
-
-    fn newest(&self, l1_number: u64, accepts: impl Fn(&Head) -> bool) -> Option<Head> {
-        self.recent.newest(l1_number, &accepts).or_else(|| self.settled.newest(l1_number, &accepts))
-    }
-
-    fn at(&self, number: u64) -> Option<&Head> {
-        self.recent.at(number).or_else(|| self.settled.at(number))
-    }
-
-    /// Whether what stands above may be data that our node has not shown yet.
-    fn may_go_on(&self, number: u64) -> bool {
-        self.recent.broken().is_none() && number > self.recent.tail().number
-    }
-}
-
 #[derive(Debug, Default)]
 struct Known {
     finalized: L1Origin,
@@ -79,6 +48,8 @@ struct Known {
     /// When the blocks from this one on are read again, because something is missing in them.
     again: Option<(TimeMs, u64)>,
     lines: BTreeMap<ChainId, Line>,
+    /// The newest finalised state; none while old checkpoints are replayed.
+    ledger: Option<State>,
     /// An origin at which our chain was found to have the same block.
     agreed: Option<L1Origin>,
     /// The height at which settled heads were last proposed, and in which views.
@@ -95,26 +66,46 @@ impl Known {
     }
 }
 
-/// A head that a body settles.
+/// What a body says of a rollup by what L1 holds.
 #[derive(Debug, Clone, Copy)]
 struct Claimed {
     chain_id: ChainId,
-    confidence: Confidence,
     head: BlockRef,
     l1: L1Origin,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// The head is settled.
+    Settles(Confidence),
+    /// The head contradicts what was certified above this block.
+    Cuts(BlockRef),
+}
+
+impl What {
+    /// What L1 has to say of the block that was named.
+    const fn confidence(self) -> Confidence {
+        match self {
+            Self::Settles(confidence) => confidence,
+            Self::Cuts(_) => Confidence::Finalized,
+        }
+    }
 }
 
 fn settles(body: &Body) -> impl Iterator<Item = Claimed> {
-    body.changes.iter().filter_map(|change| match change {
+    body.changes.iter().filter_map(|change| match *change {
         Change::Settle { chain_id, confidence, head, l1 } => {
-            Some(Claimed { chain_id: *chain_id, confidence: *confidence, head: *head, l1: *l1 })
+            Some(Claimed { chain_id, head, l1, what: What::Settles(confidence) })
+        }
+        Change::Reorg { chain_id, kept, head, l1 } => {
+            Some(Claimed { chain_id, head, l1, what: What::Cuts(kept) })
         }
         Change::Quarantine { .. }
         | Change::Retract { .. }
         | Change::NextCommittee { .. }
         | Change::Join { .. }
-        | Change::Leave { .. }
-        | Change::Reorg { .. } => None,
+        | Change::Leave { .. } => None,
     })
 }
 
@@ -184,9 +175,17 @@ impl<E: Runtime> Settling<E> {
         }
     }
 
+    /// The checkpoints on disk are replayed: from here on L1 is read.
+    pub(crate) fn begin(&self, state: &State) {
+        self.known.lock().ledger = Some(state.clone());
+    }
+
     /// A body was finalised at this height. When it settles nothing although one that does was proposed, that has failed.
-    pub(crate) fn finalised(&self, height: u64, body: &Body) {
+    pub(crate) fn finalised(&self, height: u64, state: &State, body: &Body) {
         let mut known = self.known.lock();
+        if let Some(ledger) = &mut known.ledger {
+            *ledger = state.clone();
+        }
         if settles(body).next().is_some() {
             known.pause = (TimeMs(0), 0);
         } else if known.tried.0 == height && known.tried.1.len() == 1 {
@@ -207,6 +206,7 @@ impl<E: Runtime> Settling<E> {
             if rollup.status() == RollupStatus::Left {
                 continue;
             }
+            let parting = line.parting(rollup, origin.number);
             let mut floor = rollup.finalized().map(|settled| settled.block.block.number);
             let due = |head: &Head, above: Option<u64>| {
                 head.seen.0 + SETTLE_MS <= now.0
@@ -225,17 +225,25 @@ impl<E: Runtime> Settling<E> {
             if let Some(Head { block: head, l1, .. }) = above {
                 changes.push(Change::Settle { chain_id, confidence: Confidence::Safe, head, l1 });
             }
+            if let Some(Head { block: head, below: kept, seen, .. }) = parting
+                && seen.0 + SETTLE_MS <= now.0
+                && rollup.reorged().is_none()
+                && rollup.is_cut_to(kept)
+            {
+                changes.push(Change::Reorg { chain_id, kept, head, l1: origin });
+            }
         }
         changes.truncate(CHANGES_MAX);
         changes
     }
 
-    /// Whether our L1 holds every head that the body settles. Pending while that cannot be known.
-    pub(crate) async fn agrees(&self, body: &Body) -> Result<(), String> {
+    /// Whether our L1 holds every head that the body settles, and contradicts what it cuts back of `before`. Pending while
+    /// that cannot be known.
+    pub(crate) async fn agrees(&self, before: &State, body: &Body) -> Result<(), String> {
         for claimed in settles(body) {
             let mut down = None;
             loop {
-                match self.look(claimed, &mut down).await {
+                match self.look(before, claimed, &mut down).await {
                     Answer::Holds => break,
                     Answer::Contradicted(why) => return Err(why),
                     Answer::Behind(waits_for) => {
@@ -249,17 +257,19 @@ impl<E: Runtime> Settling<E> {
         Ok(())
     }
 
-    async fn look(&self, claimed: Claimed, down: &mut Option<ReadError>) -> Answer {
-        let Claimed { chain_id, confidence, head, l1 } = claimed;
+    async fn look(&self, before: &State, claimed: Claimed, down: &mut Option<ReadError>) -> Answer {
+        let Claimed { chain_id, l1, what, .. } = claimed;
         let Some(source) = &self.source else {
             return Answer::Contradicted(format!(
                 "chain {chain_id} settles nothing that this operator can read"
             ));
         };
-        let tag = if confidence == Confidence::Finalized { "finalised" } else { "safe" };
-        let same = {
+        let (tag, same) = {
             let mut known = self.known.lock();
-            let reached = if confidence == Confidence::Finalized { known.finalized } else { known.safe };
+            let (tag, reached) = match what.confidence() {
+                Confidence::Finalized => ("finalised", known.finalized),
+                Confidence::Latest | Confidence::Safe => ("safe", known.safe),
+            };
             if reached.number < l1.number {
                 let why = down.take().map(|error| format!(" ({error})")).unwrap_or_default();
                 return Answer::Behind(format!(
@@ -270,24 +280,15 @@ impl<E: Runtime> Settling<E> {
             let Some(line) = known.lines.get(&chain_id) else {
                 return Answer::Contradicted(format!("chain {chain_id} settles nothing on L1"));
             };
-            let Some(own) = line.at(head.number).copied() else {
-                if line.may_go_on(head.number) {
-                    known.asked = None;
-                    return Answer::Behind(format!(
-                        "own L1 node to show data of chain {chain_id} that end at {head}"
-                    ));
+            match held(line, before, claimed) {
+                Ok(own) => (tag, own == l1 || l1 == reached || known.agreed == Some(l1)),
+                Err(answer) => {
+                    if matches!(answer, Answer::Behind(_)) {
+                        known.asked = None;
+                    }
+                    return answer;
                 }
-                return Answer::Contradicted(format!(
-                    "own L1 has no data of chain {chain_id} that end at {head}"
-                ));
-            };
-            if own.block != head || own.l1.number > l1.number {
-                let (block, at) = (own.block, own.l1);
-                return Answer::Contradicted(format!(
-                    "own L1 has data of chain {chain_id} that end at {block}, in its block {at}; proposed is {head} at {l1}"
-                ));
             }
-            own.l1 == l1 || l1 == reached || known.agreed == Some(l1)
         };
         if same {
             return Answer::Holds;
@@ -298,7 +299,7 @@ impl<E: Runtime> Settling<E> {
                 Answer::Holds
             }
             Ok(Some(hash)) => Answer::Contradicted(format!(
-                "own L1 has block {hash} at {}, proposed is {}",
+                "own L1 has {tag} block {hash} at {}, proposed is {}",
                 l1.number, l1.hash
             )),
             Ok(None) => Answer::Behind(format!("own L1 node to show block {}", l1.number)),
@@ -313,8 +314,12 @@ impl<E: Runtime> Settling<E> {
 
     /// Look at our node's heads and at what is new below them.
     pub(crate) async fn refresh(&self, source: &Arc<dyn Settlement>) -> Result<(), ReadError> {
+        if self.known.lock().ledger.is_none() {
+            return Ok(());
+        }
         let finalized = source.head(Confidence::Finalized).await?;
         let safe = source.head(Confidence::Safe).await?;
+        self.place(source, finalized).await?;
         let at = now(&self.clock);
         let mut scanned = {
             let mut known = self.known.lock();
@@ -339,11 +344,11 @@ impl<E: Runtime> Settling<E> {
         } else {
             Vec::new()
         };
-        let (mut known, now) = (self.known.lock(), now(&self.clock));
+        let (mut known, at) = (self.known.lock(), now(&self.clock));
         for (chain_id, line) in &mut known.lines {
             let mut fresh = line.settled.onward();
             for posted in recent.iter().filter(|posted| posted.chain_id == *chain_id) {
-                if let Err(skipped) = fresh.push(posted, Some(&line.recent), now) {
+                if let Err(skipped) = fresh.push(posted, Some(&line.recent), at) {
                     debug!(%chain_id, %skipped, "not final yet");
                     break;
                 }
@@ -353,8 +358,73 @@ impl<E: Runtime> Settling<E> {
         known.asked = Some((finalized, safe));
         known.finalized = finalized;
         known.safe = if safe.number > reach { finalized } else { safe };
+        drop(known);
+        self.tell_partings(finalized);
         debug!(finalized = %finalized, safe = %safe, "own L1");
         Ok(())
+    }
+
+    /// Lines begin where the ledger's `Finalized` heads stand: after a restart nobody reads all again.
+    async fn place(&self, source: &Arc<dyn Settlement>, finalized: L1Origin) -> Result<(), ReadError> {
+        let open: Vec<(ChainId, Option<BlockRef>)> = {
+            let known = self.known.lock();
+            let settled = |chain_id| Some(known.ledger.as_ref()?.rollup(chain_id)?.finalized()?.block.block);
+            let open = known.lines.iter().filter(|(_, line)| !line.placed);
+            open.map(|(chain_id, _)| (*chain_id, settled(*chain_id))).collect()
+        };
+        if open.is_empty() {
+            return Ok(());
+        }
+        let mut places = Vec::new();
+        for (chain_id, head) in open {
+            let place = match head {
+                Some(head) => source.place(chain_id, head, finalized.number).await?.map(|place| (head, place)),
+                None => None,
+            };
+            places.push((chain_id, place));
+        }
+        let mut known = self.known.lock();
+        let known = &mut *known;
+        // Only right after the start, when nothing has been read: who comes later has settled nothing.
+        let begins = places.iter().any(|(_, place)| place.is_some());
+        for (chain_id, place) in places {
+            let Some(line) = known.lines.get_mut(&chain_id) else { continue };
+            line.placed = true;
+            if let Some((head, place)) = place {
+                debug!(%chain_id, %head, next = place.next, "goes on where it was settled");
+                line.begin_at(head, place);
+            }
+        }
+        if begins {
+            let first = known.lines.values().map(|line| line.from).min();
+            known.scanned = first.unwrap_or_default().saturating_sub(1);
+        }
+        known.asked = None;
+        Ok(())
+    }
+
+    /// People should look where final data contradict what is certified.
+    fn tell_partings(&self, finalized: L1Origin) {
+        let (mut known, now) = (self.known.lock(), now(&self.clock));
+        let Known { lines, ledger: Some(state), .. } = &mut *known else { return };
+        for (chain_id, line) in lines {
+            let Some(rollup) = state.rollup(*chain_id) else { continue };
+            if let Some(settled) = rollup.finalized() {
+                line.settled.agreed(settled.block.block.number);
+            }
+            let Some(parting) = line.parting(rollup, finalized.number) else { continue };
+            if line.told.replace(parting.block) == Some(parting.block) {
+                continue;
+            }
+            let (head, l1, kept) = (parting.block, parting.l1, parting.below);
+            let then = if rollup.is_cut_to(kept) {
+                format!("it is cut back to {kept}")
+            } else {
+                format!("{kept}, where they part, is Safe or too long ago: people have to decide")
+            };
+            let what = format!("chain {chain_id}: L1 block {l1} has data up to {head} that contradict what is certified; {then}");
+            self.reporter.alarm(what, now);
+        }
     }
 
     /// Take in what is final. Where the node left a posting out, its line waits and is read again from its last one on; the
@@ -399,7 +469,40 @@ impl<E: Runtime> Settling<E> {
     }
 }
 
-/// Whether the rollup's certified chain holds this block.
-fn stands(rollup: &Rollup, block: BlockRef) -> bool {
-    rollup.block_at(block.number).is_some_and(|record| record.block == block)
+/// The L1 block in which our own L1 has what is claimed.
+fn held(line: &Line, before: &State, claimed: Claimed) -> Result<L1Origin, Answer> {
+    let Claimed { chain_id, head, l1, what } = claimed;
+    let waits = || Answer::Behind(format!("own L1 node to show data of chain {chain_id} that end at {head}"));
+    let found = match what {
+        What::Settles(_) => line.at(head.number),
+        What::Cuts(_) => line.settled.at(head.number),
+    };
+    let Some(own) = found else {
+        if line.may_go_on(head.number) {
+            return Err(waits());
+        }
+        return Err(Answer::Contradicted(format!(
+            "own L1 has no data of chain {chain_id} that end at {head}"
+        )));
+    };
+    if own.block != head || own.l1.number > l1.number {
+        let (block, at) = (own.block, own.l1);
+        return Err(Answer::Contradicted(format!(
+            "own L1 has data of chain {chain_id} that end at {block}, in its block {at}; proposed is {head} at {l1}"
+        )));
+    }
+    let What::Cuts(kept) = what else { return Ok(own.l1) };
+    if own.below != kept {
+        return Err(Answer::Contradicted(format!(
+            "own L1 has data of chain {chain_id} that end at {head} and stand on {}, proposed is {kept}",
+            own.below
+        )));
+    }
+    match before.rollup(chain_id).and_then(|rollup| line.contradicts(own, rollup)) {
+        Some(true) => Ok(own.l1),
+        Some(false) => Err(Answer::Contradicted(format!(
+            "what L1 has of chain {chain_id} up to {head} does not contradict what is certified"
+        ))),
+        None => Err(waits()),
+    }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     config::SettlementEntry,
-    settlement::{Posted, Settlement, Span},
+    settlement::{Place, Posted, Settlement, Span},
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use hum_chain::ReadError;
@@ -50,7 +50,7 @@ impl ScriptedL1 {
         let mut state = self.0.lock();
         let l1 = l1_block(state.safe + 1);
         let index = state.posted.iter().filter(|posted| posted.chain_id == chain_id).count() as u64;
-        let span = Ok(Span { first: parent.number + 1, parent: parent.hash, last });
+        let span = Ok(Span { first: parent.number + 1, parent: parent.hash, last, hashes: Arc::default() });
         state.posted.push(Posted { chain_id, index, l1, span });
     }
 
@@ -79,6 +79,22 @@ impl Settlement for Node {
     fn hash_of(&self, number: u64) -> BoxFuture<'_, Result<Option<B256>, ReadError>> {
         let hash = self.ask(|state| (number <= state.safe).then(|| l1_block(number).hash));
         async { hash }.boxed()
+    }
+
+    fn place(
+        &self,
+        chain_id: ChainId,
+        head: BlockRef,
+        l1_number: u64,
+    ) -> BoxFuture<'_, Result<Option<Place>, ReadError>> {
+        let place = self.ask(|state| {
+            let all = state.posted.iter().filter(|posted| posted.l1.number <= l1_number);
+            let own = |posted: &&Posted| {
+                posted.chain_id == chain_id && posted.span.as_ref().is_ok_and(|span| span.last == head)
+            };
+            all.into_iter().find(own).map(|posted| Place { next: posted.index + 1, l1_block: posted.l1.number })
+        });
+        async { place }.boxed()
     }
 
     fn posted(&self, from: u64, to: u64) -> BoxFuture<'_, Result<Vec<Posted>, ReadError>> {
@@ -231,7 +247,7 @@ fn one_l1_node_that_lies_settles_nothing() {
         let mut a = net.chain(A);
         let (anchor, first) = net.blocks(&mut a, 2).await;
         // Node 0 says that the blocks are posted; no other node does.
-        let span = Ok(Span { first: anchor.number + 1, parent: anchor.hash, last: first });
+        let span = Ok(Span { first: anchor.number + 1, parent: anchor.hash, last: first, hashes: Arc::default() });
         let lie = Posted { chain_id: A, index: 0, l1: l1_block(ORIGIN + 1), span };
         l1.0.lock().lying.insert(0, lie);
         l1.next_block();

@@ -16,7 +16,8 @@ fn l1(number: u64) -> L1Origin {
 
 /// Blocks `first..=last` on their parent, in L1 block `at`.
 fn posting(index: u64, at: u64, first: u64, last: u64) -> Posted {
-    let span = Span { first, parent: block(first - 1).hash, last: block(last) };
+    let hashes = (first..=last).map(|number| block(number).hash).collect();
+    let span = Span { first, parent: block(first - 1).hash, last: block(last), hashes };
     Posted { chain_id: ChainId(1), index, l1: l1(at), span: Ok(span) }
 }
 
