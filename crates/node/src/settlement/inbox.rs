@@ -1,6 +1,6 @@
 //! Batches in the inbox on L1.
 
-use super::{Posted, Settlement, Span};
+use super::{Place, Posted, Settlement, Span};
 use crate::{
     config::{Network, SettlementEntry},
     members::Members,
@@ -74,6 +74,37 @@ impl L1Settlement {
         Ok(posted)
     }
 
+    /// The inbox keeps where each batch ends: what comes after one needs no reading of those before it.
+    async fn placed(
+        &self,
+        chain_id: ChainId,
+        head: BlockRef,
+        l1_number: u64,
+    ) -> Result<Option<Place>, ReadError> {
+        let Some(member) = self.members.get(chain_id) else { return Ok(None) };
+        let Some(SettlementEntry::Batches { inbox, .. }) = member.entry.settlement else { return Ok(None) };
+        let (registration, at) = (member.entry.registration.0, At::Number(l1_number));
+        let bad = |error: alloy_sol_types::Error| garbage(format!("inbox {inbox}: {error}"));
+        let call = BatchInbox::batchOfCall { registration, number: head.number }.abi_encode();
+        let answer = self.chain.call(inbox, call.into(), at).await?;
+        let index = BatchInbox::batchOfCall::abi_decode_returns_validate(&answer).map_err(bad)?;
+        let call = BatchInbox::batchCountCall { registration }.abi_encode();
+        let answer = self.chain.call(inbox, call.into(), at).await?;
+        if index >= BatchInbox::batchCountCall::abi_decode_returns_validate(&answer).map_err(bad)? {
+            return Ok(None);
+        }
+        let call = BatchInbox::batchAtCall { registration, index }.abi_encode();
+        let answer = self.chain.call(inbox, call.into(), at).await?;
+        let batch = BatchInbox::batchAtCall::abi_decode_returns_validate(&answer).map_err(bad)?;
+        if (batch.last, batch.lastHash) != (head.number, head.hash) {
+            return Ok(None);
+        }
+        // The next one may stand in the same L1 block.
+        let next = u64::try_from(index).ok().and_then(|index| index.checked_add(1));
+        let next = next.ok_or_else(|| garbage(format!("inbox {inbox}: batch {index}")))?;
+        Ok(Some(Place { next, l1_block: batch.l1Block }))
+    }
+
     /// An L1 block's transactions by hash. Its bytes are checked against the block's hash.
     async fn transactions(&self, block: B256) -> Result<BTreeMap<B256, TxEnvelope>, ReadError> {
         let missing = || ReadError::Missing { method: "block", what: format!("L1 block {block}") };
@@ -118,9 +149,10 @@ fn span(
     }
     // The contract does not look at the data, so they have no name there.
     let blocks = Batch::decode(&post._4).map_err(|error| error.to_string())?;
-    let span = Span { first: blocks.first().number, parent: blocks.parent, last: blocks.last() };
+    let hashes = blocks.blocks.iter().map(|block| block.block.hash).collect();
+    let span = Span { first: blocks.first().number, parent: blocks.parent, last: blocks.last(), hashes };
     if span.first != first || span.last != said {
-        let Span { first: begins, last: ends, .. } = span;
+        let (begins, ends) = (span.first, span.last);
         return Err(format!("its data are blocks {begins} to {ends}, it says {first} to {said}"));
     }
     Ok(span)
@@ -145,6 +177,15 @@ impl Settlement for L1Settlement {
 
     fn posted(&self, from: u64, to: u64) -> BoxFuture<'_, Result<Vec<Posted>, ReadError>> {
         self.read(from, to).boxed()
+    }
+
+    fn place(
+        &self,
+        chain_id: ChainId,
+        head: BlockRef,
+        l1_number: u64,
+    ) -> BoxFuture<'_, Result<Option<Place>, ReadError>> {
+        self.placed(chain_id, head, l1_number).boxed()
     }
 }
 
