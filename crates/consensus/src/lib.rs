@@ -65,7 +65,7 @@ pub use committee::{Committee, CommitteeError};
 pub use commonware_runtime::Handle;
 pub use engine::{Running, StorageError, TERM_HEIGHTS_MIN};
 pub use futures::future::BoxFuture;
-pub use peers::{Peer, Peers, PeersError};
+pub use peers::{OTHERS_LATER_MAX, Peer, Peers, PeersError};
 pub use recall::{Presence, Recalling, Twin};
 pub use tuning::Tuning;
 pub use wire::{MAX_MESSAGE, Recipients, Wire, WireReceiver, WireSender};

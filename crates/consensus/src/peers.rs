@@ -25,12 +25,23 @@ pub enum PeersError {
         /// [`crate::real::Network::operators_max`] or the simulation's.
         max: usize,
     },
+    /// More of those who do not order than the mailboxes were made for.
+    #[error("{given} publishers, relayers and watchers exceed the maximum of {max}")]
+    TooManyOthers {
+        /// How many there would be.
+        given: usize,
+        /// Those at the start and [`OTHERS_LATER_MAX`] more.
+        max: usize,
+    },
 }
 
-/// Tells the transport whom to be connected with: a rising number and every operator.
-pub(crate) type Track = Box<dyn Fn(u64, &[Peer]) + Send + Sync>;
+/// Publishers, relayers and watchers that can be let in beside those at the start.
+pub const OTHERS_LATER_MAX: usize = 256;
 
-/// The operators that this process is connected with. Clones act on the same set.
+/// Tells the transport whom to be connected with: a rising number, every operator, and everyone else.
+pub(crate) type Track = Box<dyn Fn(u64, &[Peer], &[Peer]) + Send + Sync>;
+
+/// Whom this process is connected with: the operators, and everyone else. Clones act on the same set.
 #[derive(Clone)]
 pub struct Peers(Arc<Inner>);
 
@@ -39,6 +50,7 @@ struct Inner {
     seats: Seats,
     track: Track,
     max: usize,
+    others_max: usize,
 }
 
 struct State {
@@ -50,19 +62,32 @@ struct State {
     seated: Set<PublicKey>,
     /// What the transport was told: `given`, and those of `seated` whose address is known.
     told: BTreeMap<PublicKey, SocketAddr>,
+    /// Those who do not order, as last given.
+    others: BTreeMap<PublicKey, SocketAddr>,
+    /// Those of them whom the transport was told of: who is an operator is told as one.
+    told_others: BTreeMap<PublicKey, SocketAddr>,
 }
 
 impl Peers {
     /// Tells the transport of the first operators at once.
     pub(crate) fn new(
         operators: &[Peer],
+        others: &[Peer],
         max: usize,
         genesis: &Committee,
         track: Track,
     ) -> Result<Self, PeersError> {
-        let state =
-            State { index: 0, given: BTreeMap::new(), seated: genesis.set().clone(), told: BTreeMap::new() };
-        let peers = Self(Arc::new(Inner { state: Mutex::new(state), seats: Seats::default(), track, max }));
+        let state = State {
+            index: 0,
+            given: BTreeMap::new(),
+            seated: genesis.set().clone(),
+            told: BTreeMap::new(),
+            others: addresses(others.to_vec()),
+            told_others: BTreeMap::new(),
+        };
+        let others_max = others.len().saturating_add(OTHERS_LATER_MAX);
+        let (state, seats) = (Mutex::new(state), Seats::default());
+        let peers = Self(Arc::new(Inner { state, seats, track, max, others_max }));
         peers.set_operators(operators.to_vec())?;
         Ok(peers)
     }
@@ -72,8 +97,15 @@ impl Peers {
     /// was, so a node lists the present roster as well. An operator that is listed twice has its last address. Nothing
     /// happens when nothing changes.
     pub fn set_operators(&self, operators: Vec<Peer>) -> Result<(), PeersError> {
-        let given = operators.into_iter().map(|peer| (peer.key, peer.address)).collect();
+        let given = addresses(operators);
         self.0.change(|state| state.given = given)
+    }
+
+    /// Replaces everyone who may connect and does not order: who is missing in the list is dropped. Whoever is an operator
+    /// stays one, at the address that was given for it as such. Nothing happens when nothing changes.
+    pub fn set_others(&self, others: Vec<Peer>) -> Result<(), PeersError> {
+        let others = addresses(others);
+        self.0.change(|state| state.others = others)
     }
 
     /// The seats of the term that begins.
@@ -101,7 +133,7 @@ impl Peers {
 impl Inner {
     fn change(&self, change: impl FnOnce(&mut State)) -> Result<(), PeersError> {
         let mut state = self.state.lock();
-        let (given, seated) = (state.given.clone(), state.seated.clone());
+        let before = (state.given.clone(), state.seated.clone(), state.others.clone());
         change(&mut state);
         let mut next = state.given.clone();
         for key in &state.seated {
@@ -109,25 +141,46 @@ impl Inner {
                 next.entry(key.clone()).or_insert(*address);
             }
         }
-        if next.len() > self.max {
-            (state.given, state.seated) = (given, seated);
-            return Err(PeersError::TooMany { given: next.len(), max: self.max });
+        let others = state.others.iter().filter(|(key, _)| !next.contains_key(*key));
+        let others: BTreeMap<PublicKey, SocketAddr> = others.map(|(key, at)| (key.clone(), *at)).collect();
+        let refused = if next.len() > self.max {
+            Err(PeersError::TooMany { given: next.len(), max: self.max })
+        } else if others.len() > self.others_max {
+            Err(PeersError::TooManyOthers { given: others.len(), max: self.others_max })
+        } else {
+            Ok(())
+        };
+        if refused.is_err() {
+            (state.given, state.seated, state.others) = before;
+            return refused;
         }
-        if next != state.told {
-            let peers: Vec<Peer> =
-                next.iter().map(|(key, address)| Peer { key: key.clone(), address: *address }).collect();
-            (self.track)(state.index, &peers);
-            self.seats.set(state.index, Set::from_iter_dedup(next.keys().cloned()));
+        if next != state.told || others != state.told_others {
+            (self.track)(state.index, &peers(&next), &peers(&others));
+            if next != state.told {
+                self.seats.set(state.index, Set::from_iter_dedup(next.keys().cloned()));
+            }
             state.index += 1;
-            state.told = next;
+            (state.told, state.told_others) = (next, others);
         }
         Ok(())
     }
 }
 
+fn addresses(peers: Vec<Peer>) -> BTreeMap<PublicKey, SocketAddr> {
+    peers.into_iter().map(|peer| (peer.key, peer.address)).collect()
+}
+
+fn peers(addresses: &BTreeMap<PublicKey, SocketAddr>) -> Vec<Peer> {
+    addresses.iter().map(|(key, address)| Peer { key: key.clone(), address: *address }).collect()
+}
+
 impl fmt::Debug for Peers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.state.lock();
-        f.debug_struct("Peers").field("index", &state.index).field("operators", &state.told.len()).finish()
+        f.debug_struct("Peers")
+            .field("index", &state.index)
+            .field("operators", &state.told.len())
+            .field("others", &state.told_others.len())
+            .finish()
     }
 }

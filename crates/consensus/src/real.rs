@@ -2,8 +2,8 @@
 
 pub use crate::peers::Peer;
 use crate::{
-    Application, Committee, Peers, PeersError, PrivateKey, PublicKey, Running, Signer as _, StorageError,
-    TERM_HEIGHTS_MIN, Tuning, Wire,
+    Application, Committee, OTHERS_LATER_MAX, Peers, PeersError, PrivateKey, PublicKey, Running, Signer as _,
+    StorageError, TERM_HEIGHTS_MIN, Tuning, Wire,
     engine::{self, CHANNELS, Channels, Setup, max_message},
     wire::numbered,
 };
@@ -47,7 +47,8 @@ pub struct Network {
     pub operators: Vec<Peer>,
     /// Most operators that there can ever be at once: sizes messages and mailboxes.
     pub operators_max: usize,
-    /// Publishers, relayers, watchers: they connect to the operators, use the wires and do not order.
+    /// Publishers, relayers, watchers: they connect to the operators, use the wires and do not order. [`Peers`] changes them.
+    /// May differ between processes.
     pub others: Vec<Peer>,
     /// One entry for each wire: messages per second and peer. Mailboxes are allocated for a burst from every peer, and a
     /// hostile peer may fill its share with messages of [`crate::MAX_MESSAGE`]: give large messages a small quota.
@@ -200,7 +201,8 @@ impl Network {
     }
 
     fn open(&self, context: tokio::Context) -> Result<Opened, JoinError> {
-        let peers = NZUsize!(1).saturating_add(self.operators_max.saturating_add(self.others.len()));
+        let others = self.others.len().saturating_add(OTHERS_LATER_MAX);
+        let peers = NZUsize!(1).saturating_add(self.operators_max.saturating_add(others));
         let handshake = Cups::new(
             Sake {
                 signer: self.key.clone(),
@@ -231,13 +233,14 @@ impl Network {
         config.tracked_peer_sets = TRACKED_SETS;
         let (mut transport, oracle) = lookup::Network::new(context, config);
         let track = {
-            let (oracle, others) = (oracle.clone(), addresses(&self.others));
-            move |index: u64, operators: &[Peer]| {
-                let tracked = AddressableTrackedPeers::new(addresses(operators), others.clone());
+            let oracle = oracle.clone();
+            move |index: u64, operators: &[Peer], others: &[Peer]| {
+                let tracked = AddressableTrackedPeers::new(addresses(operators), addresses(others));
                 oracle.clone().track(index, tracked);
             }
         };
-        let peers = Peers::new(&self.operators, self.operators_max, &self.genesis, Box::new(track))?;
+        let (operators, others) = (&self.operators, &self.others);
+        let peers = Peers::new(operators, others, self.operators_max, &self.genesis, Box::new(track))?;
         let wires = numbered(&self.wires)
             .map(|(channel, per_second)| {
                 Wire::new(transport.register(channel, Quota::per_second(per_second)))

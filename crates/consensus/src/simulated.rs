@@ -169,10 +169,11 @@ impl World {
         let operators: Vec<Peer> =
             self.layout.operators.iter().map(|key| Peer { key: key.clone(), address }).collect();
         let world = self.clone();
-        let track = move |_: u64, operators: &[Peer]| {
+        let track = move |_: u64, operators: &[Peer], _: &[Peer]| {
             world.track(&operators.iter().map(|peer| peer.key.clone()).collect::<Vec<_>>());
         };
-        Ok(Peers::new(&operators, self.layout.operators_max, &self.layout.genesis, Box::new(track))?)
+        let Layout { operators_max, genesis, .. } = &*self.layout;
+        Ok(Peers::new(&operators, &[], *operators_max, genesis, Box::new(track))?)
     }
 
     /// Sets how messages travel from `from` to `to`.

@@ -18,7 +18,7 @@ use hum_consensus::{CommitteeError, PrivateKey, Signer as _, Tuning, real};
 use hum_node::{
     api::{self, CommitteeView, Index, LeafProof, OperatorStatus, Reports, RollupView, confidence_of},
     config::{
-        DirectoryLock, KeyName, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig,
+        DirectoryLock, KeyName, Member, MemberFile, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig,
         RoleDirectory, SettlementEntry,
     },
     lookout::Lookout,
@@ -28,14 +28,14 @@ use hum_node::{
         batcher::{BatcherParts, BatcherSettings},
     },
     registry::{L1Registry, Registry},
-    relayer::{self, Destination, RelayerParts, RelayerSettings},
+    relayer::{self, Connect, Destination, RelayerParts, RelayerSettings},
     settlement::{L1Settlement, Settlement},
     wire::{QUOTAS, Wires},
 };
 use hum_relay::Policy;
-use hum_types::{BlockRef, Confidence, RollupLeaf, SequencerKey, TimeMs};
+use hum_types::{B256, BlockRef, Confidence, RollupLeaf, SequencerKey, TimeMs};
 use serde_json::{Value, json};
-use std::{io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{collections::BTreeMap, io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Threads of a publisher's, a relayer's and a watcher's runtime.
@@ -357,11 +357,13 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
     let directory = arguments.hold()?;
     let config = PublisherConfig::load(&directory)?;
     let network = NetworkFile::load(&config.network)?;
+    if let Some(path) = &config.member {
+        MemberFile::tell(path, &network).wrap_err_with(|| path.display().to_string())?;
+    }
     let network_key = directory.network_key()?;
     let member = network
         .member(config.chain_id)
-        .ok_or_else(|| eyre!("chain {} is no member of {}", config.chain_id, config.network.display()))?
-        .clone();
+        .ok_or_else(|| eyre!("chain {} is no member of {}", config.chain_id, config.network.display()))?;
     let sequencer = member.entry.sequencer;
     let signer: Arc<dyn HeadSigner> = match &config.sequencer {
         Some(desk) => {
@@ -425,7 +427,7 @@ fn batcher(
 ) -> eyre::Result<Option<BatcherParts>> {
     let Some(batcher) = &config.batcher else { return Ok(None) };
     let Some(SettlementEntry::Batches { inbox, .. }) = settlement else {
-        bail!("role.json has a batcher, but the network file does not say where the rollup's batches go");
+        bail!("role.json has a batcher, but nothing says where the rollup's batches go");
     };
     let url = batcher.l1_rpc.as_ref().or(config.l1_rpc.as_ref()).unwrap_or(&network.l1.rpc);
     let l1 =
@@ -444,6 +446,18 @@ fn batcher(
     Ok(Some(BatcherParts { settings, l1: Arc::new(l1), submit: Arc::new(submit) }))
 }
 
+/// A member's chain as a relayer's account reaches it.
+fn destination(member: &Member, account: B256, in_flight_max: usize) -> eyre::Result<Destination> {
+    let entry = &member.entry;
+    let chain = RpcChain::new(&entry.rpc, entry.chain_id, RpcLimits::default())
+        .wrap_err_with(|| format!("the RPC URL of {}", entry.name))?;
+    let submit_policy =
+        SubmitPolicy { fees: FeePolicy::default(), in_flight_max, ..SubmitPolicy::default() };
+    let submit = RpcSubmit::new(chain.clone(), account, submit_policy)
+        .ok_or_else(|| eyre!("keys/account.key is no secp256k1 key"))?;
+    Ok(Destination { chain: Arc::new(chain), submit: Arc::new(submit) })
+}
+
 pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
     let directory = arguments.hold()?;
     let config = RelayerConfig::load(&directory)?;
@@ -458,20 +472,28 @@ pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
     let paying = SequencerKey::from_secret(account)
         .ok_or_else(|| eyre!("keys/account.key is no secp256k1 key"))?
         .address();
-    let mut destinations = std::collections::BTreeMap::new();
-    for member in &network.members() {
-        let entry = &member.entry;
-        let chain = RpcChain::new(&entry.rpc, entry.chain_id, RpcLimits::default())
-            .wrap_err_with(|| format!("the RPC URL of {} in the network file", entry.name))?;
-        let submit_policy = SubmitPolicy {
-            fees: FeePolicy::default(),
-            in_flight_max: policy.in_flight_max,
-            ..SubmitPolicy::default()
-        };
-        let submit = RpcSubmit::new(chain.clone(), account, submit_policy)
-            .ok_or_else(|| eyre!("keys/account.key is no secp256k1 key"))?;
-        destinations.insert(entry.chain_id, Destination { chain: Arc::new(chain), submit: Arc::new(submit) });
+    for path in &config.members {
+        MemberFile::tell(path, &network).wrap_err_with(|| path.display().to_string())?;
     }
+    let (in_flight_max, wanted) = (policy.in_flight_max, config.destinations.clone());
+    let mut destinations = BTreeMap::new();
+    for member in network.members() {
+        let chain_id = member.entry.chain_id;
+        if wanted.as_ref().is_none_or(|wanted| wanted.contains(&chain_id)) {
+            destinations.insert(chain_id, destination(&member, account, in_flight_max)?);
+        }
+    }
+    if let Some(unknown) = wanted.iter().flatten().find(|id| !destinations.contains_key(*id)) {
+        tracing::warn!(chain_id = %unknown, "no member yet: delivered to once it has joined");
+    }
+    let connect: Connect = Box::new(move |member| {
+        let chain_id = member.entry.chain_id;
+        if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&chain_id)) {
+            return None;
+        }
+        let connected = destination(member, account, in_flight_max);
+        connected.inspect_err(|error| tracing::warn!(%chain_id, %error, "not delivered to")).ok()
+    });
     arguments.run(THREADS, move |context| async move {
         tracing::info!(
             network = %network.name,
@@ -487,7 +509,13 @@ pub(crate) fn relayer(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         let settings = RelayerSettings::new(&network, policy);
         let registry = registry(&network, config.l1_rpc.as_deref())?;
         let lookout = Some(Lookout::new(&network, registry, Some(joined.peers)));
-        let parts = RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed, lookout };
+        let parts = RelayerParts {
+            destinations,
+            connect: Some(connect),
+            fetch: wires.fetch,
+            feed: wires.feed,
+            lookout,
+        };
         let relayer = relayer::start(&context.child("hum"), settings, parts)?;
         let view = relayer.watch();
         let status = move || json!(view());

@@ -314,7 +314,7 @@ impl<E: Runtime> Prepared<E> {
                 settling: application.settling.clone(),
                 roll: roll.clone(),
                 fetch: fetch_mailbox,
-                members: watched.members.clone(),
+                network: watched.clone(),
                 reporter: reporter.clone(),
             }
             .start(archive),

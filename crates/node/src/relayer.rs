@@ -20,7 +20,11 @@ mod view;
 
 pub use view::{DestinationView, RelayerHandle, RelayerView};
 
-use crate::{config::Network, lookout::Lookout, members::Members};
+use crate::{
+    config::{Member, Network},
+    lookout::Lookout,
+    members::Members,
+};
 use commonware_runtime::{Clock, Metrics, Spawner};
 use hum_chain::{Chain, Submit};
 use hum_consensus::{PublicKey, Wire};
@@ -80,17 +84,27 @@ pub struct Destination {
     pub submit: Arc<dyn Submit>,
 }
 
+/// Connects a relayer with a member that joins; `None` where it is not to deliver.
+pub type Connect = Box<dyn Fn(&Member) -> Option<Destination> + Send + Sync>;
+
 /// What a relayer works with.
-#[derive(Debug)]
 pub struct RelayerParts {
     /// Where to deliver.
     pub destinations: BTreeMap<ChainId, Destination>,
+    /// How to deliver to members that join later; without it they are sources only.
+    pub connect: Option<Connect>,
     /// Questions to operators.
     pub fetch: Wire,
     /// News from operators.
     pub feed: Wire,
     /// Who the operators are when they come and go; without it the first ones are followed.
     pub lookout: Option<Lookout>,
+}
+
+impl std::fmt::Debug for RelayerParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RelayerParts").field("destinations", &self.destinations).finish_non_exhaustive()
+    }
 }
 
 /// Why a relayer did not start, or ended.

@@ -138,6 +138,8 @@ pub struct CertifiedChain {
     /// For each lane and generation, how many messages its retraction left untouched.
     cuts: BTreeMap<LaneKey, BTreeMap<Generation, u64>>,
     refused: Option<Height>,
+    /// Who has joined or left since that was last asked.
+    moved: Vec<Change>,
 }
 
 impl CertifiedChain {
@@ -154,7 +156,19 @@ impl CertifiedChain {
             closings: BTreeMap::new(),
             cuts: BTreeMap::new(),
             refused: None,
+            moved: Vec::new(),
         }
+    }
+
+    /// Keep messages to this chain from now on. Those that were carried before are gone: who wants them names the chain at the
+    /// start.
+    pub fn deliver_to(&mut self, destination: ChainId) {
+        self.destinations.insert(destination);
+    }
+
+    /// The joins and leaves that were replayed since this was last called.
+    pub fn take_moved(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.moved)
     }
 
     /// The replayed chain.
@@ -383,6 +397,9 @@ impl CertifiedChain {
                 cuts.pop_first();
             }
         }
+        let moved = checkpoint.body.changes.iter();
+        let moved = moved.filter(|change| matches!(change, Change::Join { .. } | Change::Leave { .. }));
+        self.moved.extend(moved.cloned());
         for message in carried {
             if !self.destinations.contains(&message.lane.destination) {
                 self.archive.forget(

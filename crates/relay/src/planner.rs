@@ -36,6 +36,11 @@ impl Planner {
         Self { policy, destinations, lanes: BTreeMap::new(), step: 0, transactions: 0 }
     }
 
+    /// Deliver to one more chain. Nothing happens when it is one already.
+    pub fn deliver_to(&mut self, destination: ChainId) {
+        self.destinations.entry(destination).or_insert_with(|| Destination::new(&self.policy));
+    }
+
     /// Take note of `input` and say what to do. `now_ms` is wall time and does not fall.
     pub fn step(&mut self, now_ms: u64, input: Input, outbox: &impl Outbox) -> Vec<Action> {
         self.step += 1;

@@ -2,7 +2,8 @@
 
 use super::{deterministic::seats, recorder::keys, terms::peer};
 use crate::{
-    Committee, CommitteeError, Digest, MAX_PAYLOAD, Peer, Peers, PeersError, PrivateKey, Signer as _, Tuning,
+    Committee, CommitteeError, Digest, MAX_PAYLOAD, OTHERS_LATER_MAX, Peer, Peers, PeersError, PrivateKey,
+    Signer as _, Tuning,
     block::{Block, BlockContext},
     engine::max_message,
     schemes::Schemes,
@@ -135,8 +136,10 @@ fn the_transport_hears_of_changes_only_and_of_seats_to_their_end() {
     type Told = Arc<Mutex<Vec<(u64, Vec<Peer>)>>>;
     let told = Told::default();
     let heard = told.clone();
-    let track = Box::new(move |index, peers: &[Peer]| heard.lock().unwrap().push((index, peers.to_vec())));
-    let peers = Peers::new(&all[..4], 5, &committee(&all[..4]), track).unwrap();
+    let track = Box::new(move |index, peers: &[Peer], _: &[Peer]| {
+        heard.lock().unwrap().push((index, peers.to_vec()))
+    });
+    let peers = Peers::new(&all[..4], &[], 5, &committee(&all[..4]), track).unwrap();
     peers.set_operators(all[..4].to_vec()).unwrap();
     // The first leaves the registry and keeps its seat; the fifth comes.
     peers.set_operators(all[1..5].to_vec()).unwrap();
@@ -155,4 +158,32 @@ fn the_transport_hears_of_changes_only_and_of_seats_to_their_end() {
     for ((index, peers), (place, expected)) in told.iter().zip((0..).zip(expected)) {
         assert_eq!((*index, peers.as_slice()), (place, expected));
     }
+}
+
+#[test]
+fn the_transport_hears_of_others_that_come_and_go() {
+    let all: Vec<Peer> = keys(100, 5).iter().map(|key| peer(&key.public_key())).collect();
+    let committee = Committee::new([3; 32], all[..3].iter().map(|peer| peer.key.clone())).unwrap();
+    type Told = Arc<Mutex<Vec<(u64, usize, Vec<Peer>)>>>;
+    let told = Told::default();
+    let heard = told.clone();
+    let track = Box::new(move |index, operators: &[Peer], others: &[Peer]| {
+        heard.lock().unwrap().push((index, operators.len(), others.to_vec()));
+    });
+    let peers = Peers::new(&all[..3], &all[3..4], 3, &committee, track).unwrap();
+    peers.set_others(all[3..4].to_vec()).unwrap();
+    peers.set_others(all[3..].to_vec()).unwrap();
+    // An operator that calls itself something else stays one.
+    peers.set_others(all[2..].to_vec()).unwrap();
+    peers.set_others(all[4..].to_vec()).unwrap();
+    let crowd = keys(1_000, OTHERS_LATER_MAX as u64 + 2);
+    let crowd: Vec<Peer> = crowd.iter().map(|key| peer(&key.public_key())).collect();
+    let (given, max) = (OTHERS_LATER_MAX + 2, OTHERS_LATER_MAX + 1);
+    assert_eq!(peers.set_others(crowd), Err(PeersError::TooManyOthers { given, max }));
+    peers.set_others(all[4..].to_vec()).unwrap();
+    let expected = [(0, 3, &all[3..4]), (1, 3, &all[3..]), (2, 3, &all[4..])];
+    let told = told.lock().unwrap();
+    let told: Vec<_> =
+        told.iter().map(|(index, count, others)| (*index, *count, others.as_slice())).collect();
+    assert_eq!(told, expected);
 }

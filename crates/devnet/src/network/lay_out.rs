@@ -27,6 +27,8 @@ use std::{
 const TERM_HEIGHTS: u64 = 32;
 /// Seconds before a local light client that slept too long goes on with what its owner names.
 const REANCHOR_DELAY_S: u32 = 600;
+/// Seconds between a local governor's word that a source is allowed and its effect.
+const POLICY_DELAY_S: u32 = 5;
 /// How often the local watcher looks whether a snapshot of the stakes is due: every L1 block.
 const SNAPSHOTS_EVERY_MS: u64 = 1_000;
 /// How often a local batcher posts what there is: two L1 blocks.
@@ -118,8 +120,9 @@ pub(super) async fn plan(
         domain,
         epoch,
         table_hash,
-        owner: secrets.address("owner", 0),
+        bootstrap: secrets.address("owner", 0),
         reanchor_delay_s: REANCHOR_DELAY_S,
+        policy_delay_s: POLICY_DELAY_S,
     };
     let addresses = deployment.addresses();
     let [latest, safe, finalized] = addresses.gateways;
@@ -141,6 +144,7 @@ pub(super) async fn plan(
             class: Class::Reexecuted,
             spec,
             anchor,
+            own_node: None,
             limits: RollupLimits::default(),
             settlement: Some(SettlementEntry::Batches {
                 inbox: restaking.batch_inbox,
@@ -208,6 +212,7 @@ pub(super) async fn plan(
             endpoint: None,
             l1_rpc: Some(l1.rpc_url()),
             api: seat.api,
+            nodes: Default::default(),
             threads: 2,
             private_addresses: true,
         })?;
@@ -221,6 +226,7 @@ pub(super) async fn plan(
             version: ROLE_VERSION,
             network: path.clone(),
             chain_id,
+            member: None,
             rpc,
             sequencer: Some(desk),
             l1_rpc: Some(l1.rpc_url()),
@@ -260,6 +266,9 @@ pub(super) async fn plan(
     directory.write(&RelayerConfig {
         version: ROLE_VERSION,
         network: path,
+        members: Vec::new(),
+        // Who joins brings what is sent to itself: this account has nothing there.
+        destinations: Some(rollups.iter().map(|rollup| rollup.chain_id).collect()),
         l1_rpc: Some(l1.rpc_url()),
         listen: relayer.address,
         api: relayer.api,

@@ -1,11 +1,10 @@
 //! What a rollup that joins publishes of itself on L1, and the file that its own publisher and relayer are given.
 
 use super::{
-    Gateways, Member, Network, NetworkError, PeerEntry, PeerRole, RollupEntry, RollupLimits, SettlementEntry,
+    Gateways, Member, Network, NetworkError, OwnNodeEntry, PeerEntry, PeerRole, RollupEntry, RollupLimits, SettlementEntry,
     network::check_rollup,
 };
 use crate::registry::network_key;
-use hum_bls::OperatorId;
 use hum_ledger::{ANCHOR_NUMBER_MAX, Refusal};
 use hum_types::{
     Address, B256, Bytes, ChainId, Class, Join, L1Origin, PROFILE_BYTES_MAX, RegistrationId,
@@ -13,7 +12,7 @@ use hum_types::{
 };
 use hum_verify::ChainSpec;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 /// Processes of its own that a rollup's profile can name.
 pub const PROFILE_PEERS_MAX: usize = 4;
@@ -39,9 +38,9 @@ pub struct RollupProfile {
     pub spec: ChainSpec,
     /// The header, RLP, of the block that verification starts from.
     pub anchor: Bytes,
-    /// The operators whose word it is that its blocks follow, by ascending id: where its class asks for some, and only there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub judges: Vec<OperatorId>,
+    /// Who judges it, by nodes of which stack: where its class asks for judges, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_node: Option<OwnNodeEntry>,
     /// Bounds on the work that a block may cause, none above what a network allows by default.
     #[serde(default)]
     pub limits: RollupLimits,
@@ -243,6 +242,7 @@ impl RollupProfile {
             class: profile.class,
             spec: profile.spec,
             anchor: profile.anchor,
+            own_node: profile.own_node,
             limits: profile.limits,
             settlement: profile.settlement,
             block_time_ms: profile.block_time_ms,
@@ -254,7 +254,8 @@ impl RollupProfile {
         }
         entry.registration = RegistrationId::derive(chain_id, sequencer, anchor.hash(), spec_hash);
         let published = Some(PublishedProfile { governor, bytes: bytes.clone() });
-        let member = Member { entry, anchor, spec_hash, peers, judges: profile.judges, profile: published };
+        let judges = entry.own_node.as_ref().map_or_else(Vec::new, |own| own.judges.clone());
+        let member = Member { entry, anchor, spec_hash, peers, judges, profile: published };
         member.params().check_judges().map_err(ProfileError::Judges)?;
         Ok(member)
     }
@@ -347,6 +348,11 @@ impl MemberFile {
         let text = std::fs::read(path)
             .map_err(|source| ProfileError::Read { path: path.display().to_string(), source })?;
         Ok(serde_json::from_slice(&text)?)
+    }
+
+    /// Read a member file, and make the rollup known in a network that does not list it.
+    pub fn tell(path: &Path, network: &Network) -> Result<Arc<Member>, ProfileError> {
+        network.members.insert(Self::read(path)?.member(network)?)
     }
 
     /// The bytes that are published.

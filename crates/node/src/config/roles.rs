@@ -1,6 +1,7 @@
 //! What each role is told beside the network file.
 
 use super::{DirectoryError, RoleDirectory};
+use crate::own_node::NodeEntry;
 use hum_types::ChainId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
@@ -47,6 +48,10 @@ pub struct OperatorConfig {
     pub l1_rpc: Option<String>,
     /// Where the HTTP API and the metrics are served.
     pub api: SocketAddr,
+    /// The operator's own nodes of rollups that it judges, by chain id: a JSON-RPC URL, or `{rpc, second}` with a second
+    /// source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nodes: BTreeMap<ChainId, NodeEntry>,
     /// Threads of the runtime.
     pub threads: usize,
     /// Whether peers on private and loopback addresses are allowed.
@@ -93,6 +98,10 @@ pub struct PublisherConfig {
     pub network: PathBuf,
     /// The rollup.
     pub chain_id: ChainId,
+    /// The rollup's member file ([`MemberFile`](super::MemberFile)), when the network file does not list it because it joined
+    /// later or is about to. Its profile names this publisher's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<PathBuf>,
     /// JSON-RPC of the rollup's own node.
     pub rpc: String,
     /// URL of the sequencer's desk, which signs only what the sequencer made. Without one the publisher holds the
@@ -123,6 +132,13 @@ pub struct RelayerConfig {
     pub version: u32,
     /// The network file.
     pub network: PathBuf,
+    /// Member files ([`MemberFile`](super::MemberFile)) of rollups that the network file does not list and that it delivers to
+    /// from the start. It learns by itself of others that join; these need not have joined yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<PathBuf>,
+    /// Where it delivers to, by chain id; to every member, those that join later included, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destinations: Option<Vec<ChainId>>,
     /// JSON-RPC of the relayer's own L1 node, which tells who the operators are; the network file's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l1_rpc: Option<String>,

@@ -1,7 +1,7 @@
 //! The relayer's one loop: it alone owns the certified chain, the planner and the wires.
 
 use super::{
-    Destination, RelayerError, RelayerParts, RelayerSettings,
+    Connect, Destination, RelayerError, RelayerParts, RelayerSettings,
     destination::{Look, Send, Sent},
     follower::{Follower, Heard},
     view::Shared,
@@ -19,7 +19,7 @@ use hum_relay::{
     Action, Calldata, CertifiedChain, Input, Lead, Observation, Outcome, Planner, Query, Step, Transaction,
     calldata, lead_data, storage::checkpoint_word,
 };
-use hum_types::{Address, ChainId, Decode, Encode, Epoch, RegistrationId, TimeMs};
+use hum_types::{Address, ChainId, Change, Decode, Encode, Epoch, RegistrationId, TimeMs};
 use std::{
     collections::BTreeMap,
     time::{Duration, UNIX_EPOCH},
@@ -35,11 +35,11 @@ enum Done {
     Sent(Sent),
 }
 
-#[derive(Debug)]
 pub(super) struct Actor {
     destinations: BTreeMap<ChainId, Destination>,
     light_clients: BTreeMap<ChainId, Address>,
     members: Members,
+    connect: Option<Connect>,
     fetch: Wire,
     feed: Wire,
     follower: Follower,
@@ -75,6 +75,7 @@ impl Actor {
             destinations: parts.destinations,
             light_clients: settings.light_clients,
             members: settings.members,
+            connect: parts.connect,
             fetch: parts.fetch,
             feed: parts.feed,
             work: FuturesUnordered::new(),
@@ -218,8 +219,37 @@ impl Actor {
             }
         }
         if advanced {
+            self.take_in();
             self.shared.certified(self.chain.header().height, self.chain.header().time_ms);
             self.plan(Input::Advanced);
+        }
+    }
+
+    /// Rollups that joined: their lanes are known by now; deliver to them, too, where we are to.
+    fn take_in(&mut self) {
+        for change in self.chain.take_moved() {
+            match change {
+                Change::Join { join } => {
+                    let member = match self.members.admit(&join) {
+                        Ok(member) => member,
+                        Err(error) => {
+                            let what = format!("chain {} has joined, we cannot read it: {error}", join.chain_id);
+                            self.shared.alarm(TimeMs(self.now_ms), &what);
+                            continue;
+                        }
+                    };
+                    let chain_id = join.chain_id;
+                    if !self.destinations.contains_key(&chain_id)
+                        && let Some(destination) = self.connect.as_ref().and_then(|connect| connect(&member))
+                    {
+                        self.destinations.insert(chain_id, destination);
+                        self.chain.deliver_to(chain_id);
+                        self.planner.deliver_to(chain_id);
+                    }
+                }
+                Change::Leave { chain_id, .. } => self.members.left(chain_id),
+                _ => {}
+            }
         }
     }
 

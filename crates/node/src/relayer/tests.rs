@@ -90,6 +90,7 @@ impl Bed {
         let at = Destination { chain: Arc::new(self.rollup.clone()), submit: Arc::new(self.rollup.clone()) };
         let parts = RelayerParts {
             destinations: BTreeMap::from([(DESTINATION, at)]),
+            connect: None,
             fetch: wires.fetch,
             feed: wires.feed,
             lookout: self.lookout.clone(),
@@ -396,7 +397,7 @@ fn wrong_parts_are_refused() {
                     let wires = Wires::try_from(world.join(key).await.expect("wires")).expect("as many");
                     let destinations = ids.into_iter().map(|id| (id, at.clone())).collect();
                     let parts =
-                        RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed, lookout: None };
+                        RelayerParts { destinations, connect: None, fetch: wires.fetch, feed: wires.feed, lookout: None };
                     let settings = RelayerSettings { operators, light_clients, ..settings };
                     start(&context.child("refused"), settings, parts).err()
                 }

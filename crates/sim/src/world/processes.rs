@@ -241,7 +241,7 @@ impl World {
         let destinations: BTreeMap<ChainId, Destination> = destinations.collect();
         let settings = RelayerSettings::new(&stage.cast.network, Policy::default());
         let lookout = self.lookout(&context);
-        let parts = RelayerParts { destinations, fetch: wires.fetch, feed: wires.feed, lookout };
+        let parts = RelayerParts { destinations, connect: None, fetch: wires.fetch, feed: wires.feed, lookout };
         self.relayers[index] = Some(relayer::start(&context, settings, parts)?);
         self.idle.extend([wires.submit, wires.gossip]);
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::{ingress::Message, signer::Signer};
 use crate::{
-    members::Members,
+    config::Network,
     operator::{
         aggregator,
         application::States,
@@ -41,7 +41,7 @@ pub(crate) struct Actor<E: Runtime> {
     pub(crate) settling: Arc<Settling<E>>,
     pub(crate) roll: Roll,
     pub(crate) fetch: fetch::Mailbox,
-    pub(crate) members: Members,
+    pub(crate) network: Arc<Network>,
     pub(crate) reporter: Reporter,
 }
 
@@ -58,7 +58,7 @@ impl<E: Runtime> Actor<E> {
             settling,
             roll,
             fetch,
-            members,
+            network,
             reporter,
         } = self;
         context.spawn(move |context| {
@@ -72,7 +72,7 @@ impl<E: Runtime> Actor<E> {
                 settling,
                 roll,
                 fetch,
-                members,
+                network,
                 reporter,
                 archive,
                 applied: 0,
@@ -105,7 +105,7 @@ struct Running<E: Runtime> {
     settling: Arc<Settling<E>>,
     roll: Roll,
     fetch: fetch::Mailbox,
-    members: Members,
+    network: Arc<Network>,
     reporter: Reporter,
     archive: Archive,
     applied: u64,
@@ -200,9 +200,10 @@ impl<E: Runtime> Running<E> {
 
     /// Take in who joins, and see off who leaves. Everyone else asks the members when they meet a rollup.
     fn membership(&self, checkpoint: &Checkpoint) {
+        let version = self.network.members.version();
         for change in &checkpoint.body.changes {
             match change {
-                Change::Join { join } => match self.members.admit(join) {
+                Change::Join { join } => match self.network.members.admit(join) {
                     Ok(member) => {
                         let (chain_id, name) = (join.chain_id, &member.entry.name);
                         info!(%chain_id, %name, height = %checkpoint.header.height, "a rollup has joined");
@@ -215,10 +216,15 @@ impl<E: Runtime> Running<E> {
                 },
                 Change::Leave { chain_id, .. } => {
                     info!(%chain_id, height = %checkpoint.header.height, "a rollup has left");
-                    self.members.left(*chain_id);
+                    self.network.members.left(*chain_id);
                 }
                 _ => {}
             }
+        }
+        if self.network.members.version() != version
+            && let Err(error) = self.roll.admit(&self.network)
+        {
+            self.reporter.alarm(format!("not connected with every peer: {error}"), now(&self.context));
         }
     }
 

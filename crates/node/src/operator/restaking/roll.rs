@@ -54,6 +54,13 @@ impl Roll {
         self.tell()
     }
 
+    /// Somebody has joined or left: publishers, relayers and watchers are these now.
+    pub(crate) fn admit(&self, network: &Network) -> Result<(), PeersError> {
+        let Some(peers) = self.0.1.get() else { return Ok(()) };
+        let others = network.peers().into_iter();
+        peers.set_others(others.map(|(peer, key)| Peer { key, address: peer.address }).collect())
+    }
+
     /// Everyone; where both say something, L1's newest word on the address counts.
     fn all(&self) -> BTreeMap<PublicKey, SocketAddr> {
         let listed = self.0.0.lock();

@@ -81,6 +81,7 @@ impl Script {
             sequencer: sequencer().address(),
             facades: [FACADE, Address::repeat_byte(0xa2), Address::repeat_byte(0xa3)],
             class: Class::Reexecuted,
+            judges: Vec::new(),
             anchor: BlockRef { number: 10, hash: B256::repeat_byte(10) },
             anchor_state_root: B256::repeat_byte(11),
         };
@@ -132,8 +133,10 @@ impl Script {
         });
         let (state_root, messages) = (keccak256(block.hash), messages.collect());
         let block = AdvancedBlock { block, state_root, time_ms: TimeMs(time_ms), signature, messages };
-        let body =
-            Body { changes: vec![], advances: vec![Advance { chain_id: SOURCE, blocks: vec![block] }] };
+        let body = Body {
+            changes: vec![],
+            advances: vec![Advance { chain_id: SOURCE, blocks: vec![block], judgements: vec![] }],
+        };
         self.finalise(body, self.state.header().l1_origin, certified, time_ms);
     }
 
