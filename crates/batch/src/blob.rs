@@ -188,13 +188,13 @@ mod tests {
             change(&mut blobs);
             from_blobs(&blobs)
         };
-        let with_length = |length: u32| corrupt(&|blobs| blobs[0][1..5].copy_from_slice(&length.to_be_bytes()));
+        let with_length =
+            |length: u32| corrupt(&|blobs| blobs[0][1..5].copy_from_slice(&length.to_be_bytes()));
         let (bound, length) = (BLOB_DATA_BYTES_MAX, 130_000);
-        assert_eq!(from_blobs::<Vec<u8>>(&[]), Err(BlobError::Field(DecodeError::Truncated {
-            field: "length of the data",
-            needed: 4,
-            left: 0
-        })));
+        assert_eq!(
+            from_blobs::<Vec<u8>>(&[]),
+            Err(BlobError::Field(DecodeError::Truncated { field: "length of the data", needed: 4, left: 0 }))
+        );
         assert_eq!(with_length(0), Err(BlobError::Length { found: 0, bound }));
         assert_eq!(with_length(761_853), Err(BlobError::Length { found: bound + 1, bound }));
         assert_eq!(with_length(126_972), Err(BlobError::Count { found: 2, length: 126_972, needed: 1 }));

@@ -9,6 +9,7 @@
 //! contracts: ABI bindings, CREATE2 addresses, idempotent deployment
 //! stack: one adapter each for Ethereum, the OP Stack, Nitro and ZKsync
 //! replay: recorded answers in place of a node that cannot run here
+//! beacon: Blobs, as a beacon node's REST interface gives them
 //! restaking: EigenLayer's core and our service manager, as L1 shows them
 //! ```
 //!
@@ -16,6 +17,8 @@
 //! ([`Disposition`]); no type of the RPC library leaves this crate.
 
 mod backoff;
+pub mod beacon;
+mod blobs;
 mod block;
 pub mod contracts;
 mod error;
@@ -27,6 +30,7 @@ pub mod sequencer;
 pub mod stack;
 
 pub use backoff::Backoff;
+pub use blobs::{BlobBytesError, Blobs, GAS_PER_BLOB, versioned_hash};
 pub use block::BlockBytesError;
 pub use error::{Disposition, ReadError, SubmitError};
 pub use proof::{ProvenSlot, StateProof, StateProofError};
@@ -97,6 +101,12 @@ pub trait Submit: Debug + Send + Sync + 'static {
 
     /// What one gas costs at the moment, in wei, already capped.
     fn gas_price(&self) -> BoxFuture<'_, Result<u128, ReadError>>;
+
+    /// What one gas of blobs costs at the moment, in wei.
+    fn blob_gas_price(&self) -> BoxFuture<'_, Result<u128, ReadError>> {
+        let (method, advice) = ("eth_blobBaseFee", "post in calldata: this chain takes no blobs");
+        Box::pin(std::future::ready(Err(ReadError::Unsupported { method, advice })))
+    }
 
     /// Gas that the call would use now. [`SubmitError::Rejected`] with the revert data when it would revert.
     fn estimate(&self, call: Call) -> BoxFuture<'_, Result<u64, SubmitError>>;
@@ -190,13 +200,15 @@ pub struct Call {
     pub value: U256,
     /// Gas limit; `None` estimates and adds a margin.
     pub gas_limit: Option<u64>,
+    /// Blobs that go with it, 131,072 bytes each; none for most calls.
+    pub blobs: Vec<Bytes>,
 }
 
 impl Call {
     /// A call without value whose gas is estimated.
     #[must_use]
     pub const fn new(to: Address, data: Bytes) -> Self {
-        Self { to, data, value: U256::ZERO, gas_limit: None }
+        Self { to, data, value: U256::ZERO, gas_limit: None, blobs: Vec::new() }
     }
 }
 
@@ -209,7 +221,7 @@ pub struct Outcome {
     pub success: bool,
     /// Gas it used.
     pub gas_used: u64,
-    /// Wei it cost, value apart.
+    /// Wei it cost, with its blobs, value apart.
     pub fee: U256,
     /// The block that has it.
     pub block: BlockRef,

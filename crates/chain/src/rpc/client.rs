@@ -1,7 +1,9 @@
-//! JSON-RPC over HTTP with a bound on the time and the size of every answer.
+//! JSON-RPC and REST over HTTP with a bound on the time and the size of every answer.
 
 use crate::ReadError;
-use alloy::transports::http::reqwest::{Client as Http, Url, header::CONTENT_TYPE, redirect};
+use alloy::transports::http::reqwest::{
+    Client as Http, RequestBuilder, StatusCode, Url, header::CONTENT_TYPE, redirect,
+};
 use alloy_primitives::{Bytes, hex};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
@@ -140,14 +142,7 @@ impl Client {
     ) -> Result<Option<Box<RawValue>>, ReadError> {
         let id = self.id.fetch_add(1, Ordering::Relaxed);
         let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
-        let exchange = self.exchange(method, request, allowance.bytes);
-        let Ok(body) = tokio::time::timeout(allowance.timeout, exchange).await else {
-            return Err(ReadError::Timeout {
-                method,
-                after_ms: u64::try_from(allowance.timeout.as_millis()).unwrap_or(u64::MAX),
-            });
-        };
-        let body = body?;
+        let body = in_time(method, allowance, self.exchange(method, request, allowance.bytes)).await?;
         let answer: Answer<'_> = serde_json::from_slice(&body).map_err(|error| garbage(method, &error))?;
         if answer.id.is_some_and(|found| found != id) {
             return Err(ReadError::Mismatch {
@@ -169,13 +164,58 @@ impl Client {
         request: String,
         bound: usize,
     ) -> Result<Vec<u8>, ReadError> {
+        let request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(request);
+        let (status, body) = self.receive(method, request, bound).await?;
+        // Some nodes put a JSON-RPC error under an error status; anything else there is the transport's own text.
+        if !status.is_success() && !body.starts_with(b"{") {
+            return Err(self.status(method, status));
+        }
+        Ok(body)
+    }
+
+    /// The body at a path below the endpoint's own. [`ReadError::Missing`] when the node has nothing there, and
+    /// [`ReadError::Unsupported`] when it does not take that question.
+    pub(crate) async fn get(
+        &self,
+        method: &'static str,
+        path: &str,
+        query: &[(&'static str, String)],
+        allowance: Allowance,
+    ) -> Result<Vec<u8>, ReadError> {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
+        url.query_pairs_mut().extend_pairs(query);
+        if query.is_empty() {
+            url.set_query(self.url.query());
+        }
+        let received = self.receive(method, self.http.get(url), allowance.bytes);
+        let (status, body) = in_time(method, allowance, received).await?;
+        match status.as_u16() {
+            200..=299 => Ok(body),
+            404 => Err(ReadError::Missing { method, what: path.to_owned() }),
+            400 | 405 | 410 | 501 => {
+                Err(ReadError::Unsupported { method, advice: "ask a beacon node that keeps blobs" })
+            }
+            _ => Err(self.status(method, status)),
+        }
+    }
+
+    fn status(&self, method: &'static str, status: StatusCode) -> ReadError {
+        let detail = format!("HTTP status {}", status.as_u16());
+        ReadError::Transport { method, endpoint: self.endpoint(), detail }
+    }
+
+    async fn receive(
+        &self,
+        method: &'static str,
+        mut request: RequestBuilder,
+        bound: usize,
+    ) -> Result<(StatusCode, Vec<u8>), ReadError> {
         let transport = |error: alloy::transports::http::reqwest::Error| ReadError::Transport {
             method,
             endpoint: self.endpoint(),
             detail: shorten(&error.without_url().to_string()),
         };
-        let mut request =
-            self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(request);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -188,16 +228,19 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        // Some nodes put a JSON-RPC error under an error status; anything else there is the transport's own text.
-        if !status.is_success() && !body.starts_with(b"{") {
-            return Err(ReadError::Transport {
-                method,
-                endpoint: self.endpoint(),
-                detail: format!("HTTP status {}", status.as_u16()),
-            });
-        }
-        Ok(body)
+        Ok((status, body))
     }
+}
+
+async fn in_time<T>(
+    method: &'static str,
+    allowance: Allowance,
+    answer: impl Future<Output = Result<T, ReadError>>,
+) -> Result<T, ReadError> {
+    tokio::time::timeout(allowance.timeout, answer).await.unwrap_or_else(|_| {
+        let after_ms = u64::try_from(allowance.timeout.as_millis()).unwrap_or(u64::MAX);
+        Err(ReadError::Timeout { method, after_ms })
+    })
 }
 
 fn garbage(method: &'static str, error: &serde_json::Error) -> ReadError {

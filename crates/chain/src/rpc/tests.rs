@@ -1,5 +1,6 @@
 //! A node on a real socket that answers whatever a test tells it to.
 
+mod blobs;
 mod lies;
 mod sending;
 mod signing;

@@ -123,7 +123,7 @@ impl Send {
         let Self { id, what, calldata, gas_limit, messages } = self;
         let destination = at.submit.chain_id();
         let Calldata { to, data } = calldata;
-        let call = Call { to, data, value: alloy_primitives::U256::ZERO, gas_limit };
+        let call = Call { gas_limit, ..Call::new(to, data) };
         let (outcome, told, error) = match at.submit.send(call).await {
             Ok(outcome) => {
                 let statuses = outcome

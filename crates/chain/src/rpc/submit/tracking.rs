@@ -1,15 +1,18 @@
 //! From a signed transaction to the block that has it.
 
-use super::{Fees, Inner, Signed};
+use super::{Fees, Inner, Sidecar, Signed};
 use crate::{
-    Call, Chain, Outcome, ReadError, SubmitError,
+    Call, Chain, GAS_PER_BLOB, Outcome, ReadError, SubmitError,
     rpc::{differs, known_log},
 };
 use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{U64, U256};
 use hum_types::{B256, BlockRef};
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
@@ -24,6 +27,7 @@ struct Sent {
     nonce: u64,
     gas_limit: u64,
     fees: Fees,
+    sidecar: Option<Arc<Sidecar>>,
     /// Oldest first; any of them may be the one that is included. Never empty.
     forms: Vec<Signed>,
 }
@@ -35,6 +39,8 @@ enum Refusal {
     NonceTaken,
     Underpriced,
     Underfunded,
+    /// The proofs of its blobs are of the other form.
+    Proofs,
     Other,
 }
 
@@ -49,6 +55,8 @@ fn meaning(message: &str) -> Refusal {
         Refusal::NonceTaken
     } else if says(&["insufficient", "not have enough balance", "exceeds balance"]) {
         Refusal::Underfunded
+    } else if says(&["sidecar", "cell proof", "wrapper version", "blob version", "blob proof"]) {
+        Refusal::Proofs
     } else {
         Refusal::Other
     }
@@ -59,15 +67,23 @@ impl Inner {
         // The semaphore is never closed; were it, sending without a slot would be harmless.
         let _slot = self.slots.acquire().await;
         let gas_limit = self.gas_limit(&call).await?;
-        let fees = self.fees().await?;
-        let sent = self.broadcast_next(&call, gas_limit, fees).await?;
+        let sidecar = self.sidecar(&call).await?;
+        let fees = self.fees(sidecar.is_some()).await?;
+        let sent = self.broadcast_next(&call, sidecar, gas_limit, fees).await?;
         self.await_block(&call, sent).await
     }
 
     /// Take the next nonce and hand the transaction to the node.
-    async fn broadcast_next(&self, call: &Call, gas_limit: u64, mut fees: Fees) -> Result<Sent, SubmitError> {
+    async fn broadcast_next(
+        &self,
+        call: &Call,
+        mut sidecar: Option<Arc<Sidecar>>,
+        gas_limit: u64,
+        mut fees: Fees,
+    ) -> Result<Sent, SubmitError> {
         let mut next = self.next_nonce.lock().await;
         let mut forms = Vec::new();
+        let mut other_proofs = false;
         for _ in 0..NONCE_ATTEMPTS {
             let nonce = match *next {
                 Some(nonce) => nonce,
@@ -76,28 +92,34 @@ impl Inner {
             // Unknown until the node has answered.
             *next = None;
             for _ in 0..RAISES_AT_ONCE {
-                let signed = self.sign(call, nonce, gas_limit, fees)?;
+                let signed = self.sign(call, sidecar.as_deref(), nonce, gas_limit, fees)?;
                 forms.push(signed.clone());
                 match self.broadcast(&signed).await {
                     Ok(()) => {
                         *next = nonce.checked_add(1);
-                        return Ok(Sent { nonce, gas_limit, fees, forms });
+                        return Ok(Sent { nonce, gas_limit, fees, sidecar, forms });
                     }
                     Err(error @ ReadError::Node { .. }) => match refused(&error) {
                         Refusal::NonceTaken => break,
                         Refusal::Underpriced => {
-                            let cap = self.policy.fees.gas_price_max;
+                            let (policy, cap) = (self.policy.fees, self.policy.fees.gas_price_max);
                             fees = fees
-                                .raised(cap)
+                                .raised(policy)
                                 .ok_or(SubmitError::TooExpensive { price: fees.most, cap })?;
                         }
+                        Refusal::Proofs if sidecar.is_some() && !other_proofs => {
+                            other_proofs = true;
+                            self.cell_proofs.fetch_not(Ordering::Relaxed);
+                            forms.clear();
+                            sidecar = self.sidecar(call).await?;
+                        }
                         Refusal::Underfunded => return Err(self.underfunded(call, gas_limit, fees).await),
-                        Refusal::Known | Refusal::Other => return Err(error.into()),
+                        Refusal::Known | Refusal::Proofs | Refusal::Other => return Err(error.into()),
                     },
                     // The node may have it all the same: follow it, and read the next nonce afresh.
                     Err(error) if uncertain(&error) => {
                         debug!(%error, nonce, "broadcast without an answer");
-                        return Ok(Sent { nonce, gas_limit, fees, forms });
+                        return Ok(Sent { nonce, gas_limit, fees, sidecar, forms });
                     }
                     Err(error) => return Err(error.into()),
                 }
@@ -114,6 +136,7 @@ impl Inner {
                 balance,
                 needed: U256::from(gas_limit)
                     .saturating_mul(U256::from(fees.most))
+                    .saturating_add(blob_wei(call, fees))
                     .saturating_add(call.value),
             },
             Err(error) => error.into(),
@@ -181,8 +204,8 @@ impl Inner {
             }
         }
         warn!(nonce = sent.nonce, tx_hash = %newest(sent), "transaction not in a block: sending it again");
-        if let Some(fees) = sent.fees.raised(self.policy.fees.gas_price_max)
-            && let Ok(signed) = self.sign(call, sent.nonce, sent.gas_limit, fees)
+        if let Some(fees) = sent.fees.raised(self.policy.fees)
+            && let Ok(signed) = self.sign(call, sent.sidecar.as_deref(), sent.nonce, sent.gas_limit, fees)
         {
             sent.fees = fees;
             sent.forms.push(signed);
@@ -218,15 +241,25 @@ impl Inner {
         let (Some(number), Some(hash)) = (receipt.block_number, receipt.block_hash) else { return Ok(None) };
         let logs =
             receipt.logs().iter().cloned().map(|log| known_log(method, log)).collect::<Result<_, _>>()?;
+        let blob_fee = U256::from(receipt.blob_gas_used.unwrap_or_default())
+            .saturating_mul(U256::from(receipt.blob_gas_price.unwrap_or_default()));
         Ok(Some(Outcome {
             tx_hash,
             success: receipt.status(),
             gas_used: receipt.gas_used,
-            fee: U256::from(receipt.gas_used).saturating_mul(U256::from(receipt.effective_gas_price)),
+            fee: U256::from(receipt.gas_used)
+                .saturating_mul(U256::from(receipt.effective_gas_price))
+                .saturating_add(blob_fee),
             block: BlockRef { number, hash },
             logs,
         }))
     }
+}
+
+/// What the call's blobs may cost.
+fn blob_wei(call: &Call, fees: Fees) -> U256 {
+    let gas = GAS_PER_BLOB.saturating_mul(call.blobs.len() as u64);
+    U256::from(gas).saturating_mul(U256::from(fees.blob.unwrap_or_default()))
 }
 
 fn newest(sent: &Sent) -> B256 {
@@ -267,6 +300,7 @@ mod tests {
             ("insufficient funds for gas * price + value", Refusal::Underfunded),
             ("Account does not have enough balance to cover the tx cost", Refusal::Underfunded),
             ("Sender's cumulative pending-tx cost (2) exceeds balance (1)", Refusal::Underfunded),
+            ("unexpected sidecar version, want: 1, got: 0", Refusal::Proofs),
             ("exceeds block gas limit", Refusal::Other),
         ] {
             assert_eq!(meaning(words), sense, "{words}");

@@ -7,26 +7,26 @@ use alloy_eips::eip2718::Decodable2718;
 
 /// A pool and a chain of included transactions, one account.
 #[derive(Clone, Default)]
-struct Pool(Arc<Mutex<PoolState>>);
+pub(super) struct Pool(Arc<Mutex<PoolState>>);
 
 #[derive(Default)]
-struct PoolState {
-    included: Vec<TxEnvelope>,
-    pending: Vec<TxEnvelope>,
+pub(super) struct PoolState {
+    pub(super) included: Vec<TxEnvelope>,
+    pub(super) pending: Vec<TxEnvelope>,
     /// Transactions swallowed before the pool starts to work.
-    dropped: usize,
-    seen: Vec<TxEnvelope>,
+    pub(super) dropped: usize,
+    pub(super) seen: Vec<TxEnvelope>,
     /// Broadcasts answered with an error although taken.
     unanswered: usize,
-    hold: bool,
+    pub(super) hold: bool,
 }
 
 impl Pool {
-    fn lock(&self) -> std::sync::MutexGuard<'_, PoolState> {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, PoolState> {
         self.0.lock().unwrap()
     }
 
-    fn take(&self, raw: &Value) -> Reply {
+    pub(super) fn take(&self, raw: &Value) -> Reply {
         let bytes: Bytes = serde_json::from_value(raw.clone()).unwrap();
         let tx = TxEnvelope::decode_2718(&mut &bytes[..]).unwrap();
         let mut state = self.lock();
@@ -38,7 +38,17 @@ impl Pool {
             return Reply::Error(-32000, "already known", Value::Null);
         }
         if let Some(other) = state.pending.iter().position(|other| other.nonce() == tx.nonce()) {
-            if tx.max_fee_per_gas() * 10 < state.pending[other].max_fee_per_gas() * 11 {
+            let old = &state.pending[other];
+            let doubled = |price: fn(&TxEnvelope) -> Option<u128>| price(&tx) >= price(old).map(|price| price * 2);
+            let dearer = match tx {
+                TxEnvelope::Eip4844(_) => {
+                    doubled(|tx| Some(tx.max_fee_per_gas()))
+                        && doubled(Transaction::max_priority_fee_per_gas)
+                        && doubled(Transaction::max_fee_per_blob_gas)
+                }
+                _ => tx.max_fee_per_gas() * 10 >= old.max_fee_per_gas() * 11,
+            };
+            if !dearer {
                 return Reply::Error(-32000, "replacement transaction underpriced", Value::Null);
             }
             state.pending.remove(other);
@@ -56,7 +66,7 @@ impl Pool {
     }
 
     /// Wait until the pool is as `reached` wants it.
-    async fn until(&self, reached: impl Fn(&PoolState) -> bool) {
+    pub(super) async fn until(&self, reached: impl Fn(&PoolState) -> bool) {
         let wait = async {
             while !reached(&self.lock()) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -88,10 +98,11 @@ impl Pool {
             "blockNumber": U64::from(tx.nonce() + 1), "from": Address::ZERO, "to": Address::ZERO,
             "cumulativeGasUsed": "0x5208", "gasUsed": "0x5208", "contractAddress": null, "logs": [],
             "status": "0x1", "logsBloom": alloy_primitives::Bloom::ZERO, "type": "0x2", "effectiveGasPrice": "0x2",
+            "blobGasUsed": tx.blob_gas_used().map(U64::from), "blobGasPrice": tx.blob_gas_used().map(|_| "0x3"),
         }))
     }
 
-    fn node(&self) -> Node {
+    pub(super) fn node(&self) -> Node {
         let node = Node::new();
         node.says("eth_gasPrice", json!("0x64"));
         node.says("eth_maxPriorityFeePerGas", json!("0x1"));
@@ -110,7 +121,7 @@ impl Pool {
     }
 }
 
-fn policy() -> SubmitPolicy {
+pub(super) fn policy() -> SubmitPolicy {
     SubmitPolicy {
         fees: FeePolicy { gas_price_max: 10_000, ..FeePolicy::default() },
         in_flight_max: 4,
@@ -120,7 +131,7 @@ fn policy() -> SubmitPolicy {
     }
 }
 
-async fn submit(node: &Node) -> RpcSubmit {
+pub(super) async fn submit(node: &Node) -> RpcSubmit {
     RpcSubmit::new(node.chain().await, B256::repeat_byte(1), policy()).unwrap()
 }
 
