@@ -134,6 +134,18 @@ impl<'a> RawBlock<'a> {
         })
     }
 
+    /// The time that the header declares, in seconds, whatever fields a fork may have added behind it.
+    pub(crate) fn timestamp(&self) -> Option<u64> {
+        /// Its place among the header's fields.
+        const TIMESTAMP: usize = 11;
+        let mut header = self.header;
+        let mut fields = list(&mut header)?;
+        for _ in 0..TIMESTAMP {
+            item(&mut fields)?;
+        }
+        u64::decode(&mut fields).ok()
+    }
+
     /// Hold the body against the header. A body that differs is not the signer's: its roots are signed.
     pub(crate) fn check_body(&self, header: &Header, stands_for: WithdrawalsRoot) -> Result<(), Missing> {
         let root = |part, declared, items: &[&[u8]]| {

@@ -93,7 +93,11 @@ impl Verifier {
     ) -> Result<(RawBlock<'a>, Header), Verdict> {
         within("block bytes", block.len(), self.limits.block_bytes)?;
         let raw = RawBlock::split(block)?;
-        let header = raw.header(claimed)??;
+        let header = raw.header(claimed)?.map_err(|reason| match raw.timestamp() {
+            // A fork may add fields that nobody here can read: that is no fault of the signer's.
+            Some(timestamp) if !self.spec.supports(timestamp) => Missing::Fork { timestamp }.into(),
+            _ => Verdict::from(reason),
+        })?;
         header::check(&self.spec, parent, &header)?;
         if header.gas_limit > self.limits.block_gas {
             let (declared, most) = (header.gas_limit, self.limits.block_gas);

@@ -143,8 +143,34 @@ fn time_follows_the_spec() {
     let before_cancun = judge(&made, ChainSpec::new(&later, false).unwrap());
     assert_eq!(before_cancun, Verdict::Undecided(Missing::Fork { timestamp: time }));
     let amsterdam = ChainConfig { amsterdam_time: Some(time), ..config() };
-    let amsterdam = judge(&made, ChainSpec::new(&amsterdam, false).unwrap());
-    assert_eq!(amsterdam, Verdict::Undecided(Missing::Fork { timestamp: time }));
+    let amsterdam = ChainSpec::new(&amsterdam, false).unwrap();
+    let unknown = Verdict::Undecided(Missing::Fork { timestamp: time });
+    assert_eq!(judge(&made, amsterdam.clone()), unknown);
+
+    // Its headers may have fields that nobody here can read. Without a fork to come, they are a false header.
+    let more: Vec<u8> = {
+        let mut header = alloy_rlp::encode(&made.header);
+        let mut rest = &header[..];
+        let before = header.len() - alloy_rlp::Header::decode(&mut rest).map(|_| rest.len()).unwrap();
+        // Behind every field that is known today, and two more.
+        let mut fields = header.split_off(before);
+        fields.extend([&[0xa0][..], &[7; 32], &[0x07], &[0xa0], &[8; 32], &[0x08]].concat());
+        alloy_rlp::Header { list: true, payload_length: fields.len() }.encode(&mut header);
+        let list = header.split_off(before);
+        [list, fields].concat()
+    };
+    let parts = [more.clone(), alloy_rlp::encode(&made.body.transactions), vec![0xc0]].concat();
+    let parts = [parts, alloy_rlp::encode(made.body.withdrawals.clone().unwrap())].concat();
+    let mut block = Vec::new();
+    alloy_rlp::Header { list: true, payload_length: parts.len() }.encode(&mut block);
+    block.extend(parts);
+    let judge = |spec| {
+        let verifier = Verifier::new(spec, vec![], Limits::default());
+        verifier.verify(&made.parent, alloy_primitives::keccak256(&more), &block, &made.witness)
+    };
+    assert_eq!(judge(amsterdam), unknown);
+    let verdict = judge(osaka());
+    assert!(matches!(verdict, Verdict::Invalid(Reason::HeaderMalformed(_))), "{verdict:?}");
 }
 
 /// A block around these raw transactions, under a header that commits to them.
