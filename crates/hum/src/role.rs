@@ -18,10 +18,11 @@ use hum_consensus::{CommitteeError, PrivateKey, Signer as _, Tuning, real};
 use hum_node::{
     api::{self, CommitteeView, Index, LeafProof, OperatorStatus, Reports, RollupView, confidence_of},
     config::{
-        DirectoryLock, KeyName, Member, MemberFile, Network, NetworkFile, OperatorConfig, PublisherConfig, RelayerConfig,
-        RoleDirectory, SettlementEntry,
+        DirectoryLock, KeyName, Member, MemberFile, Network, NetworkFile, OperatorConfig, PublisherConfig,
+        RelayerConfig, RoleDirectory, SettlementEntry,
     },
     lookout::Lookout,
+    membership::{L1Memberships, Memberships},
     operator::{Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup, consensus_committee},
     publisher::{
         self, Identity, PublisherParts, PublisherSettings,
@@ -35,7 +36,9 @@ use hum_node::{
 use hum_relay::Policy;
 use hum_types::{B256, BlockRef, Confidence, RollupLeaf, SequencerKey, TimeMs};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    collections::BTreeMap, io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Threads of a publisher's, a relayer's and a watcher's runtime.
@@ -199,7 +202,9 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             key,
             registry: registry(&network, config.l1_rpc.as_deref())?,
             settlement: settlement(&network, config.l1_rpc.as_deref())?,
+            memberships: memberships(&network, config.l1_rpc.as_deref())?,
             judge,
+            nodes: own_nodes(&network, &config)?,
             partition: "operator".to_owned(),
             pace: Pace::default(),
         };
@@ -243,6 +248,21 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
     })
 }
 
+/// An operator's own nodes of rollups that nobody re-executes, where its file names any.
+fn own_nodes(network: &Network, config: &OperatorConfig) -> eyre::Result<Option<Arc<dyn OwnNodes>>> {
+    if config.nodes.is_empty() {
+        return Ok(None);
+    }
+    let l1 = RpcChain::new(
+        config.l1_rpc.as_deref().unwrap_or(&network.l1.rpc),
+        network.l1.chain_id,
+        RpcLimits::default(),
+    )
+    .wrap_err("RPC URL of the L1 node")?;
+    let nodes = StackNodes::new(&config.nodes, Some(Arc::new(l1))).wrap_err("`nodes` of the role file")?;
+    Ok(Some(Arc::new(nodes)))
+}
+
 /// A role's own L1 node, where the network has restaking contracts.
 fn registry(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn Registry>>> {
     if network.restaking.is_none() {
@@ -253,9 +273,18 @@ fn registry(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn
     Ok(Some(Arc::new(L1Registry::new(Arc::new(chain), network.service_manager, network.domain))))
 }
 
-/// What rollups settle on L1, as an operator's own node shows it, where any does.
+/// Who joins and leaves on L1, as an operator's own node shows it, where the network names profiles of rollups.
+fn memberships(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn Memberships>>> {
+    let chain = RpcChain::new(rpc.unwrap_or(&network.l1.rpc), network.l1.chain_id, RpcLimits::default())
+        .wrap_err("RPC URL of the L1 node")?;
+    let memberships = L1Memberships::new(Arc::new(chain), network);
+    Ok(memberships.map(|memberships| Arc::new(memberships) as Arc<dyn Memberships>))
+}
+
+/// What rollups settle on L1, as an operator's own node shows it, where any does or can come to.
 fn settlement(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn Settlement>>> {
-    if network.members().iter().all(|member| member.entry.settlement.is_none()) {
+    let open = network.restaking.as_ref().is_some_and(|restaking| restaking.rollup_profiles.is_some());
+    if !open && network.members().iter().all(|member| member.entry.settlement.is_none()) {
         return Ok(None);
     }
     let chain = RpcChain::new(rpc.unwrap_or(&network.l1.rpc), network.l1.chain_id, RpcLimits::default())
@@ -451,8 +480,7 @@ fn destination(member: &Member, account: B256, in_flight_max: usize) -> eyre::Re
     let entry = &member.entry;
     let chain = RpcChain::new(&entry.rpc, entry.chain_id, RpcLimits::default())
         .wrap_err_with(|| format!("the RPC URL of {}", entry.name))?;
-    let submit_policy =
-        SubmitPolicy { fees: FeePolicy::default(), in_flight_max, ..SubmitPolicy::default() };
+    let submit_policy = SubmitPolicy { fees: FeePolicy::default(), in_flight_max, ..SubmitPolicy::default() };
     let submit = RpcSubmit::new(chain.clone(), account, submit_policy)
         .ok_or_else(|| eyre!("keys/account.key is no secp256k1 key"))?;
     Ok(Destination { chain: Arc::new(chain), submit: Arc::new(submit) })

@@ -24,6 +24,8 @@ mod finaliser;
 mod handle;
 mod intake;
 mod judge;
+mod judging;
+mod membership;
 mod metrics;
 pub(crate) mod records;
 mod restaking;
@@ -31,12 +33,14 @@ mod settlement;
 
 pub use application::Pace;
 pub use finaliser::SignerError;
-pub use handle::{Event, Events, OperatorHandle};
+pub use handle::{Event, Events, JudgingView, OperatorHandle};
 pub use judge::{Judge, Reexecution, Task};
 pub use records::RecordsError;
 
 use crate::{
     config::Network,
+    own_node::OwnNodes,
+    membership::Memberships,
     registry::{self, Registry},
     runtime::{Runtime, now},
     settlement::Settlement,
@@ -52,6 +56,7 @@ use hum_bls::{Certificate, SecretKey};
 use hum_consensus::{Archive, CommitteeError, Peers, PublicKey};
 use hum_ledger::{SeatedRoster, State};
 use hum_types::{Decode as _, Domain};
+use membership::Membership;
 use metrics::Metrics;
 use records::Records;
 use restaking::{Restaking, Roll};
@@ -73,8 +78,12 @@ pub struct Setup {
     pub registry: Option<Arc<dyn Registry>>,
     /// What rollups have settled, as our own L1 node shows it; `None` where no member settles on L1.
     pub settlement: Option<Arc<dyn Settlement>>,
+    /// Who comes and goes, as our own L1 node shows it; `None` where the network names no profiles of rollups.
+    pub memberships: Option<Arc<dyn Memberships>>,
     /// Who judges blocks.
     pub judge: Arc<dyn Judge>,
+    /// Our own nodes of rollups that nobody re-executes; `None` where we judge none.
+    pub nodes: Option<Arc<dyn OwnNodes>>,
     /// Prefix of its files on the runtime's storage.
     pub partition: String,
     /// Its time limits.
@@ -182,6 +191,12 @@ impl<E: Runtime> Prepared<E> {
         let restaking = Restaking::new(context.child("restaking"), setup.registry.clone(), reporter.clone());
         let settling =
             Settling::new(context.child("settlement"), &network, setup.settlement.clone(), reporter.clone());
+        let membership = Membership::new(
+            context.child("membership"),
+            &network,
+            setup.memberships.clone(),
+            reporter.clone(),
+        );
         let states = States::new(committee.genesis(), genesis);
         let application = Arc::new(Inner {
             clock: context.child("application"),
@@ -189,6 +204,7 @@ impl<E: Runtime> Prepared<E> {
             committee,
             restaking: Arc::new(restaking),
             settling: Arc::new(settling),
+            membership: Arc::new(membership),
             pace: setup.pace,
             states: Arc::new(states),
             blocks: blocks_mailbox,
@@ -254,9 +270,10 @@ impl<E: Runtime> Prepared<E> {
             blocks,
             finalised,
         } = self;
-        let Setup { network, me, judge, .. } = setup;
+        let Setup { network, me, key, judge, nodes, partition, .. } = setup;
         let Wires { submit, gossip, fetch, feed } = wires;
         let (reporter, watched) = (application.reporter.clone(), network.clone());
+        let (judged, own, mouth) = (network.clone(), me.clone(), gossip.sender.clone());
         let _ = application.gossip.set(gossip.sender.clone());
         let (fetch_mailbox, fetch_wants) = fetch::channel();
         let (intake_mailbox, intake_wants) = intake::channel();
@@ -300,6 +317,7 @@ impl<E: Runtime> Prepared<E> {
                 records: certificates,
                 handovers,
                 stalls: application.stalls.clone(),
+                blocks: application.blocks.clone(),
                 reporter: reporter.clone(),
             }
             .start(gossip),
@@ -312,16 +330,36 @@ impl<E: Runtime> Prepared<E> {
                 aggregator: aggregator_mailbox,
                 restaking: application.restaking.clone(),
                 settling: application.settling.clone(),
+                membership: application.membership.clone(),
                 roll: roll.clone(),
                 fetch: fetch_mailbox,
                 network: watched.clone(),
                 reporter: reporter.clone(),
             }
             .start(archive),
+            judging::Actor {
+                context: context.child("judging"),
+                network: judged,
+                nodes,
+                me: own,
+                key,
+                partition,
+                roll: roll.clone(),
+                blocks: application.blocks.clone(),
+                gossip: mouth,
+                reporter: reporter.clone(),
+            }
+            .start(),
             restaking::Actor {
                 context: context.child("restaking"),
                 restaking: application.restaking.clone(),
                 roll,
+                reporter: reporter.clone(),
+            }
+            .start(),
+            membership::Actor {
+                context: context.child("membership"),
+                membership: application.membership.clone(),
                 reporter: reporter.clone(),
             }
             .start(),

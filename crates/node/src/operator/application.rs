@@ -16,7 +16,9 @@ mod vote;
 pub(crate) use stalls::Stalls;
 pub(crate) use states::States;
 
-use super::{blocks, finaliser, handle::Reporter, restaking::Restaking, settlement::Settling};
+use super::{
+    blocks, finaliser, handle::Reporter, membership::Membership, restaking::Restaking, settlement::Settling,
+};
 use crate::{
     config::Network,
     runtime::{Runtime, moment, now},
@@ -57,6 +59,7 @@ pub(crate) struct Inner<E> {
     pub(crate) committee: Committee,
     pub(crate) restaking: Arc<Restaking<E>>,
     pub(crate) settling: Arc<Settling<E>>,
+    pub(crate) membership: Arc<Membership<E>>,
     pub(crate) pace: Pace,
     pub(crate) states: Arc<States>,
     pub(crate) blocks: blocks::Mailbox,

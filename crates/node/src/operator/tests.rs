@@ -86,12 +86,14 @@ impl Net {
         let context =
             self.context.child("node").with_attribute("index", index).with_attribute("start", self.starts);
         let setup = Setup {
+            memberships: None,
             network: self.network.clone(),
             me: self.keys[index].public_key(),
             key: bls_key(index),
             registry: None,
             settlement: self.l1.as_ref().map(|l1| l1.node(index)),
             judge: Arc::new(Believer),
+            nodes: None,
             partition: format!("operator-{index}"),
             pace: Pace::default(),
         };

@@ -170,12 +170,14 @@ impl World {
         let disk = self.disk(process);
         let registry = self.registry(&context, Some(index));
         let setup = Setup {
+            memberships: None,
             network: stage.cast.network.clone(),
             me: keys.network.public_key(),
             key: keys.bls.clone(),
             registry,
             settlement: self.settlement(&context, index),
             judge: stage.judge.clone(),
+            nodes: None,
             partition: disk.clone(),
             pace: Pace::default(),
         };
@@ -241,7 +243,8 @@ impl World {
         let destinations: BTreeMap<ChainId, Destination> = destinations.collect();
         let settings = RelayerSettings::new(&stage.cast.network, Policy::default());
         let lookout = self.lookout(&context);
-        let parts = RelayerParts { destinations, connect: None, fetch: wires.fetch, feed: wires.feed, lookout };
+        let parts =
+            RelayerParts { destinations, connect: None, fetch: wires.fetch, feed: wires.feed, lookout };
         self.relayers[index] = Some(relayer::start(&context, settings, parts)?);
         self.idle.extend([wires.submit, wires.gossip]);
         Ok(())

@@ -65,6 +65,8 @@ impl<E: Runtime> Inner<E> {
         board.waits_for("the operators to finalise our proposal", self.now());
         let body = self.settled(&state, body, time_ms, origin);
         self.settling.tried(slot.height, slot.view, &body);
+        let body = self.moved(&state, body, time_ms, origin);
+        self.membership.tried(slot.height, slot.view, &body);
         Some(self.seal(&slot, &state, body, time_ms, origin).into())
     }
 
@@ -76,7 +78,9 @@ impl<E: Runtime> Inner<E> {
         let mut with = body.clone();
         for change in self.settling.proposal(state, origin) {
             let waits = match &change {
-                Change::Settle { chain_id, .. } | Change::Reorg { chain_id, .. } => retracted.contains(chain_id),
+                Change::Settle { chain_id, .. } | Change::Reorg { chain_id, .. } => {
+                    retracted.contains(chain_id)
+                }
                 _ => false,
             };
             let bytes = change.encode().len();
@@ -94,6 +98,35 @@ impl<E: Runtime> Inner<E> {
             Err(refusal) => {
                 error!(%refusal, "own settles are refused by the ledger");
                 self.reporter.alarm(format!("own settles are refused: {refusal}"), self.now());
+                body
+            }
+        }
+    }
+
+    /// The body with who joins and leaves on L1, if there is room. Who leaves advances no more.
+    fn moved(&self, state: &State, body: Body, time_ms: TimeMs, origin: L1Origin) -> Body {
+        let changes = self.membership.proposal(state, origin);
+        if changes.is_empty() {
+            return body;
+        }
+        let mut room = (BODY_BYTES_MAX - HEADER_BYTES - 64).saturating_sub(body.encode().len());
+        let mut with = body.clone();
+        for change in changes {
+            let bytes = change.encode().len();
+            if bytes > room || with.changes.len() >= ROLLUPS_MAX {
+                continue;
+            }
+            room -= bytes;
+            if let Change::Leave { chain_id, .. } = &change {
+                with.advances.retain(|advance| advance.chain_id != *chain_id);
+            }
+            with.changes.push(change);
+        }
+        match state.seal(&with, time_ms, origin) {
+            Ok(_) => with,
+            Err(refusal) => {
+                error!(%refusal, "own joins and leaves are refused by the ledger");
+                self.reporter.alarm(format!("own joins and leaves are refused: {refusal}"), self.now());
                 body
             }
         }

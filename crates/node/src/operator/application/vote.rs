@@ -9,13 +9,13 @@ use crate::{
 use commonware_macros::select;
 use futures::{
     FutureExt as _, StreamExt as _,
-    future::{BoxFuture, join_all, join3},
+    future::{BoxFuture, join_all, join4},
     stream::FuturesUnordered,
 };
 use hum_consensus::{Ordered, PublicKey, Recipients};
 use hum_ledger::{Rollup, State};
 use hum_types::{
-    Advance, AdvancedBlock, AuthenticClaim, Body, ChainId, Change, Checkpoint, Decode as _, Encode as _,
+    Advance, AdvancedBlock, AuthenticClaim, Body, ChainId, Change, Checkpoint, Class, Decode as _, Encode as _,
     Evidence, InvalidReason, SignedClaim, TimeMs,
 };
 use std::{collections::BTreeMap, fmt::Display, sync::Arc};
@@ -54,6 +54,7 @@ impl<E: Runtime> Inner<E> {
             self.restaking.tried(height, view);
         }
         self.settling.tried(height, view, &checkpoint.body);
+        self.membership.tried(height, view, &checkpoint.body);
         self.sleep_until(TimeMs(checkpoint.header.time_ms.0.saturating_sub(self.pace.drift_ms))).await;
         let Some(parts) = self.parts(&before, &checkpoint, &proposer) else {
             return reject(&"its changes do not follow one by one");
@@ -61,11 +62,12 @@ impl<E: Runtime> Inner<E> {
         let next = checkpoint.body.next_committee();
         let committee = self.restaking.agrees(&before, &checkpoint.header, next);
         let settled = self.settling.agrees(&before, &checkpoint.body);
-        match join3(self.all_hold(parts, view, &proposer), committee, settled).await {
-            (Err(chain_id), _, _) => reject(&format!("our verdict on chain {chain_id} is another")),
-            (Ok(()), false, _) => reject(&"our L1 node says otherwise of the next committee"),
-            (Ok(()), true, Err(why)) => reject(&why),
-            (Ok(()), true, Ok(())) => true,
+        let moved = self.membership.agrees(&before, &checkpoint.body);
+        match join4(self.all_hold(parts, view, &proposer), committee, settled, moved).await {
+            (Err(chain_id), ..) => reject(&format!("our verdict on chain {chain_id} is another")),
+            (Ok(()), false, ..) => reject(&"our L1 node says otherwise of the next committee"),
+            (Ok(()), true, Err(why), _) | (Ok(()), true, Ok(()), Err(why)) => reject(&why),
+            (Ok(()), true, Ok(()), Ok(())) => true,
         }
     }
 
@@ -139,6 +141,10 @@ impl<E: Runtime> Inner<E> {
         }
         for advance in &checkpoint.body.advances {
             let rollup = middle.rollup(advance.chain_id)?.clone();
+            // Nobody re-executes it: the ledger has checked that its judges signed, and that is all there is to check.
+            if rollup.params().class == Class::OwnNode {
+                continue;
+            }
             parts.push((advance.chain_id, self.advance(rollup, advance, proposer)?));
         }
         Some(parts)

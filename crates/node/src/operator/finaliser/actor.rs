@@ -8,6 +8,7 @@ use crate::{
         application::States,
         blocks, fetch,
         handle::{Event, Reporter},
+        membership::Membership,
         metrics::Metrics,
         restaking::{Restaking, Roll},
         settlement::Settling,
@@ -39,6 +40,7 @@ pub(crate) struct Actor<E: Runtime> {
     pub(crate) aggregator: aggregator::Mailbox,
     pub(crate) restaking: Arc<Restaking<E>>,
     pub(crate) settling: Arc<Settling<E>>,
+    pub(crate) membership: Arc<Membership<E>>,
     pub(crate) roll: Roll,
     pub(crate) fetch: fetch::Mailbox,
     pub(crate) network: Arc<Network>,
@@ -56,6 +58,7 @@ impl<E: Runtime> Actor<E> {
             aggregator,
             restaking,
             settling,
+            membership,
             roll,
             fetch,
             network,
@@ -70,6 +73,7 @@ impl<E: Runtime> Actor<E> {
                 aggregator,
                 restaking,
                 settling,
+                membership,
                 roll,
                 fetch,
                 network,
@@ -103,6 +107,7 @@ struct Running<E: Runtime> {
     aggregator: aggregator::Mailbox,
     restaking: Arc<Restaking<E>>,
     settling: Arc<Settling<E>>,
+    membership: Arc<Membership<E>>,
     roll: Roll,
     fetch: fetch::Mailbox,
     network: Arc<Network>,
@@ -175,7 +180,8 @@ impl<E: Runtime> Running<E> {
         self.applied = height;
         self.states.finalised(block.digest, state.clone());
         self.seated(&state);
-        self.membership(&checkpoint);
+        self.take_in(&checkpoint);
+        self.membership.finalised(height, &checkpoint.body);
         self.settling.finalised(height, &state, &checkpoint.body);
         let judged = self.blocks.settle(state, checkpoint.clone()).await.ok_or(Halt::Stopping)?;
         self.owed = None;
@@ -186,11 +192,9 @@ impl<E: Runtime> Running<E> {
             // What we could not find out about L1 is covered by the next height.
             let agrees = || self.restaking.agrees(&before, &checkpoint.header, None).now_or_never();
             let settled = || self.settling.agrees(&before, &checkpoint.body).now_or_never();
-            if live && judged && !late && agrees() == Some(true) && settled() == Some(Ok(())) {
-                self.attest(&checkpoint.header).await
-            } else {
-                None
-            }
+            let moved = || self.membership.agrees(&before, &checkpoint.body).now_or_never();
+            let told = || agrees() == Some(true) && settled() == Some(Ok(())) && moved() == Some(Ok(()));
+            if live && judged && !late && told() { self.attest(&checkpoint.header).await } else { None }
         };
         self.aggregator.finalised(checkpoint.header, own).await;
         let at = now(&self.context);
@@ -199,7 +203,7 @@ impl<E: Runtime> Running<E> {
     }
 
     /// Take in who joins, and see off who leaves. Everyone else asks the members when they meet a rollup.
-    fn membership(&self, checkpoint: &Checkpoint) {
+    fn take_in(&self, checkpoint: &Checkpoint) {
         let version = self.network.members.version();
         for change in &checkpoint.body.changes {
             match change {

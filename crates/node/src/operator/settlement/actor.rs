@@ -32,6 +32,10 @@ impl<E: Runtime> Actor<E> {
             let (mut answered, mut down) = (now(&context), false);
             loop {
                 let at = now(&context);
+                if settling.is_idle() {
+                    context.sleep_until(moment(TimeMs(at.0 + POLL_MS))).await;
+                    continue;
+                }
                 match settling.refresh(&source).await {
                     Ok(()) => (answered, down) = (at, false),
                     Err(error) => {
@@ -44,6 +48,7 @@ impl<E: Runtime> Actor<E> {
                         }
                     }
                 }
+                settling.refresh_proven(&source).await;
                 context.sleep_until(moment(TimeMs(at.0 + POLL_MS))).await;
             }
         })

@@ -2,6 +2,7 @@
 
 use super::{
     line::{Line, stands},
+    proven::ProvenLine,
     track::Head,
 };
 use crate::{
@@ -23,7 +24,7 @@ use tracing::debug;
 /// How long a head must have been known before it is proposed: others' nodes see it a little later.
 const SETTLE_MS: u64 = 1_000;
 /// Pause before a vote looks again.
-const AGAIN_MS: u64 = 100;
+pub(super) const AGAIN_MS: u64 = 100;
 /// How long nothing is proposed after a proposal that settles has failed; twice as long each time that it fails again.
 const PAUSE_MS: u64 = 5_000;
 /// The longest such pause.
@@ -38,8 +39,8 @@ const LOST_ALARM: u32 = 3;
 const RANGE: u64 = 500;
 
 #[derive(Debug, Default)]
-struct Known {
-    finalized: L1Origin,
+pub(super) struct Known {
+    pub(super) finalized: L1Origin,
     safe: L1Origin,
     /// The node's heads when it was last read through.
     asked: Option<(L1Origin, L1Origin)>,
@@ -48,8 +49,9 @@ struct Known {
     /// When the blocks from this one on are read again, because something is missing in them.
     again: Option<(TimeMs, u64)>,
     lines: BTreeMap<ChainId, Line>,
+    pub(super) proven: BTreeMap<ChainId, ProvenLine>,
     /// The newest finalised state; none while old checkpoints are replayed.
-    ledger: Option<State>,
+    pub(super) ledger: Option<State>,
     /// An origin at which our chain was found to have the same block.
     agreed: Option<L1Origin>,
     /// The height at which settled heads were last proposed, and in which views.
@@ -68,15 +70,15 @@ impl Known {
 
 /// What a body says of a rollup by what L1 holds.
 #[derive(Debug, Clone, Copy)]
-struct Claimed {
-    chain_id: ChainId,
-    head: BlockRef,
-    l1: L1Origin,
-    what: What,
+pub(super) struct Claimed {
+    pub(super) chain_id: ChainId,
+    pub(super) head: BlockRef,
+    pub(super) l1: L1Origin,
+    pub(super) what: What,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum What {
+pub(super) enum What {
     /// The head is settled.
     Settles(Confidence),
     /// The head contradicts what was certified above this block.
@@ -110,8 +112,10 @@ fn settles(body: &Body) -> impl Iterator<Item = Claimed> {
 }
 
 /// What can be said of a settled head now.
-enum Answer {
+pub(super) enum Answer {
     Holds,
+    /// It holds if our own chain has the L1 block that is named; it was found in this one.
+    Found(L1Origin),
     /// Our own L1 says otherwise.
     Contradicted(String),
     /// Our own L1 node is behind.
@@ -120,10 +124,10 @@ enum Answer {
 
 /// Asks our own L1 node, and remembers. Without a source nothing settles.
 pub(crate) struct Settling<E> {
-    clock: E,
+    pub(super) clock: E,
     source: Option<Arc<dyn Settlement>>,
-    reporter: Reporter,
-    known: Mutex<Known>,
+    pub(super) reporter: Reporter,
+    pub(super) known: Mutex<Known>,
 }
 
 impl<E: Runtime> Settling<E> {
@@ -135,12 +139,17 @@ impl<E: Runtime> Settling<E> {
     ) -> Self {
         let members = network.members();
         let lines: BTreeMap<ChainId, Line> = members.iter().filter_map(|member| Line::of(member)).collect();
+        let proven = members.iter().filter_map(|member| ProvenLine::of(member)).collect();
         let scanned = lines.values().map(|line| line.from.saturating_sub(1)).min().unwrap_or_default();
-        Self { clock, source, reporter, known: Mutex::new(Known { scanned, lines, ..Known::default() }) }
+        let known = Known { scanned, lines, proven, ..Known::default() };
+        Self { clock, source, reporter, known: Mutex::new(known) }
     }
 
     /// A rollup has joined: what it has posted is read from its first block on.
     pub(crate) fn admit(&self, member: &Member) {
+        if let Some((chain_id, line)) = ProvenLine::of(member) {
+            self.known.lock().proven.entry(chain_id).or_insert(line);
+        }
         let Some((chain_id, line)) = Line::of(member) else { return };
         let mut known = self.known.lock();
         let known = &mut *known;
@@ -153,9 +162,14 @@ impl<E: Runtime> Settling<E> {
         known.asked = None;
     }
 
-    /// Where to ask, when any member settles on L1.
+    /// Where to ask.
     pub(crate) fn source(&self) -> Option<Arc<dyn Settlement>> {
-        self.source.clone().filter(|_| !self.known.lock().lines.is_empty())
+        self.source.clone()
+    }
+
+    /// Whether no member settles on L1, so far.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.known.lock().lines.is_empty()
     }
 
     /// A proposal for this height settles something.
@@ -233,6 +247,11 @@ impl<E: Runtime> Settling<E> {
                 changes.push(Change::Reorg { chain_id, kept, head, l1: origin });
             }
         }
+        let proven = known.proven.iter().filter_map(|(chain_id, line)| {
+            let rollup = before.rollup(*chain_id).filter(|rollup| rollup.status() != RollupStatus::Left)?;
+            line.change(rollup, origin, TimeMs(now.0.saturating_sub(SETTLE_MS)))
+        });
+        changes.extend(proven);
         changes.truncate(CHANGES_MAX);
         changes
     }
@@ -244,7 +263,7 @@ impl<E: Runtime> Settling<E> {
             let mut down = None;
             loop {
                 match self.look(before, claimed, &mut down).await {
-                    Answer::Holds => break,
+                    Answer::Holds | Answer::Found(_) => break,
                     Answer::Contradicted(why) => return Err(why),
                     Answer::Behind(waits_for) => {
                         let now = now(&self.clock);
@@ -264,24 +283,33 @@ impl<E: Runtime> Settling<E> {
                 "chain {chain_id} settles nothing that this operator can read"
             ));
         };
-        let (tag, same) = {
-            let mut known = self.known.lock();
-            let (tag, reached) = match what.confidence() {
+        let (tag, reached) = {
+            let known = self.known.lock();
+            match what.confidence() {
                 Confidence::Finalized => ("finalised", known.finalized),
                 Confidence::Latest | Confidence::Safe => ("safe", known.safe),
-            };
-            if reached.number < l1.number {
-                let why = down.take().map(|error| format!(" ({error})")).unwrap_or_default();
-                return Answer::Behind(format!(
-                    "own L1 node, {tag} {}, to reach block {}{why}",
-                    reached.number, l1.number
-                ));
             }
-            let Some(line) = known.lines.get(&chain_id) else {
-                return Answer::Contradicted(format!("chain {chain_id} settles nothing on L1"));
+        };
+        if reached.number < l1.number {
+            let why = down.take().map(|error| format!(" ({error})")).unwrap_or_default();
+            return Answer::Behind(format!(
+                "own L1 node, {tag} {}, to reach block {}{why}",
+                reached.number, l1.number
+            ));
+        }
+        let contracts = self.look_proven(source, before, claimed).await;
+        let same = {
+            let mut known = self.known.lock();
+            let found = match (contracts, known.lines.get(&chain_id)) {
+                (Some(Answer::Found(at)), _) => Ok(at),
+                (Some(answer), _) => Err(answer),
+                (None, Some(line)) => held(line, before, claimed),
+                (None, None) => {
+                    return Answer::Contradicted(format!("chain {chain_id} settles nothing on L1"));
+                }
             };
-            match held(line, before, claimed) {
-                Ok(own) => (tag, own == l1 || l1 == reached || known.agreed == Some(l1)),
+            match found {
+                Ok(own) => own == l1 || l1 == reached || known.agreed == Some(l1),
                 Err(answer) => {
                     if matches!(answer, Answer::Behind(_)) {
                         known.asked = None;
@@ -378,7 +406,9 @@ impl<E: Runtime> Settling<E> {
         let mut places = Vec::new();
         for (chain_id, head) in open {
             let place = match head {
-                Some(head) => source.place(chain_id, head, finalized.number).await?.map(|place| (head, place)),
+                Some(head) => {
+                    source.place(chain_id, head, finalized.number).await?.map(|place| (head, place))
+                }
                 None => None,
             };
             places.push((chain_id, place));
@@ -422,7 +452,9 @@ impl<E: Runtime> Settling<E> {
             } else {
                 format!("{kept}, where they part, is Safe or too long ago: people have to decide")
             };
-            let what = format!("chain {chain_id}: L1 block {l1} has data up to {head} that contradict what is certified; {then}");
+            let what = format!(
+                "chain {chain_id}: L1 block {l1} has data up to {head} that contradict what is certified; {then}"
+            );
             self.reporter.alarm(what, now);
         }
     }

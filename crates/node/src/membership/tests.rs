@@ -1,0 +1,1 @@
+//! Reading memberships from a scripted L1.

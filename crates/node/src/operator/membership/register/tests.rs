@@ -1,0 +1,1 @@
+//! What follows from what L1 has.
