@@ -1,12 +1,14 @@
 //! Our contracts: bindings, addresses that follow from their arguments, and deployment that can be repeated.
 //!
 //! ```text
-//! Deployment ─addresses()▶ the same on every chain (CREATE2 through the deterministic deployer)
-//!            ─deploy()───▶ what is missing there: code, committee table, allowed sources
+//! Deployment ─addresses()▶ the same on every chain: the policy by CREATE2 through the deterministic deployer, its parts by
+//!            │             the policy
+//!            ├creations()▶ what creates each of them, in order, for whoever has no chain yet
+//!            └deploy()───▶ what is missing there: code, committee table, allowed sources
 //! ```
 
 use crate::{At, Call, Chain, ReadError, Submit, SubmitError};
-use alloy_primitives::{Address, B256, Bytes, U256, address, b256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, address, b256, keccak256};
 use alloy_sol_types::{SolCall as _, SolConstructor as _, SolValue as _};
 use futures::future::{BoxFuture, try_join_all};
 use hum_types::{ChainId, Confidence, Domain, Epoch, RegistrationId};
@@ -16,18 +18,24 @@ mod bindings {
     alloy_sol_types::sol!(LightClient, "../../contracts/artifacts/LightClient.json");
     alloy_sol_types::sol!(Gateway, "../../contracts/artifacts/Gateway.json");
     alloy_sol_types::sol!(Inbox, "../../contracts/artifacts/Inbox.json");
+    alloy_sol_types::sol!(EdgePolicy, "../../contracts/artifacts/EdgePolicy.json");
     alloy_sol_types::sol!(BatchInbox, "../../contracts/artifacts/BatchInbox.json");
     alloy_sol_types::sol!(RollupProfiles, "../../contracts/artifacts/RollupProfiles.json");
     alloy_sol_types::sol!(RollupRegistry, "../../contracts/artifacts/RollupRegistry.json");
 }
+use bindings::IEdgePolicy;
 pub use bindings::{
-    BatchInbox, Gateway, IRollupRegistry, Inbox, LightClient, RollupProfiles, RollupRegistry,
+    BatchInbox, EdgePolicy, Gateway, IRollupRegistry, Inbox, LightClient, RollupProfiles, RollupRegistry,
 };
 
 /// The deterministic deployer: calldata `salt 32 ‖ init code`, at this address on every chain that has it.
 pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
 /// "hum1".
 const SALT: B256 = b256!("0000000000000000000000000000000000000000000000000000000068756d31");
+/// Salt of the light client; a gateway's is its confidence (`EdgePolicy.sol`).
+const LIGHT_CLIENT_SALT: u8 = 3;
+/// Hash of the creation code of OpenZeppelin's Create3 proxy.
+const PROXY_CODE_HASH: B256 = b256!("57a34f6e879358dd76825d6700df87013ad6a3fb43c0d0c602f70a8772c153bd");
 /// Gas for a deployment: 200 a byte of code and what the constructor does, below EIP-7825's cap.
 const DEPLOY_GAS: u64 = 9_000_000;
 /// Gas for installing a table of 256 operators.
@@ -44,16 +52,20 @@ pub struct Deployment {
     pub epoch: Epoch,
     /// Hash of that epoch's table.
     pub table_hash: B256,
-    /// Who decides, on each chain, which sources its gateways accept, and names a committee to a light client that slept
-    /// until all it knew had expired.
-    pub owner: Address,
+    /// Who owns each chain's policy until the rollup's own governor claims it: decides which sources its gateways accept, and
+    /// names a committee to a light client that slept until all it knew had expired.
+    pub bootstrap: Address,
     /// Seconds that everybody has to bring a living committee to such a light client first.
     pub reanchor_delay_s: u32,
+    /// Seconds between a governor's word that a source is allowed and its effect.
+    pub policy_delay_s: u32,
 }
 
 /// Where the contracts stand, on every chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addresses {
+    /// The policy, which owns the others.
+    pub policy: Address,
     /// The light client.
     pub light_client: Address,
     /// Gateways, in the order of [`Confidence::ALL`].
@@ -103,23 +115,51 @@ pub enum DeployError {
     },
 }
 
-impl Deployment {
-    fn light_client_code(&self) -> Vec<u8> {
-        let arguments = LightClient::constructorCall {
-            domain: self.domain.0,
-            genesisEpoch: self.epoch.0,
-            genesisTableHash: self.table_hash,
-            owner: self.owner,
-            reanchorDelayS: self.reanchor_delay_s,
-        };
-        init_code(&LightClient::BYTECODE, &arguments.abi_encode())
-    }
+/// A transaction that creates a contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Creation {
+    /// Where the contract stands afterwards.
+    pub address: Address,
+    /// Whom to call: the deterministic deployer, or the policy.
+    pub to: Address,
+    /// With what.
+    pub data: Bytes,
+    /// Gas that is enough.
+    pub gas: u64,
+}
 
-    fn gateway_code(&self, light_client: Address, confidence: Confidence) -> Vec<u8> {
-        init_code(
-            &Gateway::BYTECODE,
-            &(light_client, U256::from(confidence as u8), self.owner).abi_encode_params(),
-        )
+impl Creation {
+    fn by_deployer(init_code: &[u8]) -> Self {
+        Self {
+            address: create2(init_code),
+            to: CREATE2_DEPLOYER,
+            data: [SALT.as_slice(), init_code].concat().into(),
+            gas: DEPLOY_GAS,
+        }
+    }
+}
+
+/// A part's address: its salt's proxy is created by the policy, and the part by that proxy, as its first contract.
+fn part(policy: Address, salt: u8) -> Address {
+    policy.create2(B256::with_last_byte(salt), PROXY_CODE_HASH).create(1)
+}
+
+impl Deployment {
+    fn policy_code(&self) -> Vec<u8> {
+        let arguments = EdgePolicy::constructorCall {
+            c: IEdgePolicy::Config {
+                domain: self.domain.0,
+                genesisEpoch: self.epoch.0,
+                genesisTableHash: self.table_hash,
+                reanchorDelayS: self.reanchor_delay_s,
+                bootstrap: self.bootstrap,
+                delayS: self.policy_delay_s,
+                tableInCode: keccak256(&LightClient::BYTECODE),
+                tableInStorage: B256::ZERO,
+                gateway: keccak256(&Gateway::BYTECODE),
+            },
+        };
+        init_code(&EdgePolicy::BYTECODE, &arguments.abi_encode())
     }
 
     fn inbox_code(gateways: [Address; 3]) -> Vec<u8> {
@@ -130,14 +170,51 @@ impl Deployment {
     /// Where everything stands.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
-        let light_client = create2(&self.light_client_code());
-        let gateways =
-            Confidence::ALL.map(|confidence| create2(&self.gateway_code(light_client, confidence)));
-        let inbox = inbox_address(gateways);
-        Addresses { light_client, gateways, inbox }
+        let policy = create2(&self.policy_code());
+        let gateways = Confidence::ALL.map(|confidence| part(policy, confidence as u8));
+        Addresses {
+            policy,
+            light_client: part(policy, LIGHT_CLIENT_SALT),
+            gateways,
+            inbox: inbox_address(gateways),
+        }
     }
 
-    /// Deploy on a member what it lacks, install the committee's `table`, and let its gateways accept `sources`.
+    /// What creates everything, in an order that works: the policy, its parts, the demo recipient. Who sends them does not
+    /// matter. They need the deterministic deployer.
+    #[must_use]
+    pub fn creations(&self) -> Vec<Creation> {
+        let [policy, inbox] = self.independent();
+        let mut all = vec![policy];
+        all.extend(self.parts());
+        all.push(inbox);
+        all
+    }
+
+    /// What needs nothing but the deterministic deployer.
+    fn independent(&self) -> [Creation; 2] {
+        let gateways = self.addresses().gateways;
+        [Creation::by_deployer(&self.policy_code()), Creation::by_deployer(&Self::inbox_code(gateways))]
+    }
+
+    /// What the policy creates.
+    fn parts(&self) -> Vec<Creation> {
+        let Addresses { policy: to, light_client, gateways, .. } = self.addresses();
+        let call = EdgePolicy::createLightClientCall { code: LightClient::BYTECODE.clone() };
+        let mut parts =
+            vec![Creation { address: light_client, to, data: call.abi_encode().into(), gas: DEPLOY_GAS }];
+        for (confidence, address) in Confidence::ALL.into_iter().zip(gateways) {
+            let call = EdgePolicy::createGatewayCall {
+                confidence: confidence as u8,
+                code: Gateway::BYTECODE.clone(),
+            };
+            parts.push(Creation { address, to, data: call.abi_encode().into(), gas: DEPLOY_GAS });
+        }
+        parts
+    }
+
+    /// Deploy what a chain lacks, install the committee's `table`, and let its gateways accept `sources`. Anyone may deploy; to
+    /// allow a source `submit` must be the bootstrap account, before a governor has claimed.
     pub async fn deploy(
         &self,
         chain: &dyn Chain,
@@ -148,12 +225,8 @@ impl Deployment {
         let addresses = self.addresses();
         let site = Site { chain, submit };
         site.check_deployer().await?;
-        let mut code = vec![(addresses.light_client, self.light_client_code())];
-        for (confidence, gateway) in Confidence::ALL.into_iter().zip(addresses.gateways) {
-            code.push((gateway, self.gateway_code(addresses.light_client, confidence)));
-        }
-        code.push((addresses.inbox, Self::inbox_code(addresses.gateways)));
-        site.create_all(code).await?;
+        site.create_all(self.independent().into()).await?;
+        site.create_all(self.parts()).await?;
 
         let mut calls: Vec<BoxFuture<'_, Result<(), DeployError>>> = Vec::new();
         let table_address = LightClient::tableAddressCall { epoch: self.epoch.0 };
@@ -164,18 +237,23 @@ impl Deployment {
             let call = site.call(
                 "install the committee table",
                 addresses.light_client,
-                install.abi_encode(),
+                install.abi_encode().into(),
                 TABLE_GAS,
             );
             calls.push(Box::pin(call));
         }
-        for gateway in addresses.gateways {
+        for (confidence, gateway) in Confidence::ALL.into_iter().zip(addresses.gateways) {
             for (source, registration) in sources {
                 let allowed = Gateway::registrationOfCall { chainId: source.0 };
                 let found = site.view(gateway, allowed.abi_encode()).await?;
                 if found.as_ref() != registration.0.as_slice() {
-                    let allow = Gateway::allowCall { chainId: source.0, registration: registration.0 };
-                    calls.push(Box::pin(site.call("allow a source", gateway, allow.abi_encode(), ALLOW_GAS)));
+                    let allow = EdgePolicy::allowCall {
+                        chainId: source.0,
+                        registration: registration.0,
+                        confidence: confidence as u8,
+                    };
+                    let data = allow.abi_encode().into();
+                    calls.push(Box::pin(site.call("allow a source", addresses.policy, data, ALLOW_GAS)));
                 }
             }
         }
@@ -227,31 +305,20 @@ impl Site<'_> {
     }
 
     /// All at once: none of them needs another's code to exist.
-    async fn create_all(&self, codes: Vec<(Address, Vec<u8>)>) -> Result<(), DeployError> {
+    async fn create_all(&self, creations: Vec<Creation>) -> Result<(), DeployError> {
         let mut calls = Vec::new();
-        for (address, code) in codes {
+        for Creation { address, to, data, gas } in creations {
             if self.is_empty(address).await? {
-                calls.push(self.call(
-                    "deploy a contract",
-                    CREATE2_DEPLOYER,
-                    [SALT.as_slice(), &code].concat(),
-                    DEPLOY_GAS,
-                ));
+                calls.push(self.call("deploy a contract", to, data, gas));
             }
         }
         try_join_all(calls).await?;
         Ok(())
     }
 
-    async fn call(
-        &self,
-        what: &'static str,
-        to: Address,
-        data: Vec<u8>,
-        gas: u64,
-    ) -> Result<(), DeployError> {
+    async fn call(&self, what: &'static str, to: Address, data: Bytes, gas: u64) -> Result<(), DeployError> {
         let chain_id = self.chain.chain_id();
-        let call = Call { gas_limit: Some(gas), ..Call::new(to, data.into()) };
+        let call = Call { gas_limit: Some(gas), ..Call::new(to, data) };
         let outcome =
             self.submit.send(call).await.map_err(|source| DeployError::Submit { what, chain_id, source })?;
         if outcome.success {

@@ -31,7 +31,7 @@ impl Sleeper {
         let owner = SequencerKey::from_secret(secret).ok_or_else(|| missing("the secret is no key"))?;
         let table = &scene.network.file().committee.table;
         // Another owner than the network's: so it stands at another address.
-        let deployment = Deployment { owner: owner.address(), ..*scene.network.deployment() };
+        let deployment = Deployment { bootstrap: owner.address(), ..*scene.network.deployment() };
         let deployed = deployment.deploy(&chain, &submit, table, &[]).await;
         let light_client = deployed.map_err(crate::network::NetworkError::from)?.light_client;
         Ok(Self { chain, submit, light_client })

@@ -316,6 +316,12 @@ impl LocalNetwork {
         self.secrets.secret("dev", 0)
     }
 
+    /// The secret of an account with funds on L1 and nowhere else: a deposit uses up a nonce of its sender in the rollup, too.
+    #[must_use]
+    pub fn depositor_secret(&self) -> B256 {
+        self.secrets.secret("depositor", 0)
+    }
+
     /// The process called `name`.
     pub fn process(&mut self, name: &str) -> Option<&mut Process> {
         self.processes.iter_mut().find(|process| process.name() == name)
@@ -351,7 +357,8 @@ impl LocalNetwork {
         Ok(())
     }
 
-    /// Deploy everywhere at once; the block of each rollup that has everything.
+    /// Deploy everywhere at once; the block of each rollup that has everything. On L1 stands the same: its light client is asked
+    /// what became of a rollup that left, and judges compare a gateway's code with the one there.
     async fn deploy(
         &self,
         deployment: &Deployment,
@@ -369,7 +376,12 @@ impl LocalNetwork {
                 Ok::<_, NetworkError>((own, rollup.chain.head().number))
             }
         });
-        futures::future::try_join_all(on_rollups).await
+        let on_l1 = async {
+            let (chain, submit) = connect(&self.l1, owner)?;
+            deployment.deploy(&chain, &submit, table, &[]).await?;
+            Ok::<_, NetworkError>(())
+        };
+        Ok(futures::future::try_join(futures::future::try_join_all(on_rollups), on_l1).await?.0)
     }
 
     async fn wait_until_ready(&mut self, deployed: &[(ChainId, u64)]) -> Result<(), NetworkError> {
@@ -470,7 +482,8 @@ impl LocalConfig {
         (l1.paused, l1.genesis_age_s) = (true, PAST_BLOCKS + SET_UP_BLOCKS);
         let founders = (0..self.operators).map(|index| secrets.address("operator", index));
         let batchers = (0..self.rollups).map(|index| secrets.address("batcher", index));
-        for account in founders.chain(on_l1::spares(self, secrets)).chain(batchers) {
+        let depositor = [secrets.address("depositor", 0)];
+        for account in founders.chain(on_l1::spares(self, secrets)).chain(batchers).chain(depositor) {
             l1.prefunded.push((account, U256::from(BALANCE_WEI)));
         }
         let chain_id = |index: usize| ChainId(L1_CHAIN_ID + 1 + index as u64);

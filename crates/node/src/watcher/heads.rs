@@ -68,7 +68,7 @@ impl HeadCheck {
         for (at, leaf) in self.lanes.iter().enumerate() {
             let Some(lane) = LaneStatement::of(&self.lanes, at) else { continue };
             let slot = word(chain, &lane, part.block.hash, part.state_root).await?;
-            if slot.word == leaf.slot.to_word() {
+            if slot.lane() == leaf.slot.to_word() {
                 continue;
             }
             let anchor = header_at(chain, self.anchor.hash).await?;
@@ -76,7 +76,7 @@ impl HeadCheck {
                 .ok_or(garbage("eth_getBlockByHash", "an anchor without number or state root"))?;
             let at_anchor = word(chain, &lane, self.anchor.hash, anchor_root).await?;
             // Whoever counts from the anchor cannot know what was there before.
-            if at_anchor.word == B256::ZERO {
+            if at_anchor.lane() == B256::ZERO {
                 return Ok(Some(Charge::Lane(Box::new(LaneCharge { lane, slot, anchor, at_anchor }))));
             }
         }

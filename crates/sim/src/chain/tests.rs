@@ -76,8 +76,9 @@ fn deployments_sends_and_transfers_are_judged_valid() {
             domain: Domain(B256::repeat_byte(1)),
             epoch: Epoch(0),
             table_hash: hum_types::keccak256(&table),
-            owner: alice.sender(),
+            bootstrap: alice.sender(),
             reanchor_delay_s: 0,
+            policy_delay_s: 0,
         };
         let sources = [(ChainId(9), RegistrationId(B256::repeat_byte(9)))];
         let addresses = deployment.deploy(&node, &alice, &table, &sources).await.unwrap();

@@ -143,8 +143,9 @@ impl Cast {
             domain,
             epoch: EPOCH,
             table_hash: committee.table().hash(),
-            owner,
+            bootstrap: owner,
             reanchor_delay_s: REANCHOR_DELAY_S,
+            policy_delay_s: 0,
         };
         let addresses = deployment.addresses();
 
@@ -267,6 +268,7 @@ fn rollup(
         class: Class::Reexecuted,
         spec,
         anchor: alloy_rlp::encode(&anchor).into(),
+        own_node: None,
         limits: RollupLimits::default(),
         settlement: config.posting.as_ref().map(|_| SettlementEntry::Batches {
             inbox: Address::repeat_byte(0xb1),

@@ -313,6 +313,15 @@ pub struct WordProof {
 }
 
 impl WordProof {
+    /// A lane's slot as far as it tells of messages. Its highest bit says whether the lane is closed: the gateway's owner sets it,
+    /// at any time.
+    #[must_use]
+    pub fn lane(&self) -> B256 {
+        let mut lane = self.word;
+        lane.0[0] &= 0x7f;
+        lane
+    }
+
     fn check(&self, state_root: B256, account: Address, slot: B256) -> Result<(), HeadError> {
         let proven = ProvenSlot { slot, word: self.word, nodes: self.storage.clone() };
         let proof = StateProof { account, nodes: self.account.clone(), slots: vec![proven] };
@@ -465,12 +474,12 @@ impl LaneCharge {
             return Err(HeadError::Root { declared, computed });
         }
         self.slot.check(head.state_root, lane.facade(), lane.slot())?;
-        if self.slot.word == lane.word() {
+        if self.slot.lane() == lane.word() {
             return Err(HeadError::SlotAgrees(self.slot.word));
         }
         let (_, anchor_root) = header_fields(&self.anchor).ok_or(HeadError::BlockHeader)?;
         self.at_anchor.check(anchor_root, lane.facade(), lane.slot())?;
-        if self.at_anchor.word != B256::ZERO {
+        if self.at_anchor.lane() != B256::ZERO {
             return Err(HeadError::NotEmptyAtAnchor(self.at_anchor.word));
         }
         Ok(())

@@ -36,7 +36,11 @@ fn message(text: &str) -> LaneMessage {
 }
 
 pub(super) fn own_params() -> RollupParams {
-    let (rollup, sequencer) = (rollup(), sequencer().address());
+    params_of(&rollup())
+}
+
+fn params_of(rollup: &Rollup) -> RollupParams {
+    let sequencer = sequencer().address();
     let anchor = rollup.block(10);
     let registration = RegistrationId::derive(ROLLUP, sequencer, anchor.hash, SPEC_HASH);
     RollupParams { registration, anchor, anchor_state_root: rollup.state_root(10), ..params() }
@@ -44,6 +48,10 @@ pub(super) fn own_params() -> RollupParams {
 
 /// A header that has this block of the rollup beside another rollup, and its state.
 pub(in crate::watcher) fn state_with(block: AdvancedBlock) -> State {
+    state_of(own_params(), block)
+}
+
+fn state_of(own: RollupParams, block: AdvancedBlock) -> State {
     let other = RollupParams { chain_id: ChainId(902), ..params() };
     let genesis = Genesis {
         domain: domain(),
@@ -51,7 +59,7 @@ pub(in crate::watcher) fn state_with(block: AdvancedBlock) -> State {
         terms: Terms::of(4).expect("long enough"),
         time_ms: TimeMs(0),
         l1_origin: L1Origin { number: 7, hash: B256::repeat_byte(7) },
-        rollups: vec![own_params(), other],
+        rollups: vec![own, other],
     };
     let advances = vec![Advance { chain_id: ROLLUP, blocks: vec![block], judgements: vec![] }];
     let body = Body { changes: Vec::new(), advances };
@@ -99,7 +107,11 @@ pub(in crate::watcher) fn with_false_root() -> AdvancedBlock {
 
 /// Block 11 as it is, with its claim.
 fn truth() -> AdvancedBlock {
-    let (rollup, registration) = (rollup(), own_params().registration);
+    truth_of(&rollup())
+}
+
+fn truth_of(rollup: &Rollup) -> AdvancedBlock {
+    let registration = params_of(rollup).registration;
     let block = rollup.block(11);
     let claim = HeadClaim { chain_id: ROLLUP, registration, generation: Generation(0), block };
     AdvancedBlock {
@@ -116,6 +128,46 @@ pub(super) fn true_claim() -> SignedClaim {
     let (registration, block) = (own_params().registration, rollup().block(11));
     HeadClaim { chain_id: ROLLUP, registration, generation: Generation(0), block }
         .sign(domain(), &sequencer())
+}
+
+/// Whether a lane is closed, at the anchor or since, says nothing of its messages.
+#[test]
+fn a_closed_lane_is_held_against_its_messages_alone() {
+    let sent = LaneSlot::default().push(message("sent").message.hash()).expect("room");
+    let closed = |slot: LaneSlot| LaneSlot { count: slot.count | 1 << 63, ..slot };
+    for chain in [vec![None, Some(closed(sent))], vec![Some(closed(LaneSlot::default())), Some(closed(sent))]]
+        .map(Rollup)
+    {
+        let told = |block| {
+            let state = state_of(params_of(&chain), block);
+            let check = HeadCheck::all(&state).pop().expect("a head");
+            let charge = check.run(&chain).now_or_never().expect("at once").expect("an answer");
+            charge.map(|charge| charge.check(&check.head))
+        };
+        assert_eq!(told(truth_of(&chain)), None);
+        let lie = AdvancedBlock { messages: vec![message("never sent")], ..truth_of(&chain) };
+        assert_eq!(told(lie), Some(Ok(())));
+    }
+}
+
+/// A charge that leaves the bit out of account is none either.
+#[test]
+fn a_closed_lane_charges_nobody() {
+    let sent = LaneSlot::default().push(message("sent").message.hash()).expect("room");
+    let closed = LaneSlot { count: sent.count | 1 << 63, ..sent };
+    let chain = Rollup(vec![None, Some(closed)]);
+    let lie = AdvancedBlock { messages: vec![message("never sent")], ..truth_of(&chain) };
+    let state = state_of(params_of(&chain), lie);
+    let check = HeadCheck::all(&state).pop().expect("a head");
+    let told = check.run(&chain).now_or_never().expect("at once").expect("an answer");
+    let Some(Charge::Lane(mut charge)) = told else { panic!("a lane") };
+    let honest = state_of(params_of(&chain), truth_of(&chain));
+    let head = HeadCheck::all(&honest).pop().expect("a head").head;
+    charge.lane.leaf[32..64].copy_from_slice(sent.to_word().as_slice());
+    let mut part = head.part;
+    part.lanes_root = charge.lane.leaf_hash();
+    let agrees = Charge::Lane(charge.clone()).check(&HeadStatement { part, ..head });
+    assert_eq!(agrees, Err(HeadError::SlotAgrees(closed.to_word())));
 }
 
 pub(super) fn with_judges<F: Future<Output = ()>>(test: impl FnOnce(Bed, JudgedL1) -> F) {
