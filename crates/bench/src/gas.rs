@@ -8,7 +8,7 @@
 //!          └──────────── calldata ──────────────────────────▶ gas used
 //! ```
 
-mod evm;
+pub(crate) mod evm;
 mod network;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};

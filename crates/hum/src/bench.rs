@@ -1,9 +1,12 @@
 //! `hum bench`: figures that docs/benchmarks.md states, taken in this process.
 
 use crate::{block, output};
-use eyre::ensure;
-use hum_bench::{gas, verify};
-use hum_devnet::full_blocks::{self, Workload};
+use eyre::{WrapErr as _, ensure};
+use hum_bench::{gas, peers, verify};
+use hum_devnet::{
+    following::{self, FollowConfig},
+    full_blocks::{self, Workload},
+};
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 
@@ -18,6 +21,33 @@ pub(crate) enum BenchCommand {
         #[arg(long, default_value_t = DIGESTS)]
         digests: u64,
         /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Gas of other protocols' contracts beside ours, on the same EVM.
+    Peers {
+        /// Where scripts/peers has unpacked what they publish.
+        #[arg(long, default_value = "target/peers")]
+        packages: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// How much of a machine one operator process needs to follow many rollups: recorded empty blocks, replayed to it.
+    Follow {
+        /// Rollups.
+        #[arg(long, default_value_t = 100)]
+        rollups: usize,
+        /// Different chains that are recorded; rollups share them in turn.
+        #[arg(long, default_value_t = 10)]
+        recordings: usize,
+        /// Milliseconds between a rollup's blocks.
+        #[arg(long, default_value_t = 1_000)]
+        block_time: u64,
+        /// How long is measured.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Print only one JSON object.
         #[arg(long)]
         json: bool,
     },
@@ -43,6 +73,14 @@ pub(crate) fn run(command: &BenchCommand) -> eyre::Result<ExitCode> {
             ensure!(*digests > 0, "--digests is 0; the worst of none is nothing");
             print_gas(*digests, *json)
         }
+        BenchCommand::Peers { packages, json } => print_peers(packages, *json),
+        BenchCommand::Follow { rollups, recordings, block_time, seconds, json } => {
+            ensure!((1..=1_000).contains(rollups), "--rollups is {rollups}; give 1 to 1000");
+            ensure!((1..=100).contains(recordings), "--recordings is {recordings}; give 1 to 100");
+            ensure!((100..=60_000).contains(block_time), "--block-time is {block_time}; give 100 to 60000");
+            ensure!((1..=3_600).contains(seconds), "--seconds is {seconds}; give 1 to 3600");
+            follow(*rollups, *recordings, *block_time, *seconds, *json)
+        }
         BenchCommand::Verify { gas, rounds, files, json } => {
             ensure!(
                 *gas == 0 || (100_000..=500_000_000).contains(gas),
@@ -64,6 +102,85 @@ fn print_gas(digests: u64, json: bool) -> eyre::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ours at the size of committee and lane that `hum bench gas` states, theirs by configuration.
+fn print_peers(packages: &std::path::Path, json: bool) -> eyre::Result<ExitCode> {
+    let theirs = peers::run(packages)?;
+    let ours = gas::run(1)?;
+    if json {
+        let hum = json!({
+            "operators": ours.operators,
+            "send": ours.send,
+            "deliver_one_known": ours.deliver_one_known,
+            "deliver_100_each": ours.deliver_100_each,
+            "certificate": ours.certificate,
+        });
+        output::json(
+            &json!({ "hum": hum, "peers": theirs, "hardfork": ours.hardfork, "not_measured": peers::NOT_MEASURED }),
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "{:<20} {:<28} {:>8} {:>10} {:>10} {:>10}",
+        "", "secured by", "send", "deliver 1", "10 each", "100 each"
+    );
+    println!(
+        "{:<20} {:<28} {:>8} {:>10} {:>10} {:>10}",
+        "Hum",
+        format!("{} operators", ours.operators),
+        ours.send,
+        ours.deliver_one_known,
+        "",
+        ours.deliver_100_each
+    );
+    for peer in &theirs {
+        for setting in &peer.settings {
+            let of = |messages| {
+                let found = setting.delivered.iter().find(|delivered| delivered.messages == messages);
+                found.map(|delivered| delivered.gas_each.to_string()).unwrap_or_default()
+            };
+            println!(
+                "{:<20} {:<28} {:>8} {:>10} {:>10} {:>10}",
+                peer.peer,
+                setting.configuration,
+                peer.send,
+                of(1),
+                of(10),
+                of(100)
+            );
+        }
+    }
+    println!("not measured here: {}", peers::NOT_MEASURED.join(", "));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn follow(
+    rollups: usize,
+    recordings: usize,
+    block_time_ms: u64,
+    seconds: u64,
+    json: bool,
+) -> eyre::Result<ExitCode> {
+    let dir = std::env::temp_dir().join(format!("hum-bench-follow-{}", std::process::id()));
+    let hum = std::env::current_exe().wrap_err("cannot find my own binary")?;
+    let config = FollowConfig { dir: dir.clone(), hum, rollups, recordings, block_time_ms, seconds };
+    let tell = move |line: &str| if json { eprintln!("{line}") } else { println!("{line}") };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let measured = runtime.block_on(following::run(config, tell));
+    runtime.shutdown_background();
+    let report = measured.wrap_err_with(|| format!("the operator's log is under {}", dir.display()))?;
+    std::fs::remove_dir_all(&dir).wrap_err_with(|| format!("cannot remove {}", dir.display()))?;
+    let followed = report.followed;
+    let report = serde_json::to_value(report)?;
+    if json {
+        output::json(&report)?;
+    } else if let Some(figures) = report.as_object() {
+        for (name, value) in figures {
+            println!("{name:<16} {value}");
+        }
+    }
+    Ok(if followed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn print_verify(gas: u64, rounds: u32, files: &[PathBuf], json: bool) -> eyre::Result<ExitCode> {

@@ -46,14 +46,14 @@ pub enum EvmError {
 
 /// What a successful transaction gave.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// `gasUsed` of its receipt.
-    pub(super) gas: u64,
-    pub(super) output: Bytes,
+    pub(crate) gas: u64,
+    pub(crate) output: Bytes,
     created: Option<Address>,
 }
 
-pub(super) struct Evm {
+pub(crate) struct Evm {
     inner: MainnetEvm<MainnetContext<CacheDB<EmptyDB>>>,
     nonce: u64,
 }
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Evm {
 
 impl Evm {
     /// An empty chain under Osaka rules.
-    pub(super) fn new(chain_id: ChainId) -> Self {
+    pub(crate) fn new(chain_id: ChainId) -> Self {
         let inner = Context::mainnet()
             .with_db(CacheDB::new(EmptyDB::default()))
             .modify_cfg_chained(|cfg| {
@@ -82,25 +82,25 @@ impl Evm {
         Self { inner, nonce: 0 }
     }
 
-    pub(super) const fn account(&self) -> Address {
+    pub(crate) const fn account(&self) -> Address {
         ACCOUNT
     }
 
     /// Where the contract of the account's transaction `nonce` stands.
-    pub(super) fn address(nonce: u64) -> Address {
+    pub(crate) fn address(nonce: u64) -> Address {
         ACCOUNT.create(nonce)
     }
 
     /// Put the chain's clock at a checkpoint's time.
-    pub(super) fn set_time(&mut self, time: TimeMs) {
+    pub(crate) fn set_time(&mut self, time: TimeMs) {
         self.inner.ctx.block.timestamp = U256::from(time.0 / 1000);
     }
 
-    pub(super) fn create(&mut self, code: &[u8], arguments: &[u8]) -> Result<Address, EvmError> {
+    pub(crate) fn create(&mut self, code: &[u8], arguments: &[u8]) -> Result<Address, EvmError> {
         self.transact(TxKind::Create, [code, arguments].concat())?.created.ok_or(EvmError::NotCreated)
     }
 
-    pub(super) fn call(&mut self, to: Address, data: Vec<u8>) -> Result<Done, EvmError> {
+    pub(crate) fn call(&mut self, to: Address, data: Vec<u8>) -> Result<Done, EvmError> {
         self.transact(TxKind::Call(to), data)
     }
 
