@@ -20,6 +20,7 @@ mod ethereum;
 mod inclusion;
 pub mod nitro;
 pub mod op_stack;
+mod own;
 mod settlement;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use detect::{DetectError, Detected, Evidence, detect};
 pub use error::StackError;
 pub use ethereum::Ethereum;
 pub use inclusion::Inclusion;
+pub use own::{OwnBlock, OwnChain, client_of, read_anchor, read_own};
 pub use settlement::{
     Opening, ProvenL1, ReadSettledError, Settled, Settlement, SettlementError, SlotQuery, mapping_slot,
     read_settled, slot,

@@ -42,7 +42,9 @@ mod verifier;
 mod witness;
 
 pub use limits::{Limits, WitnessLimits};
-pub use message::{GatewayLogError, MESSAGE_SENT, MIN_GAS_LIMIT, MalformedGatewayLog, OutgoingMessage};
+pub use message::{
+    GatewayLogError, MESSAGE_SENT, MIN_GAS_LIMIT, MalformedGatewayLog, OutgoingMessage, messages_of,
+};
 pub use op::{L1Info, L1InfoError};
 pub use spec::{BlobStep, ChainSpec, EthereumRules, FeeParams, OpRules, Rules, SpecError};
 pub use verdict::{CertifiedHeader, Missing, Reason, Summary, Verdict};

@@ -104,6 +104,16 @@ pub(crate) fn outgoing(
     (messages, malformed)
 }
 
+/// The messages in a block's logs from `facades`, in log order; the first log that cannot be one is an error.
+pub fn messages_of<'a>(
+    logs: impl IntoIterator<Item = &'a Log>,
+    facades: &[Address],
+    chain_id: ChainId,
+) -> Result<Vec<OutgoingMessage>, GatewayLogError> {
+    let sent = |log: &&Log| facades.contains(&log.address) && log.topics().first() == Some(&MESSAGE_SENT);
+    logs.into_iter().filter(sent).map(|log| decode(log, chain_id)).collect()
+}
+
 fn decode(log: &Log, chain_id: ChainId) -> Result<OutgoingMessage, GatewayLogError> {
     let &[_, send_id] = log.topics() else { return Err(GatewayLogError::Topics(log.topics().len())) };
     let data = &log.data.data;

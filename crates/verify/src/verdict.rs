@@ -20,6 +20,13 @@ impl CertifiedHeader {
         Self { header, hash }
     }
 
+    /// A block that nobody re-executes, known by these alone. Nothing can be verified on it.
+    #[must_use]
+    pub fn stated(block: BlockRef, state_root: B256, timestamp: u64) -> Self {
+        let header = Header { number: block.number, state_root, timestamp, ..Header::default() };
+        Self { header, hash: block.hash }
+    }
+
     /// Only for a header whose block was just found valid.
     pub(crate) fn from_valid(header: Header) -> Self {
         Self::from_anchor(header)
