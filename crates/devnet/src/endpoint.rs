@@ -39,7 +39,7 @@ pub(crate) enum Answers {
     Op(op::Answers),
 }
 
-/// A JSON-RPC server on 127.0.0.1 that answers for one chain at a time.
+/// A JSON-RPC server that answers for one chain at a time.
 ///
 /// It keeps the chain's store alive until it is pointed elsewhere, closed or dropped.
 #[derive(Debug)]
@@ -53,8 +53,12 @@ pub struct Endpoint {
 impl Endpoint {
     /// Opens an endpoint for a chain; port 0 takes a free one.
     pub async fn open(chain: impl Into<Target>, port: u16) -> Result<Self, DevChainError> {
+        Self::listen(chain, (Ipv4Addr::LOCALHOST, port).into()).await
+    }
+
+    /// The same at any address of this machine.
+    pub async fn listen(chain: impl Into<Target>, wanted: SocketAddr) -> Result<Self, DevChainError> {
         let target = Arc::new(RwLock::new(chain.into()));
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let failed = |source| DevChainError::Bind { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

@@ -19,12 +19,14 @@
 pub mod chain;
 pub mod demo;
 mod endpoint;
+pub mod following;
 pub mod full_blocks;
 pub mod lies;
 pub mod network;
 pub mod op;
 pub mod replayed;
 pub mod restaking;
+pub mod sequencer;
 
 pub use chain::{
     CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions, Predeploy, Reorg, Replay,

@@ -95,7 +95,7 @@ impl ChainConfig {
         self.block_time_ms < 1_000
     }
 
-    pub(super) fn check(&self) -> Result<(), DevChainError> {
+    pub(crate) fn check(&self) -> Result<(), DevChainError> {
         let refuse =
             |field, problem: String| Err(DevChainError::Config { name: self.name.clone(), field, problem });
         if self.chain_id == ChainId(0) {
@@ -118,7 +118,7 @@ impl ChainConfig {
     }
 
     /// Genesis under Osaka rules, dated at least one second ago so that the first block may carry the present second.
-    pub(super) fn genesis(&self) -> Genesis {
+    pub(crate) fn genesis(&self) -> Genesis {
         let mut alloc = BTreeMap::new();
         let system = [
             (eip4788::BEACON_ROOTS_ADDRESS, eip4788::BEACON_ROOTS_CODE.clone()),

@@ -124,6 +124,23 @@ impl Core {
         self.extend().await
     }
 
+    /// Builds the next block from the pool and stores it, without making it the head.
+    pub(super) async fn propose(self: &Arc<Self>) -> Result<Block, DevChainError> {
+        let _turn = self.turn.lock().await;
+        let parent = self.head().await?;
+        self.build(self.next_template(&parent), Source::Pool).await
+    }
+
+    /// Makes a stored block the head.
+    pub(super) async fn follow(&self, head: BlockRef) -> Result<(), DevChainError> {
+        let _turn = self.turn.lock().await;
+        let block = self.store.get_block_by_hash(convert::hash(head.hash)).await?;
+        let block = block.ok_or(DevChainError::MissingBlock { number: head.number })?;
+        self.adopt(&block.header).await?;
+        self.blockchain.remove_block_transactions_from_pool(&block)?;
+        Ok(())
+    }
+
     async fn extend(self: &Arc<Self>) -> Result<BlockRef, DevChainError> {
         let parent = self.head().await?;
         let template = self.next_template(&parent);

@@ -7,6 +7,7 @@ mod error;
 mod receipts;
 mod replay;
 mod rpc;
+mod sequenced;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ use self::core::{Core, block_ref};
 pub use self::error::DevChainError;
 pub use self::replay::Replay;
 pub(crate) use self::rpc::answer;
+pub(crate) use self::sequenced::EXECUTED_TOGETHER;
 use crate::endpoint::{Answers, Target};
 pub use crate::endpoint::{Endpoint, MAX_BATCH, MAX_BODY_BYTES};
 use crate::lies::{self, Lie};

@@ -23,15 +23,20 @@ impl std::fmt::Debug for Replay {
     }
 }
 
+/// A genesis file's contents.
+pub(super) fn read_genesis(name: &str, json: &str) -> Result<Genesis, DevChainError> {
+    serde_json::from_str(json).map_err(|error| DevChainError::Config {
+        name: name.to_owned(),
+        field: "genesis",
+        problem: format!("is not readable: {error}"),
+    })
+}
+
 impl Replay {
     /// Start from a genesis file's JSON, as [`super::DevChain::genesis`] gives it and other clients read it.
     pub async fn start(genesis: &str) -> Result<Self, DevChainError> {
         let name = "replay".to_owned();
-        let genesis: Genesis = serde_json::from_str(genesis).map_err(|error| DevChainError::Config {
-            name: name.clone(),
-            field: "genesis",
-            problem: format!("is not readable: {error}"),
-        })?;
+        let genesis = read_genesis(&name, genesis)?;
         let chain_id = ChainId(genesis.config.chain_id);
         let config = ChainConfig { gas_limit: genesis.gas_limit, ..ChainConfig::new(name, chain_id) };
         let core = Core::boot(config, genesis).await?;

@@ -1,8 +1,7 @@
 //! Lay a network out on disk: who takes part, with which keys, on which ports.
 
 use super::{
-    Desk, LocalChain, LocalConfig, LocalRollup, NetworkError, Secrets, Step, network_path,
-    on_l1::OnL1,
+    Desk, LocalChain, LocalConfig, LocalRollup, NetworkError, Secrets, Step, network_path, on_l1::OnL1,
 };
 use crate::{
     DevChain, Endpoint,
@@ -64,11 +63,11 @@ pub(super) struct Plan {
 }
 
 /// A process of the network before its files are written.
-pub(super) struct Seat {
-    pub(super) key: B256,
-    pub(super) public: B256,
-    pub(super) address: SocketAddr,
-    pub(super) api: SocketAddr,
+pub(crate) struct Seat {
+    pub(crate) key: B256,
+    pub(crate) public: B256,
+    pub(crate) address: SocketAddr,
+    pub(crate) api: SocketAddr,
 }
 
 /// Write all files of a network whose chains run already.
@@ -268,7 +267,7 @@ pub(super) async fn plan(
         network: path,
         members: Vec::new(),
         // Who joins brings what is sent to itself: this account has nothing there.
-        destinations: Some(rollups.iter().map(|rollup| rollup.chain_id).collect()),
+        destinations: Some(rollups.iter().map(|rollup| rollup.chain.chain_id()).collect()),
         l1_rpc: Some(l1.rpc_url()),
         listen: relayer.address,
         api: relayer.api,
@@ -291,9 +290,15 @@ fn now_ms() -> TimeMs {
     TimeMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// A network identity from its secret.
+pub(crate) fn private_key(secret: B256) -> Result<PrivateKey, NetworkError> {
+    PrivateKey::decode(Bytes::from(secret.to_vec()).0)
+        .map_err(|error| NetworkError::Committee(format!("network key: {error}")))
+}
+
 /// Free ports, held until every one is chosen so that no two are the same.
 #[derive(Default)]
-pub(super) struct Ports(Vec<TcpListener>);
+pub(crate) struct Ports(Vec<TcpListener>);
 
 impl Ports {
     fn next(&mut self) -> Result<SocketAddr, NetworkError> {
@@ -304,15 +309,13 @@ impl Ports {
         Ok(address)
     }
 
-    pub(super) fn seat(&mut self, secrets: Secrets, what: &str, index: usize) -> Result<Seat, NetworkError> {
+    pub(crate) fn seat(&mut self, secrets: Secrets, what: &str, index: usize) -> Result<Seat, NetworkError> {
         let key = secrets.secret(what, index);
-        let public = PrivateKey::decode(Bytes::from(key.to_vec()).0)
-            .map(|key| B256::from_slice(&key.public_key().encode()))
-            .map_err(|error| NetworkError::Committee(format!("network key: {error}")))?;
+        let public = B256::from_slice(&private_key(key)?.public_key().encode());
         Ok(Seat { key, public, address: self.next()?, api: self.next()? })
     }
 
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.0.clear();
     }
 }
