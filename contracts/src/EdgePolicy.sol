@@ -176,6 +176,13 @@ contract EdgePolicy is IEdgePolicy, Ownable2Step {
     }
 
     /// @inheritdoc IEdgePolicy
+    function config() external view returns (Config memory c) {
+        (c.domain, c.genesisEpoch, c.genesisTableHash) = (DOMAIN, GENESIS_EPOCH, GENESIS_TABLE_HASH);
+        (c.reanchorDelayS, c.delayS, c.bootstrap) = (REANCHOR_DELAY_S, DELAY_S, BOOTSTRAP);
+        (c.tableInCode, c.tableInStorage, c.gateway) = (TABLE_IN_CODE, TABLE_IN_STORAGE, GATEWAY_CODE);
+    }
+
+    /// @inheritdoc IEdgePolicy
     function readsCode() external view returns (bool reads) {
         assembly ("memory-safe") {
             extcodecopy(address(), 0, 0, 32)

@@ -35,9 +35,14 @@ abstract contract Committees is Test {
         return put(table(committee), 208, abi.encodePacked(validUntil));
     }
 
+    /// @notice Which light client is tested.
+    function lightClient() internal pure virtual returns (string memory) {
+        return "LightClient";
+    }
+
     function newLightClient(string memory committee) internal returns (ILightClient client) {
         bytes memory blob = table(committee);
-        client = ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(blob), address(0), uint32(0))));
+        client = ILightClient(deploy(lightClient(), abi.encode(DOMAIN, EPOCH, keccak256(blob), address(0), uint32(0))));
         client.installTable(EPOCH, blob);
     }
 

@@ -47,7 +47,7 @@ contract EdgePolicyTest is World {
         (c.domain, c.genesisEpoch, c.genesisTableHash) = (DOMAIN, EPOCH, keccak256(table("four")));
         (c.reanchorDelayS, c.delayS, c.bootstrap) = (REANCHOR, DELAY, BOOTSTRAP);
         (c.tableInCode, c.gateway) = (keccak256(code("LightClient")), keccak256(code("Gateway")));
-        c.tableInStorage = keccak256("light client in storage");
+        c.tableInStorage = keccak256(code("LightClientInStorage"));
     }
 
     function registration(address sequencer, bytes32 anchor, address governor, bytes32 profile) private pure returns (bytes32) {
@@ -94,6 +94,7 @@ contract EdgePolicyTest is World {
             eq("owner", g.OWNER(), address(policy));
             eq("light client", g.LIGHT_CLIENT(), address(client));
         }
+        eq("config", abi.encode(policy.config()), abi.encode(config()));
         eq("bootstrap", policy.BOOTSTRAP(), BOOTSTRAP);
         eq("owner", owner(), BOOTSTRAP);
         eq("delay", policy.DELAY_S(), DELAY);
@@ -136,19 +137,17 @@ contract EdgePolicyTest is World {
         (bool ok,) = address(fresh).call{gas: gas % 2_500_000}(data);
         yes("the right one or none", !ok || fresh.LIGHT_CLIENT().code.length == address(client).code.length);
         // The other code is never taken.
-        (ok,) = address(fresh).call{gas: gas % 2_500_000}(abi.encodeCall(IEdgePolicy.createLightClient, ("light client in storage")));
+        (ok,) = address(fresh).call{gas: gas % 2_500_000}(abi.encodeCall(IEdgePolicy.createLightClient, (code("LightClientInStorage"))));
         yes("not the other", !ok);
     }
 
     /// @notice Where code cannot be read only the other light client is taken, at the same address.
     function test_chainThatReadsNoCode() public {
-        IEdgePolicy.Config memory c = config();
-        c.tableInStorage = keccak256(code("BenchToken"));
-        IEdgePolicy fresh = IEdgePolicy(deploy("EdgePolicy", abi.encode(c)));
+        IEdgePolicy fresh = IEdgePolicy(deploy("EdgePolicy", abi.encode(config())));
         bytes memory inCode = abi.encodeCall(IEdgePolicy.createLightClient, (code("LightClient")));
-        bytes memory inStorage = abi.encodeCall(IEdgePolicy.createLightClient, (code("BenchToken")));
+        bytes memory inStorage = abi.encodeCall(IEdgePolicy.createLightClient, (code("LightClientInStorage")));
         bytes memory readsCode = abi.encodeCall(IEdgePolicy.readsCode, ());
-        bytes memory wrong = err(IEdgePolicy.CodeWrong.selector, keccak256(code("BenchToken")), keccak256(code("LightClient")));
+        bytes memory wrong = err(IEdgePolicy.CodeWrong.selector, keccak256(code("LightClientInStorage")), keccak256(code("LightClient")));
         refuses("here", wrong, address(fresh), inStorage);
         address here = fresh.LIGHT_CLIENT();
         for (uint256 i; i < 2; ++i) {
@@ -156,7 +155,7 @@ contract EdgePolicyTest is World {
             // An instruction that is not known, or one that gives zeros.
             if (i == 0) vm.mockCallRevert(address(fresh), readsCode, "");
             else vm.mockCall(address(fresh), readsCode, abi.encode(false));
-            wrong = err(IEdgePolicy.CodeWrong.selector, keccak256(code("LightClient")), keccak256(code("BenchToken")));
+            wrong = err(IEdgePolicy.CodeWrong.selector, keccak256(code("LightClient")), keccak256(code("LightClientInStorage")));
             refuses("there", wrong, address(fresh), inCode);
             (bool ok, bytes memory answer) = address(fresh).call(inStorage);
             yes("created", ok);

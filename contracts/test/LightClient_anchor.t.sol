@@ -23,7 +23,7 @@ contract LightClientAnchorTest is Committees {
     }
 
     function fresh(address owner, uint32 delay) private returns (ILightClient) {
-        return ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(first()), owner, delay)));
+        return ILightClient(deploy(lightClient(), abi.encode(DOMAIN, EPOCH, keccak256(first()), owner, delay)));
     }
 
     function first() private returns (bytes memory) {

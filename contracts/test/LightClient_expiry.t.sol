@@ -16,7 +16,7 @@ contract LightClientExpiryTest is Committees {
     }
 
     function newLightClient(bytes memory first) private returns (ILightClient fresh) {
-        fresh = ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(first), address(0), uint32(0))));
+        fresh = ILightClient(deploy(lightClient(), abi.encode(DOMAIN, EPOCH, keccak256(first), address(0), uint32(0))));
         fresh.installTable(EPOCH, first);
     }
 
@@ -65,7 +65,7 @@ contract LightClientExpiryTest is Committees {
     /// @notice 0 is a time like any other, and so is the last one that fits.
     function test_edgesOfTime() public {
         bytes memory never = table("four", 0);
-        ILightClient fresh = ILightClient(deploy("LightClient", abi.encode(DOMAIN, EPOCH, keccak256(never), address(0), uint32(0))));
+        ILightClient fresh = ILightClient(deploy(lightClient(), abi.encode(DOMAIN, EPOCH, keccak256(never), address(0), uint32(0))));
         bytes memory refused = err(ILightClient.TableExpired.selector, uint256(EPOCH), 0, START);
         refuses("0", refused, address(fresh), abi.encodeCall(fresh.installTable, (EPOCH, never)));
         fresh = newLightClient(table("four", type(uint64).max));

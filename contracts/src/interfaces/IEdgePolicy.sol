@@ -131,6 +131,8 @@ interface IEdgePolicy {
     function DELAY_S() external view returns (uint32);
     /// @notice Owner until the first claim.
     function BOOTSTRAP() external view returns (address);
+    /// @notice What the address commits to: with it anyone can deploy the same elsewhere.
+    function config() external view returns (Config memory);
     /// @notice Whether contracts can read code as data on this chain, which tables in code need.
     function readsCode() external view returns (bool);
 }

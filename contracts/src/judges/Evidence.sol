@@ -128,7 +128,8 @@ abstract contract Evidence is IEvidence {
     function _checkCertificate(bytes32 tableHash, bytes calldata certificate, Header memory h) internal view {
         uint256 absent = Certificate.checkShape(certificate);
         (address table, uint256 operators) = TABLES.tableOf(tableHash);
-        Certificate.verify(certificate, absent, table, operators, _digest(h.epoch, h.height, h.hash));
+        bytes32 digest = _digest(h.epoch, h.height, h.hash);
+        Certificate.verify(certificate, absent, Certificate.fromCode(table, absent, operators), operators, digest);
     }
 
     /// @dev The id of a seat that is not among the absentees of a checked certificate.

@@ -52,12 +52,31 @@ library Certificate {
         if (scheme != 1) revert ILightClient.UnknownScheme(uint8(scheme));
     }
 
+    /// @notice Where {verify} wants a table. When all sign: bytes 64 to 216 of it, the G2 sum of all, total stake and valid until,
+    /// where the pairing reads them. Else: the table from its first byte on, of which entry 0 and the absentees' are read.
+    function room(uint256 absent) internal pure returns (uint256 at) {
+        assembly ("memory-safe") {
+            at := add(mload(0x40), shl(8, iszero(absent)))
+        }
+    }
+
+    /// @notice Copies a table there that {CommitteeTable} wrote.
+    function fromCode(address table, uint256 absent, uint256 operators) internal view returns (uint256 at) {
+        at = room(absent);
+        assembly ("memory-safe") {
+            // After the one zero byte.
+            switch absent
+            case 0 { extcodecopy(table, at, 65, 152) }
+            default { extcodecopy(table, at, 1, add(216, mul(80, operators))) }
+        }
+    }
+
     /// @notice Reverts unless the certificate's signers signed `digest` with two thirds of the table's stake.
     /// @param c a certificate that passed {checkShape}, which gave `absent`
-    /// @param table of the committee, as {CommitteeTable} wrote it
+    /// @param table memory address of the committee's table, as {room} says; nothing was allocated since
     /// @param operators in that table
     /// @return validUntil until when the table is good, in seconds since 1970: whether that is over is for the caller to ask
-    function verify(bytes calldata c, uint256 absent, address table, uint256 operators, bytes32 digest)
+    function verify(bytes calldata c, uint256 absent, uint256 table, uint256 operators, bytes32 digest)
         internal
         view
         returns (uint256 validUntil)
@@ -66,27 +85,22 @@ library Certificate {
         uint256 input; // where the pairing's 12 words lie
         if (absent == 0) {
             assembly ("memory-safe") {
-                input := mload(0x40)
+                input := sub(table, 0x100)
                 // -signature. A y that is not below p becomes a point the pairing refuses.
                 mstore(input, calldataload(add(c.offset, SIGNATURE)))
                 mstore(add(input, 0x20), sub(P, calldataload(add(c.offset, 225))))
                 mstore(add(input, 0xc0), hashedX)
                 mstore(add(input, 0xe0), hashedY)
-                // G2 sum of all and, past what the pairing reads, total stake and valid until: bytes 64 to 216 of entry 0,
-                // after the one zero byte.
-                extcodecopy(table, add(input, 0x100), 65, 152)
-                validUntil := shr(192, mload(add(input, 0x190)))
+                // The G2 sum of all is in place; past what the pairing reads are total stake and valid until.
+                validUntil := shr(192, mload(add(table, 0x90)))
             }
         } else {
             uint256 sums;
             uint256 list;
             assembly ("memory-safe") {
-                let size := add(216, mul(80, operators))
-                let copy := mload(0x40)
-                extcodecopy(table, copy, 1, size)
-                validUntil := shr(192, mload(add(copy, 208)))
-                input := add(copy, size)
-                sums := add(copy, 152)
+                validUntil := shr(192, mload(add(table, 208)))
+                input := add(table, add(216, mul(80, operators)))
+                sums := add(table, 152)
                 list := add(c.offset, ABSENTEES)
             }
             _subtract(sums, list, absent, input);

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 /// @title Keeps a committee table as the code of a contract
 /// @notice A certificate check then costs one EXTCODECOPY, whatever the number of operators. A chain without that
-/// instruction needs another back end behind {write} and the copy in {Certificate}.
+/// instruction has {LightClientInStorage}.
 library CommitteeTable {
     /// @dev Bytes of entry 0, and of each operator's entry.
     uint256 internal constant HEAD = 216;
