@@ -50,6 +50,7 @@ pub(crate) fn run(command: &MessageCommand) -> eyre::Result<ExitCode> {
 }
 
 async fn list(client: &Client, limit: u32, json: bool) -> eyre::Result<ExitCode> {
+    client.learn().await;
     let mut views: Vec<MessageView> =
         client.ask(&format!("/messages?limit={limit}")).await?.unwrap_or_default();
     for view in &mut views {
@@ -193,13 +194,13 @@ async fn execution_time(
 async fn seen(client: &Client, chain_id: ChainId, number: u64) -> Option<TimeMs> {
     const ATTEMPTS: usize = 5;
     const POLL: Duration = Duration::from_millis(50);
-    let publisher = client.network.peers.iter().find(|(peer, _)| {
+    let publisher = client.network.peers().into_iter().find(|(peer, _)| {
         peer.role == PeerRole::Publisher && peer.chain_id == Some(chain_id) && peer.api.is_some()
     });
-    let api = publisher?.0.api.as_deref()?;
+    let api = publisher?.0.api?;
     for _ in 0..ATTEMPTS {
         let times: BTreeMap<u64, BlockTimes> =
-            client.ask_one(api, &format!("/blocks?from={number}")).await.ok()?;
+            client.ask_one(&api, &format!("/blocks?from={number}")).await.ok()?;
         if let Some(seen) = times.get(&number).and_then(|times| times.seen_ms) {
             return Some(seen);
         }

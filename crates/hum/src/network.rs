@@ -3,7 +3,10 @@
 use alloy::transports::http::reqwest;
 use eyre::{WrapErr as _, bail, eyre};
 use hum_chain::rpc::{RpcChain, RpcLimits};
-use hum_node::config::{Network, NetworkFile, RollupEntry};
+use hum_node::{
+    api::MemberView,
+    config::{Network, NetworkFile, RollupEntry},
+};
 use hum_types::{B256, ChainId};
 use serde::de::DeserializeOwned;
 use std::{
@@ -44,6 +47,18 @@ impl Client {
         let network = NetworkFile::load(path)?;
         let http = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).build()?;
         Ok(Self { path: path.to_owned(), network, http })
+    }
+
+    /// Learn of rollups that have joined since the network file was written. What an operator says of them has to give the
+    /// registration that it names; nobody who knows no such thing is in the way.
+    pub(crate) async fn learn(&self) {
+        let Ok(Some(members)) = self.ask::<Vec<MemberView>>("/members").await else { return };
+        for file in members.into_iter().filter_map(|member| member.joined) {
+            let member = file.member(&self.network);
+            if let Err(error) = member.and_then(|member| self.network.members.insert(member)) {
+                tracing::warn!(chain_id = %file.chain_id, %error, "a rollup that joined is passed over");
+            }
+        }
     }
 
     /// The secret of the account that `hum up` gave funds to.

@@ -7,14 +7,21 @@
 
 use crate::network::{Client, NetworkArgument};
 use alloy::transports::http::reqwest;
-use eyre::{WrapErr as _, eyre};
+use eyre::WrapErr as _;
 use hum_node::{
     api::{self, Reports},
     proxy::{FollowSettings, Heads, Proxy, ProxySettings, follow},
 };
 use hum_relay::CertifiedChain;
+use hum_types::{Generation, RollupStatus};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::TcpListener, sync::watch};
 
 /// How long an operator may take to answer.
@@ -65,6 +72,7 @@ pub(crate) fn run(arguments: &ProxyArguments) -> eyre::Result<ExitCode> {
 
 async fn serve(arguments: &ProxyArguments) -> eyre::Result<ExitCode> {
     let client: Client = arguments.network.open()?;
+    client.learn().await;
     let entry = client.rollup(&arguments.rollup)?;
     let chain_id = entry.chain_id;
     let rpc = arguments.rpc.clone().unwrap_or_else(|| entry.rpc.clone());
@@ -74,7 +82,16 @@ async fn serve(arguments: &ProxyArguments) -> eyre::Result<ExitCode> {
         apis = client.network.operators.iter().map(|operator| operator.entry.api.clone()).collect();
     }
     let nothing = Heads::of(&CertifiedChain::new(&genesis, BTreeSet::new()), chain_id)
-        .ok_or_else(|| eyre!("chain {chain_id} is no member at the network's genesis"))?;
+        // A rollup that joined later has nothing certified at the genesis.
+        .unwrap_or_else(|| Heads {
+            chain_id,
+            class: entry.class,
+            status: RollupStatus::Active,
+            generation: Generation(0),
+            certificate: None,
+            heads: BTreeMap::new(),
+            lie: None,
+        });
     let (sender, heads) = watch::channel(nothing);
     let http = reqwest::Client::builder().connect_timeout(ANSWER_TIMEOUT).build()?;
     let proxy = Proxy::new(ProxySettings::new(chain_id, rpc, arguments.ws.clone()), http.clone(), heads)?;

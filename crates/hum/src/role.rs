@@ -16,7 +16,10 @@ use hum_chain::{
 };
 use hum_consensus::{CommitteeError, PrivateKey, Signer as _, Tuning, real};
 use hum_node::{
-    api::{self, CommitteeView, Index, LeafProof, OperatorStatus, Reports, RollupView, confidence_of},
+    api::{
+        self, CommitteeView, Index, LeafProof, MemberView, OperatorStatus, OwnNodeView, Reports, RollupView,
+        confidence_of,
+    },
     config::{
         DirectoryLock, KeyName, Member, MemberFile, Network, NetworkFile, OperatorConfig, PublisherConfig,
         RelayerConfig, RoleDirectory, SettlementEntry,
@@ -24,13 +27,14 @@ use hum_node::{
     lookout::Lookout,
     membership::{L1Memberships, Memberships},
     operator::{Event, Events, OperatorHandle, Pace, Prepared, Reexecution, Setup, consensus_committee},
+    own_node::{OwnNodes, StackNodes, publisher_source},
     publisher::{
         self, Identity, PublisherParts, PublisherSettings,
         batcher::{BatcherParts, BatcherSettings},
     },
     registry::{L1Registry, Registry},
     relayer::{self, Connect, Destination, RelayerParts, RelayerSettings},
-    settlement::{L1Settlement, Settlement},
+    settlement::{L1Settlement, RpcNodes, Settlement},
     wire::{QUOTAS, Wires},
 };
 use hum_relay::Policy;
@@ -201,7 +205,7 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             me: me.clone(),
             key,
             registry: registry(&network, config.l1_rpc.as_deref())?,
-            settlement: settlement(&network, config.l1_rpc.as_deref())?,
+            settlement: settlement(&network, &config)?,
             memberships: memberships(&network, config.l1_rpc.as_deref())?,
             judge,
             nodes: own_nodes(&network, &config)?,
@@ -234,6 +238,14 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             let (handle, domain) = (handle.clone(), network.domain);
             Arc::new(move |chain_id| LeafProof::newest(&handle, domain, chain_id))
         };
+        let members: api::MembersFrom = {
+            let (handle, network) = (handle.clone(), network.clone());
+            Arc::new(move || {
+                let known = handle.rollups().into_iter();
+                let known = known.filter_map(|leaf| Some((network.member(leaf.chain_id)?, leaf.status)));
+                known.map(|(member, status)| MemberView::new(&member, status)).collect()
+            })
+        };
         let apis: Vec<String> = network.operators.iter().map(|operator| operator.entry.api.clone()).collect();
         tokio::select! {
             _ = consensus => match presence.twin() {
@@ -242,7 +254,7 @@ pub(crate) fn operator(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
             },
             () = twin::look(&presence, &me, &apis) => bail!("nobody can be asked any more"),
             _ = operator.task => bail!("a part of the operator stopped; the log says which"),
-            served = api::serve_operator(config.api, reports, index, presence.clone(), proofs) => Ok(served?),
+            served = api::serve_operator(config.api, reports, index, presence.clone(), proofs, members) => Ok(served?),
             indexed = indexing => indexed?,
         }
     })
@@ -282,14 +294,17 @@ fn memberships(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<
 }
 
 /// What rollups settle on L1, as an operator's own node shows it, where any does or can come to.
-fn settlement(network: &Network, rpc: Option<&str>) -> eyre::Result<Option<Arc<dyn Settlement>>> {
+fn settlement(network: &Network, config: &OperatorConfig) -> eyre::Result<Option<Arc<dyn Settlement>>> {
     let open = network.restaking.as_ref().is_some_and(|restaking| restaking.rollup_profiles.is_some());
     if !open && network.members().iter().all(|member| member.entry.settlement.is_none()) {
         return Ok(None);
     }
-    let chain = RpcChain::new(rpc.unwrap_or(&network.l1.rpc), network.l1.chain_id, RpcLimits::default())
+    let rpc = config.l1_rpc.as_ref().unwrap_or(&network.l1.rpc);
+    let chain = RpcChain::new(rpc, network.l1.chain_id, RpcLimits::default())
         .wrap_err("RPC URL of the L1 node")?;
-    Ok(Some(Arc::new(L1Settlement::new(Arc::new(chain), network))))
+    let own = config.nodes.iter().map(|(chain_id, node)| (*chain_id, node.rpc().to_owned())).collect();
+    let source = L1Settlement::new(Arc::new(chain), network).with_nodes(Arc::new(RpcNodes::new(own)));
+    Ok(Some(Arc::new(source)))
 }
 
 fn status_of(handle: &OperatorHandle, network: &Network, own: &PublicKey) -> Value {
@@ -303,6 +318,7 @@ fn status_of(handle: &OperatorHandle, network: &Network, own: &PublicKey) -> Val
         })
     });
     let certified_heads = certified_heads.unwrap_or_default();
+    let judging = handle.judging();
     let rollups: Vec<_> = handle
         .rollups()
         .into_iter()
@@ -316,6 +332,9 @@ fn status_of(handle: &OperatorHandle, network: &Network, own: &PublicKey) -> Val
             safe: settled(&leaf, Confidence::Safe),
             finalized: settled(&leaf, Confidence::Finalized),
             certified: certified_heads.get(&leaf.chain_id).copied().unwrap_or_default(),
+            own_node: network
+                .member(leaf.chain_id)
+                .and_then(|member| OwnNodeView::new(&member, judging.get(&leaf.chain_id).cloned())),
         })
         .collect();
     let status = OperatorStatus {
@@ -430,7 +449,7 @@ pub(crate) fn publisher(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         let settings = PublisherSettings::new(identity, operators);
         let registry = registry(&network, config.l1_rpc.as_deref())?;
         let lookout = Some(Lookout::new(&network, registry, Some(joined.peers)));
-        let sources: Vec<Arc<dyn hum_chain::Chain>> = vec![Arc::new(source)];
+        let sources: Vec<Arc<dyn hum_chain::Chain>> = vec![publisher_source(&member, Arc::new(source))];
         let parts = PublisherParts { sources, signer, wire: wires.submit, lookout, batcher };
         let publisher = publisher::start(context.child("hum"), settings, parts).await?;
         let (view, times) = (publisher.watch(), publisher.watch_times());

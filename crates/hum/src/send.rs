@@ -76,6 +76,7 @@ pub(crate) fn run(arguments: &SendArguments) -> eyre::Result<ExitCode> {
 
 async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
     let client = arguments.network.open()?;
+    client.learn().await;
     let (from, to) = (client.rollup(&arguments.from)?, client.rollup(&arguments.to)?);
     ensure!(
         from.chain_id != to.chain_id,

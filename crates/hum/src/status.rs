@@ -11,7 +11,7 @@ use hum_node::{
     relayer::RelayerView,
     status::RoleStatus,
 };
-use hum_types::{BlockRef, Class};
+use hum_types::BlockRef;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{process::ExitCode, time::SystemTime};
 
@@ -81,6 +81,7 @@ const ALARMS_SHOWN: usize = 3;
 pub(crate) fn run(arguments: &StatusArguments) -> eyre::Result<ExitCode> {
     block_on(async {
         let client = arguments.network.open()?;
+        client.learn().await;
         let answer = ask(&client).await;
         let alive = answer.operators.iter().filter(|operator| operator.status.is_some()).count();
         if arguments.json {
@@ -96,7 +97,8 @@ pub(crate) fn run(arguments: &StatusArguments) -> eyre::Result<ExitCode> {
 
 async fn ask(client: &Client) -> Answer {
     let peers = |role: PeerRole| {
-        let peers = client.network.peers.iter().map(|(peer, _)| peer).filter(move |peer| peer.role == role);
+        let peers = client.network.peers().into_iter().map(|(peer, _)| peer);
+        let peers = peers.filter(move |peer| peer.role == role);
         peers.filter_map(|peer| Some((peer.name.clone(), peer.api.clone()?)))
     };
     // In the order of their names, as `hum up` lists them; the network has them in the order of the committee.
@@ -168,6 +170,10 @@ fn print(answer: &Answer) {
             }
         }
     }
+    let all = || {
+        let answered = answer.operators.iter().filter_map(|operator| operator.status.as_ref());
+        answered.flat_map(|status| &status.rollups)
+    };
     let newest =
         answer.operators.iter().filter_map(|operator| operator.status.as_ref()).max_by_key(|s| s.finalised);
     for rollup in newest.iter().flat_map(|status| &status.rollups) {
@@ -175,7 +181,7 @@ fn print(answer: &Answer) {
             "rollup {:<10} {}  {}  generation {}  block {}, certified {}, safe {}, finalized {}",
             rollup.name,
             rollup.status,
-            class(rollup.class),
+            rollup.known_by(all()),
             rollup.generation,
             rollup.latest.number,
             rollup.certified,
@@ -193,14 +199,6 @@ fn ago(at_ms: u64) -> String {
         0 => format!("{} ms", passed.as_millis()),
         seconds @ 1..120 => format!("{seconds} s"),
         seconds => format!("{} min", seconds / 60),
-    }
-}
-
-/// A class in words that cannot be taken for the other's.
-const fn class(class: Class) -> &'static str {
-    match class {
-        Class::Reexecuted => "re-executed",
-        Class::OwnNode => "judged by operators' own nodes",
     }
 }
 

@@ -19,7 +19,7 @@ use hum_chain::{
 use hum_consensus::real;
 use hum_node::{
     api,
-    config::{KeyName, Network, NetworkFile, PeerRole, RoleDirectory, WatcherConfig},
+    config::{KeyName, Member, Network, NetworkFile, PeerRole, RoleDirectory, WatcherConfig},
     watcher::{self, CaseView, Defendant, Judges, L1, Stage, WatcherParts, WatcherSettings, WatcherView},
     wire::Wires,
 };
@@ -94,15 +94,16 @@ fn l1(network: &Network, chain: RpcChain, submit: RpcSubmit) -> Option<L1> {
 
 /// The members' nodes, as the role's file has them, or else the network file.
 fn rollups(network: &Network, config: &WatcherConfig) -> eyre::Result<BTreeMap<ChainId, Arc<dyn Chain>>> {
-    let members = network.members();
-    let members = members.iter().map(|member| {
-        let chain_id = member.entry.chain_id;
-        let url = config.rollup_rpcs.get(&chain_id).unwrap_or(&member.entry.rpc);
-        let chain = RpcChain::new(url, chain_id, RpcLimits::default());
-        let chain = chain.wrap_err_with(|| format!("the URL of chain {chain_id}"))?;
-        Ok((chain_id, Arc::new(chain) as Arc<dyn Chain>))
-    });
-    members.collect()
+    let members = network.members().into_iter();
+    members.map(|member| Ok((member.entry.chain_id, node(&member, &config.rollup_rpcs)?))).collect()
+}
+
+/// A member's node, as the role's file has it, or else the network file or the member's profile.
+fn node(member: &Member, rpcs: &BTreeMap<ChainId, String>) -> eyre::Result<Arc<dyn Chain>> {
+    let chain_id = member.entry.chain_id;
+    let url = rpcs.get(&chain_id).unwrap_or(&member.entry.rpc);
+    let chain = RpcChain::new(url, chain_id, RpcLimits::default());
+    Ok(Arc::new(chain.wrap_err_with(|| format!("the URL of chain {chain_id}"))?))
 }
 
 fn watch(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
@@ -138,8 +139,19 @@ fn watch(arguments: &RoleArguments) -> eyre::Result<ExitCode> {
         let transport = transport(&network, network_key, config.listen, config.private_addresses)?;
         let joined = real::join(context.child("network"), transport)?;
         let wires = Wires::try_from(joined.wires)?;
-        let parts =
-            WatcherParts { l1, rollups, peers: Some(joined.peers), fetch: wires.fetch, feed: wires.feed };
+        let connect: watcher::Connect = Box::new(move |member| {
+            let reached = node(member, &config.rollup_rpcs);
+            let chain_id = member.entry.chain_id;
+            reached.inspect_err(|error| tracing::warn!(%chain_id, %error, "heads are not looked at")).ok()
+        });
+        let parts = WatcherParts {
+            l1,
+            rollups,
+            joining: Some((network.members.clone(), connect)),
+            peers: Some(joined.peers),
+            fetch: wires.fetch,
+            feed: wires.feed,
+        };
         let watcher = watcher::start(&context.child("hum"), settings, parts).await?;
         let view = watcher.watch();
         let status = move || json!(view());

@@ -47,7 +47,8 @@ pub use store::{EvidenceRecord, StoreError};
 pub use view::{WatcherHandle, WatcherView};
 
 use crate::{
-    config::{Network, WatcherConfig},
+    config::{Member, Network, WatcherConfig},
+    members::Members,
     runtime::Runtime,
 };
 use hum_chain::Chain;
@@ -100,19 +101,30 @@ impl WatcherSettings {
     }
 }
 
+/// Finds the node of a member that joins; `None` where its heads are not looked at.
+pub type Connect = Box<dyn Fn(&Member) -> Option<Arc<dyn Chain>> + Send + Sync>;
+
 /// What a watcher works with.
-#[derive(Debug)]
 pub struct WatcherParts {
     /// L1; without it evidence is kept and shown, and waits.
     pub l1: Option<L1>,
     /// Nodes of the members, to hold attested heads against; heads of the others are not looked at.
     pub rollups: BTreeMap<ChainId, Arc<dyn Chain>>,
+    /// Who is a member, and how to reach the nodes of those that join; without it their sequencers' claims are watched, their
+    /// heads are not looked at.
+    pub joining: Option<(Members, Connect)>,
     /// Whom to be connected with, when operators come and go; without it the first ones are followed.
     pub peers: Option<Peers>,
     /// Questions to operators.
     pub fetch: Wire,
     /// News from operators.
     pub feed: Wire,
+}
+
+impl std::fmt::Debug for WatcherParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WatcherParts").field("rollups", &self.rollups).finish_non_exhaustive()
+    }
 }
 
 /// Why a watcher did not start, or ended.

@@ -5,7 +5,7 @@
 //! ```text
 //! role ──status()──▶ server ─▶ GET /status, /metrics                      every role
 //! operator ─finalised, certified─▶ Index (SQLite) ─▶ GET /checkpoints, /certificates, /messages
-//!          └─replayed chain─▶ LeafProof ──────────▶ GET /rollups/{chain id}/proof
+//!          └─replayed chain─▶ LeafProof ──────────▶ GET /rollups/{chain id}/proof, /members
 //! ```
 //!
 //! This module runs on tokio only: it is the edge, and virtual time has no people in it.
@@ -13,12 +13,14 @@
 mod index;
 mod leaf;
 mod model;
+mod own_node;
 mod server;
 
 pub use index::{Index, IndexError};
 pub use leaf::LeafProof;
 pub use model::{
-    CertificateFile, CheckpointView, CommitteeView, MessageView, OperatorStatus, Page, RollupView,
+    CertificateFile, CheckpointView, CommitteeView, MemberView, MessageView, OperatorStatus, Page, RollupView,
     StageTimes, confidence_of,
 };
-pub use server::{ApiError, Proofs, Reports, TimesFrom, serve, serve_operator, serve_publisher};
+pub use own_node::{OwnNodeView, class_in_words};
+pub use server::{ApiError, MembersFrom, Proofs, Reports, TimesFrom, serve, serve_operator, serve_publisher};

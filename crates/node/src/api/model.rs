@@ -1,10 +1,14 @@
 //! What the API says, in the shape that commands read back.
 
-use crate::{config::RollupEntry, status::RoleStatus};
+use super::OwnNodeView;
+use crate::{
+    config::{Gateways, Member, MemberFile, RollupEntry},
+    status::RoleStatus,
+};
 use hum_bls::{Certificate, Committee, OperatorId, PublicKey, Seat};
 use hum_types::{
     Address, B256, BlockRef, ChainId, Change, Checkpoint, Class, Confidence, Epoch, Generation, Header,
-    Height, LaneIndex, RollupStatus, TimeMs, TimeS,
+    Height, LaneIndex, RegistrationId, RollupStatus, TimeMs, TimeS,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +60,62 @@ impl CommitteeView {
     }
 }
 
+/// What a member is like: what its profile, or the network file, says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// Its chain.
+    pub chain_id: ChainId,
+    /// Its entry in the registry.
+    pub registration: RegistrationId,
+    /// Its standing in the newest finalised checkpoint.
+    pub status: RollupStatus,
+    /// What people call it.
+    pub name: String,
+    /// JSON-RPC URL, for people and tools.
+    pub rpc: String,
+    /// Its gateways.
+    pub gateways: Gateways,
+    /// The light client under them.
+    pub light_client: Address,
+    /// Whose claims count.
+    pub sequencer: Address,
+    /// How operators know its heads.
+    pub class: Class,
+    /// The block that it began at.
+    pub anchor: BlockRef,
+    /// Usual time between blocks, in milliseconds.
+    pub block_time_ms: u64,
+    /// Who decides for it whom it listens to; absent for a member of the network file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governor: Option<Address>,
+    /// All that it joined with, for whoever wants to check it; absent for a member of the network file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<MemberFile>,
+}
+
+impl MemberView {
+    /// A member with this standing.
+    #[must_use]
+    pub fn new(member: &Member, status: RollupStatus) -> Self {
+        let entry = &member.entry;
+        Self {
+            chain_id: entry.chain_id,
+            registration: entry.registration,
+            status,
+            name: entry.name.clone(),
+            rpc: entry.rpc.clone(),
+            gateways: entry.gateways,
+            light_client: entry.light_client,
+            sequencer: entry.sequencer,
+            class: entry.class,
+            anchor: member.anchor.block(),
+            block_time_ms: entry.block_time_ms,
+            governor: member.profile.as_ref().map(|profile| profile.governor),
+            joined: member.file(),
+        }
+    }
+}
+
 /// A member as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollupView {
@@ -79,6 +139,9 @@ pub struct RollupView {
     pub finalized: Option<BlockRef>,
     /// Number of its head in the newest certified checkpoint.
     pub certified: u64,
+    /// Who judges it, where nobody re-executes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_node: Option<OwnNodeView>,
 }
 
 /// A checkpoint, with what is known of its certificate.

@@ -1,6 +1,6 @@
 //! The HTTP server.
 
-use super::{Index, IndexError, LeafProof, Page};
+use super::{Index, IndexError, LeafProof, MemberView, Page};
 use crate::publisher::BlockTimes;
 use axum::{
     Json, Router,
@@ -75,6 +75,7 @@ pub async fn serve_operator(
     index: Arc<Index>,
     presence: Presence,
     proofs: Proofs,
+    members: MembersFrom,
 ) -> Result<(), ApiError> {
     let indexed = Router::new()
         .route("/checkpoints", get(checkpoints))
@@ -86,8 +87,14 @@ pub async fn serve_operator(
         .with_state(index);
     let others = Router::new().route("/presence/{key}/{instance}", get(another)).with_state(presence);
     let proofs = Router::new().route("/rollups/{chain_id}/proof", get(leaf)).with_state(proofs);
-    listen(address, common(reports).merge(indexed).merge(others).merge(proofs)).await
+    let members = Router::new()
+        .route("/members", get(|State(members): State<MembersFrom>| async move { Json(members()) }))
+        .with_state(members);
+    listen(address, common(reports).merge(indexed).merge(others).merge(proofs).merge(members)).await
 }
+
+/// Everyone who is or was a member, by chain id.
+pub type MembersFrom = Arc<dyn Fn() -> Vec<MemberView> + Send + Sync>;
 
 /// Proves a rollup's leaf under a certified checkpoint.
 pub type Proofs = Arc<dyn Fn(ChainId) -> Option<LeafProof> + Send + Sync>;

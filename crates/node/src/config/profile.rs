@@ -1,8 +1,8 @@
 //! What a rollup that joins publishes of itself on L1, and the file that its own publisher and relayer are given.
 
 use super::{
-    Gateways, Member, Network, NetworkError, OwnNodeEntry, PeerEntry, PeerRole, RollupEntry, RollupLimits, SettlementEntry,
-    network::check_rollup,
+    Gateways, Member, Network, NetworkError, OwnNodeEntry, PeerEntry, PeerRole, RollupEntry, RollupLimits,
+    SettlementEntry, network::check_rollup,
 };
 use crate::registry::network_key;
 use hum_ledger::{ANCHOR_NUMBER_MAX, Refusal};
@@ -294,6 +294,19 @@ impl Member {
             governor: profile.governor,
             profile: profile.bytes.clone(),
             l1,
+        })
+    }
+
+    /// The file by which others know it; `None` for a member of the network file.
+    #[must_use]
+    pub fn file(&self) -> Option<MemberFile> {
+        let profile = self.profile.as_ref()?;
+        Some(MemberFile {
+            chain_id: self.entry.chain_id,
+            sequencer: self.entry.sequencer,
+            governor: profile.governor,
+            registration: self.entry.registration,
+            profile: String::from_utf8(profile.bytes.to_vec()).ok()?,
         })
     }
 

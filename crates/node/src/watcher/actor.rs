@@ -5,7 +5,7 @@ mod done;
 mod heads;
 
 use super::{
-    WatcherError, WatcherParts, WatcherSettings,
+    Connect, WatcherError, WatcherParts, WatcherSettings,
     accusations::{Accusation, Batch, Defended},
     answers::{AnswerBook, Answered, Challenge},
     bodies::Bodies,
@@ -23,6 +23,7 @@ use super::{
     view::Shared,
 };
 use crate::{
+    members::Members,
     registry,
     relayer::follower::{Follower, Heard},
     runtime::{Runtime, now},
@@ -33,7 +34,7 @@ use hum_chain::ReadError;
 use hum_consensus::{Peer, Peers, PublicKey, Recipients, Wire};
 use hum_ledger::SeatedRoster;
 use hum_relay::CertifiedChain;
-use hum_types::{Checkpoint, Decode as _, Domain, Encode as _, Epoch, Header, Height, TimeMs};
+use hum_types::{Change, Checkpoint, Decode as _, Domain, Encode as _, Epoch, Header, Height, TimeMs};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -68,6 +69,7 @@ enum Done {
 pub(super) struct Actor<E: Runtime> {
     domain: Domain,
     l1: Option<L1>,
+    joining: Option<(Members, Connect)>,
     peers: Option<Peers>,
     fetch: Wire,
     feed: Wire,
@@ -119,6 +121,7 @@ impl<E: Runtime> Actor<E> {
         let mut actor = Self {
             domain: genesis.domain,
             l1: parts.l1,
+            joining: parts.joining,
             peers: parts.peers,
             fetch: parts.fetch,
             feed: parts.feed,
@@ -403,6 +406,7 @@ impl<E: Runtime> Actor<E> {
 
     /// A newer height is certified and replayed.
     async fn advanced(&mut self) {
+        self.take_in();
         let epochs = self.rosters.len();
         let findings = self.learn_committees();
         if self.rosters.len() > epochs {
@@ -457,6 +461,27 @@ impl<E: Runtime> Actor<E> {
             && let Err(error) = peers.set_operators(operators.into_values().collect())
         {
             self.shared.alarm(self.now, &format!("operators cannot be followed: {error}"));
+        }
+    }
+
+    /// Watch the sequencers of rollups that have joined, and look at their heads where their nodes are reached.
+    fn take_in(&mut self) {
+        for change in self.chain.take_moved() {
+            let Change::Join { join } = change else { continue };
+            let chain_id = join.chain_id;
+            self.detector.admit(chain_id, join.registration(), join.sequencer);
+            let Some((members, connect)) = &self.joining else { continue };
+            match members.admit(&join) {
+                Ok(member) => {
+                    if let Some(chain) = connect(&member) {
+                        self.heads.admit(chain_id, chain);
+                    }
+                }
+                Err(error) => {
+                    let what = format!("chain {chain_id} has joined, we cannot read it: {error}");
+                    self.shared.alarm(self.now, &what);
+                }
+            }
         }
     }
 

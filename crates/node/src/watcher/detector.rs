@@ -125,6 +125,11 @@ impl Detector {
         }
     }
 
+    /// A rollup has joined. A member's sequencer never changes.
+    pub fn admit(&mut self, chain_id: ChainId, registration: RegistrationId, sequencer: Address) {
+        self.sequencers.entry(chain_id).or_insert((registration, sequencer));
+    }
+
     /// Committees known so far.
     #[must_use]
     pub const fn committees(&self) -> &Committees {

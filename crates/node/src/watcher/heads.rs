@@ -140,6 +140,11 @@ impl HeadBook {
         Self { chains, ..Self::default() }
     }
 
+    /// Heads of one more chain can be looked at.
+    pub(crate) fn admit(&mut self, chain_id: ChainId, chain: Arc<dyn Chain>) {
+        self.chains.entry(chain_id).or_insert(chain);
+    }
+
     /// Heads were attested, or soon will be.
     pub(crate) fn add(&mut self, checks: Vec<HeadCheck>) {
         for check in checks {

@@ -125,6 +125,7 @@ impl Bed {
         let parts = WatcherParts {
             l1: Some(self.judged.clone().unwrap_or_else(|| self.l1.connect())),
             rollups: self.nodes.clone(),
+            joining: None,
             peers: None,
             fetch: wires.fetch,
             feed: wires.feed,
@@ -372,6 +373,7 @@ fn a_connection_to_another_chain_is_refused() {
         let parts = WatcherParts {
             l1: Some(bed.l1.connect()),
             rollups: BTreeMap::new(),
+            joining: None,
             peers: None,
             fetch: wires.fetch,
             feed: wires.feed,
