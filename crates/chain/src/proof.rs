@@ -81,7 +81,7 @@ impl StateProof {
     }
 
     /// The account's storage root; that of an empty trie when the account is proven absent.
-    fn storage_root(&self, state_root: B256) -> Result<B256, StateProofError> {
+    pub fn storage_root(&self, state_root: B256) -> Result<B256, StateProofError> {
         let account = self.account;
         let failed = |detail: String| StateProofError::Account { account, state_root, detail };
         let key = Nibbles::unpack(keccak256(account));

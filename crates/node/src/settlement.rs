@@ -1,7 +1,8 @@
 //! What an operator asks its own L1 node about rollups: what each has settled there.
 //!
 //! ```text
-//! L1 node ─▶ Settlement::posted ─▶ operator: Safe and Finalized heads, in proposals and votes
+//! L1 node ─▶ Settlement::posted, what rollups of our own post ───────▶ operator: Safe and Finalized heads,
+//!         └▶ Settlement::proven, what others' contracts hold, proven ─▶           in proposals and votes
 //! ```
 //!
 //! Nothing of it is taken from a rollup's own node: its tags are its sequencer's word.
@@ -9,7 +10,7 @@
 pub mod derive;
 mod inbox;
 
-use futures::future::BoxFuture;
+use futures::{FutureExt as _, future::BoxFuture};
 use hum_chain::ReadError;
 use hum_types::{B256, BlockRef, ChainId, Confidence, L1Origin};
 use std::{fmt::Debug, sync::Arc};
@@ -18,6 +19,8 @@ pub use inbox::L1Settlement;
 
 /// A stretch of a rollup's blocks whose data stand on L1.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub use nodes::RpcNodes;
+pub use proven::{Nodes, WALK_MAX};
 pub struct Span {
     /// Number of its first block.
     pub first: u64,
@@ -71,3 +74,22 @@ pub trait Settlement: Debug + Send + Sync + 'static {
         l1_number: u64,
     ) -> BoxFuture<'_, Result<Option<Place>, ReadError>>;
 }
+
+    /// What the contracts of a member that posts nothing hold as settled, proven under the state of this block of the
+    /// node's chain, which is final.
+    fn proven(&self, chain_id: ChainId, at: L1Origin) -> BoxFuture<'_, Result<Proven, ReadError>> {
+        let _ = at;
+        std::future::ready(Ok(Proven::Nothing(format!("nobody can prove what chain {chain_id} settles")))).boxed()
+    }
+
+    /// The block with this number that a member's block stands on, by headers: at most [`WALK_MAX`] below.
+    fn below(
+        &self,
+        chain_id: ChainId,
+        from: BlockRef,
+        number: u64,
+    ) -> BoxFuture<'_, Result<BlockRef, ReadError>> {
+        let _ = (from, number);
+        let what = format!("headers of chain {chain_id}");
+        std::future::ready(Err(ReadError::Missing { method: "block", what })).boxed()
+    }

@@ -131,6 +131,9 @@ pub struct L1Entry {
     /// JSON-RPC URL, for people and tools; roles use their own.
     pub rpc: String,
     /// The finalised block at which committee and members were read.
+    /// URL of a beacon node of it that serves blobs, for people and tools; operators use their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beacon: Option<String>,
     pub origin: L1Origin,
 }
 
@@ -192,13 +195,31 @@ pub enum SettlementEntry {
         from_block: u64,
     },
 }
+    /// By the OP Stack's dispute games: `Finalized` is what their anchor holds.
+    OpStack {
+        /// The chain's `AnchorStateRegistry`.
+        anchor_registry: Address,
+        /// The chain's `DisputeGameFactory`.
+        game_factory: Address,
+        /// The first L1 block that is looked at.
+        from_block: u64,
+    },
+    /// By Nitro's assertions (BoLD): `Finalized` is what the newest confirmed one holds.
+    Nitro {
+        /// The chain's rollup contract.
+        rollup: Address,
+        /// The first L1 block that is looked at.
+        from_block: u64,
+    },
 
 impl SettlementEntry {
     /// The first L1 block that may hold something of it.
     #[must_use]
     pub const fn from_block(&self) -> u64 {
         match self {
-            Self::Batches { from_block, .. } => *from_block,
+            Self::Batches { from_block, .. }
+            | Self::OpStack { from_block, .. }
+            | Self::Nitro { from_block, .. } => *from_block,
         }
     }
 }
@@ -230,7 +251,8 @@ pub struct RollupEntry {
     /// Bounds on the work that a block may cause.
     #[serde(default)]
     pub limits: RollupLimits,
-    /// How it is settled; when absent, it has no `Safe` and no `Finalized` heads.
+    /// How it is settled; when absent, it has no `Safe` and no `Finalized` heads. By a stack's own contracts there are
+    /// `Finalized` heads only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settlement: Option<SettlementEntry>,
     /// Usual time between blocks, in milliseconds; for displays only.

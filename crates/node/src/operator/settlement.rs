@@ -12,6 +12,7 @@
 
 mod actor;
 mod line;
+mod proven;
 mod track;
 mod view;
 

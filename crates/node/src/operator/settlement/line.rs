@@ -25,9 +25,7 @@ pub(super) struct Line {
 impl Line {
     /// The line of a member that posts to L1, from its anchor on.
     pub(super) fn of(member: &Member) -> Option<(ChainId, Self)> {
-        let from = match member.entry.settlement? {
-            SettlementEntry::Batches { from_block, .. } => from_block,
-        };
+        let SettlementEntry::Batches { from_block: from, .. } = member.entry.settlement? else { return None };
         let settled = Track::new(member.anchor.block());
         let recent = settled.onward();
         let line = Self { settled, recent, from, lost: 0, placed: false, told: None };
@@ -58,9 +56,7 @@ impl Line {
     pub(super) fn parting(&self, rollup: &Rollup, l1_number: u64) -> Option<Head> {
         let certified = rollup.head().block.number;
         // A block's hash commits to all below it: what agrees is the front.
-        let agrees = |head: &Head| {
-            head.block.number <= certified && stands_or_passed(rollup, head.block)
-        };
+        let agrees = |head: &Head| head.block.number <= certified && stands_or_passed(rollup, head.block);
         let head = self.settled.first_that(|head| !agrees(head))?;
         (head.l1.number <= l1_number && self.contradicts(head, rollup) == Some(true)).then_some(*head)
     }

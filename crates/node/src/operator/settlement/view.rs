@@ -169,7 +169,8 @@ impl<E: Runtime> Settling<E> {
 
     /// Whether no member settles on L1, so far.
     pub(crate) fn is_idle(&self) -> bool {
-        self.known.lock().lines.is_empty()
+        let known = self.known.lock();
+        known.lines.is_empty() && known.proven.is_empty()
     }
 
     /// A proposal for this height settles something.
