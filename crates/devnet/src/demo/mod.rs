@@ -17,7 +17,10 @@ mod crash;
 mod dice;
 mod followers;
 mod hello;
+mod join;
+mod leave;
 mod liar;
+mod newcomer;
 mod percentiles;
 mod poison;
 mod reorg;
@@ -33,6 +36,9 @@ mod stand_in;
 mod tests;
 mod traffic;
 mod triangle;
+
+pub(crate) use sequencer::witness as encoded_witness;
+pub(crate) use stand_in::StandIn;
 
 use crate::{DevChainError, lies::LieError, network::NetworkError};
 use hum_chain::ReadError;
@@ -64,11 +70,15 @@ pub enum Scenario {
     SequencerEquivocation,
     /// Rollups under different rules, with different clocks.
     Triangle,
+    /// A chain that we did not make joins a running network.
+    Join,
+    /// A member leaves with messages under way.
+    Leave,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Hello,
         Self::Liar,
         Self::Crash,
@@ -78,6 +88,8 @@ impl Scenario {
         Self::Slash,
         Self::SequencerEquivocation,
         Self::Triangle,
+        Self::Join,
+        Self::Leave,
     ];
 
     /// What it is called.
@@ -93,6 +105,8 @@ impl Scenario {
             Self::Slash => "slash",
             Self::SequencerEquivocation => "sequencer-equivocation",
             Self::Triangle => "triangle",
+            Self::Join => "join",
+            Self::Leave => "leave",
         }
     }
 }
@@ -199,6 +213,8 @@ pub async fn run(scenario: Scenario, config: DemoConfig) -> Result<Report, DemoE
         Scenario::Slash => slash::SHAPE,
         Scenario::SequencerEquivocation => sequencer_equivocation::SHAPE,
         Scenario::Triangle => triangle::SHAPE,
+        Scenario::Join => join::SHAPE,
+        Scenario::Leave => leave::SHAPE,
     };
     let mut scene = Scene::start(config, shape).await?;
     let played = match scenario {
@@ -211,6 +227,8 @@ pub async fn run(scenario: Scenario, config: DemoConfig) -> Result<Report, DemoE
         Scenario::Slash => slash::play(&mut scene).await,
         Scenario::SequencerEquivocation => sequencer_equivocation::play(&mut scene).await,
         Scenario::Triangle => triangle::play(&mut scene).await,
+        Scenario::Join => join::play(&mut scene).await,
+        Scenario::Leave => leave::play(&mut scene).await,
     };
     let figures = played.unwrap_or_else(|error| {
         scene.violation(format!("not played to its end: {error}"));

@@ -2,20 +2,18 @@
 
 use super::{DemoConfig, DemoError, books::Books, dice::Dice};
 use crate::{
-    network::{
-        LocalConfig, LocalNetwork, LocalOperator, LocalStack, NetworkError, Process, Step,
-        connect,
-    },
+    network::{LocalConfig, LocalNetwork, LocalOperator, LocalStack, NetworkError, Process, Step, connect},
     restaking::SNAPSHOT_INTERVAL_BLOCKS,
 };
-use alloy::transports::http::reqwest;
+use alloy::{sol_types::SolCall as _, transports::http::reqwest};
 use hum_chain::{
-    ReadError,
+    At, Chain as _, ReadError,
+    contracts::Gateway,
     rpc::{RpcChain, RpcSubmit, SubmitPolicy},
 };
 use hum_node::{
     api::{OperatorStatus, RollupView},
-    config::{Network, PeerRole, PublisherConfig, RoleDirectory},
+    config::{BatchData, Network, PeerRole, PublisherConfig, RoleDirectory},
     watcher::WatcherView,
 };
 use hum_types::{Address, B256, ChainId, Confidence, RegistrationId};
@@ -112,6 +110,7 @@ impl Scene {
             block_time_ms,
             safe_depth: shape.safe_depth,
             finalized_depth: shape.finalized_depth,
+            batch_data: BatchData::Calldata,
             snapshot_interval_blocks: SNAPSHOT_INTERVAL_BLOCKS,
         };
         let start = Instant::now();
@@ -317,6 +316,16 @@ impl Scene {
             books = Books::read(&self.sites).await?;
         }
         Ok(books)
+    }
+
+    /// Whether a rollup's gateway refuses what is sent along a lane.
+    pub(super) async fn is_lane_closed(&self, site: usize, lane: Option<&Pair>) -> Result<bool, DemoError> {
+        let to = lane.and_then(|(_, to)| self.sites.get(*to));
+        let (Some(from), Some(to)) = (self.sites.get(site), to) else { return Ok(false) };
+        let call = Gateway::isLaneClosedCall { destination: to.chain_id.0 };
+        let answer = from.reader.call(from.gateway, call.abi_encode().into(), At::LATEST).await;
+        let answer = answer.map_err(|error| from.read_error(error))?;
+        Ok(Gateway::isLaneClosedCall::abi_decode_returns(&answer).unwrap_or(false))
     }
 
     /// Times are from processes that share this machine's clock: they mean something only while nobody moves it.

@@ -54,7 +54,7 @@ impl Sequencer {
 }
 
 /// A block's witness, as publishers send it.
-pub(super) async fn witness(name: &str, reader: &RpcChain, block: BlockRef) -> Result<Bytes, DemoError> {
+pub(crate) async fn witness(name: &str, reader: &RpcChain, block: BlockRef) -> Result<Bytes, DemoError> {
     let raw =
         reader.witness(block).await.map_err(|source| DemoError::Read { name: name.to_owned(), source })?;
     let failed = |problem: String| DemoError::Role {

@@ -11,11 +11,11 @@ use hum_node::{
     wire::{Gossip, PublisherMessage, PublisherReply, QUOTAS, Wires},
 };
 use hum_types::{Decode as _, Encode as _};
-use std::{net::SocketAddr, thread::JoinHandle};
+use std::{net::SocketAddr, path::PathBuf, thread::JoinHandle};
 use tokio::sync::mpsc;
 
 /// A connection to the operators. It ends when this is dropped; [`StandIn::leave`] also waits for that.
-pub(super) struct StandIn {
+pub(crate) struct StandIn {
     orders: mpsc::UnboundedSender<(Line, Recipients, Bytes)>,
     replies: mpsc::UnboundedReceiver<(PublicKey, PublisherReply)>,
     thread: JoinHandle<Result<(), String>>,
@@ -66,9 +66,15 @@ impl StandIn {
             wires: QUOTAS.to_vec(),
             private_addresses: true,
         };
+        let data = directory.path().join("stand-in");
+        let operators = scene.checked.operators.iter().map(|seat| seat.key.clone()).collect();
+        Ok(Self::open(network, data, operators))
+    }
+
+    /// Connect with these operators as whoever `network` says.
+    pub(crate) fn open(network: real::Network, data: PathBuf, operators: Vec<PublicKey>) -> Self {
         let (orders, mut ordered) = mpsc::unbounded_channel::<(Line, Recipients, Bytes)>();
         let (heard, replies) = mpsc::unbounded_channel();
-        let data = directory.path().join("stand-in");
         // The network's runtime blocks the thread that it runs on.
         let thread = std::thread::spawn(move || {
             real::runner(&data, 1).start(|context| async move {
@@ -97,8 +103,7 @@ impl StandIn {
                 Ok(())
             })
         });
-        let operators = scene.checked.operators.iter().map(|seat| seat.key.clone()).collect();
-        Ok(Self { orders, replies, thread, operators })
+        Self { orders, replies, thread, operators }
     }
 
     /// The operators, by seat.
@@ -119,17 +124,17 @@ impl StandIn {
     }
 
     /// Say something to all operators.
-    pub(super) fn say_to_all(&self, message: &PublisherMessage) {
+    pub(crate) fn say_to_all(&self, message: &PublisherMessage) {
         self.say(&self.operators, message);
     }
 
     /// What was answered since this was last asked.
-    pub(super) fn heard(&mut self) -> Vec<(PublicKey, PublisherReply)> {
+    pub(crate) fn heard(&mut self) -> Vec<(PublicKey, PublisherReply)> {
         std::iter::from_fn(|| self.replies.try_recv().ok()).collect()
     }
 
     /// Give the place back.
-    pub(super) async fn leave(self) -> Result<(), DemoError> {
+    pub(crate) async fn leave(self) -> Result<(), DemoError> {
         let Self { orders, thread, .. } = self;
         drop(orders);
         let failed = |problem: String| DemoError::Role { what: "stand in for somebody".to_owned(), problem };

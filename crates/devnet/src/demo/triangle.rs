@@ -27,8 +27,8 @@ const EACH: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Blocks of the fast rollup whose times are looked at.
 const LOOKED_AT: u64 = 20;
-/// Wei of the deposit: far more than what the same account spends on gas meanwhile.
-const DEPOSIT_WEI: u128 = 10_000_000_000_000_000_000_000;
+/// Wei of the deposit.
+const DEPOSIT_WEI: u128 = 3_000_000_000_000_000_000;
 
 pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let pairs = scene.pairs(|_| true);
@@ -44,12 +44,11 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     for line in &who {
         scene.tell(line);
     }
-    let before = balance(scene).await?;
     let gap = scene.block_time;
     let traffic = Traffic::start(scene, &pairs, EACH, gap);
     let planned = traffic.count;
     scene.tell(format!("sending {EACH} messages along each of {} lanes", pairs.len()));
-    deposit(scene).await?;
+    let depositor = deposit(scene).await?;
     for lost in traffic.included().await {
         scene.violation(lost);
     }
@@ -57,8 +56,9 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let tally = books.tally(&pairs);
     scene.tell(format!("{} of {planned} messages are executed", tally.executed));
     let arrived = until(PATIENCE, async || {
-        let now = balance(scene).await?;
-        Ok((now > before + U256::from(DEPOSIT_WEI / 2)).then_some(()))
+        let site = site(scene, OP)?;
+        let balance = site.reader.balance(depositor).await.map_err(|error| site.read_error(error))?;
+        Ok((balance == U256::from(DEPOSIT_WEI)).then_some(()))
     })
     .await?;
     scene.demand(arrived.is_some(), || "ether deposited on L1 did not appear in the rollup".to_owned());
@@ -94,22 +94,20 @@ fn failed(what: &str, problem: String) -> DemoError {
     DemoError::Role { what: what.to_owned(), problem }
 }
 
-/// What the dev account has in the rollup that takes deposits.
-async fn balance(scene: &Scene) -> Result<U256, DemoError> {
-    let site = site(scene, OP)?;
-    site.submit.balance().await.map_err(|error| site.read_error(error))
-}
-
-/// Leave ether on L1 for the rollup.
-async fn deposit(scene: &Scene) -> Result<(), DemoError> {
+/// Leave ether on L1 for the rollup; whose it is there.
+async fn deposit(scene: &Scene) -> Result<Address, DemoError> {
     let rollup = scene.network.rollups.get(OP);
     let portal: Address = rollup
         .and_then(|rollup| rollup.chain.portal())
         .ok_or_else(|| failed("deposit", "the rollup has no portal on L1".to_owned()))?;
-    let (_, l1) = connect(&scene.network.l1, scene.network.dev_secret())?;
+    let (_, l1) = connect(&scene.network.l1, scene.network.depositor_secret())?;
     let call = Call { value: U256::from(DEPOSIT_WEI), ..Call::new(portal, Bytes::new()) };
     let outcome = l1.send(call).await.map_err(|error| failed("deposit", error.to_string()))?;
-    if outcome.success { Ok(()) } else { Err(failed("deposit", "the transaction reverted".to_owned())) }
+    if outcome.success {
+        Ok(l1.sender())
+    } else {
+        Err(failed("deposit", "the transaction reverted".to_owned()))
+    }
 }
 
 /// How many of the fast rollup's newest blocks have their parent's time.

@@ -177,6 +177,7 @@ pub(super) async fn plan(
         l1: L1Entry {
             chain_id: l1.config().chain_id,
             rpc: l1.rpc_url(),
+            beacon: Some(l1.beacon_url()),
             origin: L1Origin { number: origin.number, hash: origin.hash },
         },
         rollups: entries,
@@ -210,6 +211,7 @@ pub(super) async fn plan(
             listen: seat.address,
             endpoint: None,
             l1_rpc: Some(l1.rpc_url()),
+            l1_beacon: Some(l1.beacon_url()),
             api: seat.api,
             nodes: Default::default(),
             threads: 2,
@@ -233,6 +235,7 @@ pub(super) async fn plan(
             api: seat.api,
             batcher: Some(BatcherConfig {
                 l1_rpc: None,
+                data: config.batch_data,
                 interval_ms: BATCH_INTERVAL_MS,
                 data_bytes_max: BATCH_DATA_BYTES_MAX,
                 depth: BATCH_DEPTH,

@@ -227,10 +227,7 @@ impl LocalChain {
             Self::Op(node) => return Ok(node.genesis_header().into()),
             Self::Ethereum(chain) => chain,
         };
-        let raw = chain.raw_block(0).await?;
-        let block = Block::<alloy_consensus::TxEnvelope>::decode(&mut &raw[..])
-            .map_err(|error| self.problem(format!("genesis block: {error}")))?;
-        Ok(alloy_rlp::encode(&block.header).into())
+        anchor_of(chain).await
     }
 
     /// Its rules, as the verifier reads them.
@@ -255,4 +252,14 @@ impl LocalChain {
             Self::Op(node) => node.shutdown().await,
         }
     }
+}
+
+/// The genesis header of an embedded client's chain, RLP.
+pub(crate) async fn anchor_of(chain: &DevChain) -> Result<Bytes, NetworkError> {
+    let raw = chain.raw_block(0).await?;
+    let block = Block::<alloy_consensus::TxEnvelope>::decode(&mut &raw[..]).map_err(|error| {
+        let problem = format!("genesis block: {error}");
+        NetworkError::Genesis { chain_id: chain.config().chain_id, problem }
+    })?;
+    Ok(alloy_rlp::encode(&block.header).into())
 }

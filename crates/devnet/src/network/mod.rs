@@ -33,9 +33,11 @@ use hum_chain::{
     contracts::{Addresses, DeployError, Deployment},
     rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
 };
-use hum_node::config::{DirectoryError, NetworkFile, OperatorEntry};
+use hum_node::config::{BatchData, DirectoryError, NetworkFile, OperatorEntry};
 use hum_types::{Address, B256, Bytes, ChainId, RegistrationId};
 pub(crate) use keys::Secrets;
+pub(crate) use lay_out::{Ports, Seat, private_key};
+pub(crate) use local_chain::anchor_of;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -74,6 +76,8 @@ pub struct LocalConfig {
     pub safe_depth: u64,
     /// How many blocks the `finalized` tag stays behind.
     pub finalized_depth: u64,
+    /// Where rollups' batches go on L1.
+    pub batch_data: BatchData,
     /// L1 blocks after which a committee is renewed though nobody joined, left or was slashed.
     pub snapshot_interval_blocks: u32,
 }
@@ -298,6 +302,12 @@ impl LocalNetwork {
         self.deployment.addresses()
     }
 
+    /// The `hum` binary that runs the roles.
+    #[must_use]
+    pub fn hum(&self) -> &Path {
+        &self.hum
+    }
+
     /// What those addresses commit to.
     #[must_use]
     pub const fn deployment(&self) -> &Deployment {
@@ -320,6 +330,13 @@ impl LocalNetwork {
     #[must_use]
     pub fn depositor_secret(&self) -> B256 {
         self.secrets.secret("depositor", 0)
+    }
+
+    /// The secret of the account that owns what stands on L1: it authorises rollups that join, and decides for the members of the
+    /// network file whom they hear.
+    #[must_use]
+    pub fn owner_secret(&self) -> B256 {
+        self.secrets.secret("owner", 0)
     }
 
     /// The process called `name`.
@@ -378,7 +395,7 @@ impl LocalNetwork {
         });
         let on_l1 = async {
             let (chain, submit) = connect(&self.l1, owner)?;
-            deployment.deploy(&chain, &submit, table, &[]).await?;
+            deployment.deploy_on_l1(&chain, &submit, table).await?;
             Ok::<_, NetworkError>(())
         };
         Ok(futures::future::try_join(futures::future::try_join_all(on_rollups), on_l1).await?.0)
