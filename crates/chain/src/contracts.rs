@@ -7,6 +7,10 @@
 //!            └deploy()───▶ what is missing there: code, committee table, allowed sources
 //! ```
 
+mod probe;
+
+pub use probe::{Answer, Feature, Need, Probe};
+
 use crate::{At, Call, Chain, ReadError, Submit, SubmitError};
 use alloy_primitives::{Address, B256, Bytes, address, b256, keccak256};
 use alloy_sol_types::{SolCall as _, SolConstructor as _, SolValue as _};
@@ -18,6 +22,7 @@ mod bindings {
     alloy_sol_types::sol!(LightClient, "../../contracts/artifacts/LightClient.json");
     alloy_sol_types::sol!(Gateway, "../../contracts/artifacts/Gateway.json");
     alloy_sol_types::sol!(Inbox, "../../contracts/artifacts/Inbox.json");
+    alloy_sol_types::sol!(FinalSnapshots, "../../contracts/artifacts/FinalSnapshots.json");
     alloy_sol_types::sol!(EdgePolicy, "../../contracts/artifacts/EdgePolicy.json");
     alloy_sol_types::sol!(BatchInbox, "../../contracts/artifacts/BatchInbox.json");
     alloy_sol_types::sol!(RollupProfiles, "../../contracts/artifacts/RollupProfiles.json");
@@ -25,11 +30,22 @@ mod bindings {
 }
 use bindings::IEdgePolicy;
 pub use bindings::{
-    BatchInbox, EdgePolicy, Gateway, IRollupRegistry, Inbox, LightClient, RollupProfiles, RollupRegistry,
+    BatchInbox, EdgePolicy, FinalSnapshots, Gateway, IFinalSnapshots, IRollupRegistry, Inbox, LightClient,
+    RollupProfiles, RollupRegistry,
 };
 
 /// The deterministic deployer: calldata `salt 32 ‖ init code`, at this address on every chain that has it.
 pub const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+/// The light client for chains on which contracts cannot read code; it is called as the other one is.
+mod in_storage {
+    #[allow(missing_docs, missing_debug_implementations, clippy::all)]
+    mod bindings {
+        alloy_sol_types::sol!(LightClientInStorage, "../../contracts/artifacts/LightClientInStorage.json");
+    }
+    pub(super) use bindings::LightClientInStorage;
+}
+use in_storage::LightClientInStorage;
+
 /// "hum1".
 const SALT: B256 = b256!("0000000000000000000000000000000000000000000000000000000068756d31");
 /// Salt of the light client; a gateway's is its confidence (`EdgePolicy.sol`).
@@ -72,6 +88,8 @@ pub struct Addresses {
     pub gateways: [Address; 3],
     /// The demo recipient.
     pub inbox: Address,
+    /// On L1: the last states of rollups that left.
+    pub final_snapshots: Address,
 }
 
 /// Why a deployment stopped. It can be started again: what is there stays.
@@ -104,6 +122,24 @@ pub enum DeployError {
         chain_id: ChainId,
         /// The transaction.
         tx_hash: B256,
+    },
+    /// The chain's machine cannot do what the contracts need.
+    #[error("chain {chain_id} lacks {what}, which the contracts need")]
+    Lacks {
+        /// The chain.
+        chain_id: ChainId,
+        /// What it lacks.
+        what: &'static str,
+    },
+    /// There is no policy of this deployment at that address.
+    #[error("{policy} on chain {chain_id} is no policy of this program's contracts: {detail}")]
+    NoPolicy {
+        /// The chain.
+        chain_id: ChainId,
+        /// Where it was looked for.
+        policy: Address,
+        /// What is wrong.
+        detail: String,
     },
     /// The chain lacks the deterministic deployer.
     #[error(
@@ -155,7 +191,7 @@ impl Deployment {
                 bootstrap: self.bootstrap,
                 delayS: self.policy_delay_s,
                 tableInCode: keccak256(&LightClient::BYTECODE),
-                tableInStorage: B256::ZERO,
+                tableInStorage: keccak256(&LightClientInStorage::BYTECODE),
                 gateway: keccak256(&Gateway::BYTECODE),
             },
         };
@@ -167,26 +203,29 @@ impl Deployment {
         init_code(&Inbox::BYTECODE, &(latest, safe, finalized).abi_encode_params())
     }
 
+    fn final_snapshots_code(light_client: Address) -> Vec<u8> {
+        let arguments = FinalSnapshots::constructorCall { lightClient: light_client };
+        init_code(&FinalSnapshots::BYTECODE, &arguments.abi_encode())
+    }
+
     /// Where everything stands.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         let policy = create2(&self.policy_code());
         let gateways = Confidence::ALL.map(|confidence| part(policy, confidence as u8));
-        Addresses {
-            policy,
-            light_client: part(policy, LIGHT_CLIENT_SALT),
-            gateways,
-            inbox: inbox_address(gateways),
-        }
+        let light_client = part(policy, LIGHT_CLIENT_SALT);
+        let final_snapshots = create2(&Self::final_snapshots_code(light_client));
+        Addresses { policy, light_client, gateways, inbox: inbox_address(gateways), final_snapshots }
     }
 
-    /// What creates everything, in an order that works: the policy, its parts, the demo recipient. Who sends them does not
-    /// matter. They need the deterministic deployer.
+    /// What creates everything that a rollup has, in an order that works: the policy, its parts, the demo recipient. Who sends
+    /// them does not matter. They need the deterministic deployer. On a chain where contracts cannot read code (`reads_code` of
+    /// the policy) the light client has other code, at the same address.
     #[must_use]
-    pub fn creations(&self) -> Vec<Creation> {
+    pub fn creations(&self, reads_code: bool) -> Vec<Creation> {
         let [policy, inbox] = self.independent();
         let mut all = vec![policy];
-        all.extend(self.parts());
+        all.extend(self.parts(reads_code));
         all.push(inbox);
         all
     }
@@ -198,9 +237,10 @@ impl Deployment {
     }
 
     /// What the policy creates.
-    fn parts(&self) -> Vec<Creation> {
+    fn parts(&self, reads_code: bool) -> Vec<Creation> {
         let Addresses { policy: to, light_client, gateways, .. } = self.addresses();
-        let call = EdgePolicy::createLightClientCall { code: LightClient::BYTECODE.clone() };
+        let code = if reads_code { &LightClient::BYTECODE } else { &LightClientInStorage::BYTECODE };
+        let call = EdgePolicy::createLightClientCall { code: code.clone() };
         let mut parts =
             vec![Creation { address: light_client, to, data: call.abi_encode().into(), gas: DEPLOY_GAS }];
         for (confidence, address) in Confidence::ALL.into_iter().zip(gateways) {
@@ -211,6 +251,43 @@ impl Deployment {
             parts.push(Creation { address, to, data: call.abi_encode().into(), gas: DEPLOY_GAS });
         }
         parts
+    }
+
+    /// The deployment that a policy belongs to, as a chain that has it shows it: whoever joins deploys the same. What the chain
+    /// says is held against the policy's address, which commits to all of it.
+    pub async fn read(chain: &dyn Chain, policy: Address) -> Result<Self, DeployError> {
+        let chain_id = chain.chain_id();
+        let answer = chain.call(policy, EdgePolicy::configCall {}.abi_encode().into(), At::LATEST).await;
+        let answer = answer.map_err(|source| DeployError::Read { chain_id, source })?;
+        let config = EdgePolicy::configCall::abi_decode_returns(&answer)
+            .map_err(|error| DeployError::NoPolicy { chain_id, policy, detail: error.to_string() })?;
+        let found = Self {
+            domain: Domain(config.domain),
+            epoch: Epoch(config.genesisEpoch),
+            table_hash: config.genesisTableHash,
+            bootstrap: config.bootstrap,
+            reanchor_delay_s: config.reanchorDelayS,
+            policy_delay_s: config.delayS,
+        };
+        let computed = found.addresses().policy;
+        if computed != policy {
+            let detail = format!("its words and this program's contracts give {computed}");
+            return Err(DeployError::NoPolicy { chain_id, policy, detail });
+        }
+        Ok(found)
+    }
+
+    /// Deploy on L1 what it lacks: the same as on a rollup, which judges compare, and where final snapshots are kept.
+    pub async fn deploy_on_l1(
+        &self,
+        chain: &dyn Chain,
+        submit: &dyn Submit,
+        table: &Bytes,
+    ) -> Result<Addresses, DeployError> {
+        let addresses = self.deploy(chain, submit, table, &[]).await?;
+        let code = Self::final_snapshots_code(addresses.light_client);
+        Site { chain, submit }.create_all(vec![Creation::by_deployer(&code)]).await?;
+        Ok(addresses)
     }
 
     /// Deploy what a chain lacks, install the committee's `table`, and let its gateways accept `sources`. Anyone may deploy; to
@@ -225,8 +302,12 @@ impl Deployment {
         let addresses = self.addresses();
         let site = Site { chain, submit };
         site.check_deployer().await?;
+        if let Some(feature) = Probe::of(chain).await.map_err(|error| site.read(error))?.lacking().next() {
+            return Err(DeployError::Lacks { chain_id: chain.chain_id(), what: feature.name() });
+        }
         site.create_all(self.independent().into()).await?;
-        site.create_all(self.parts()).await?;
+        let reads_code = site.reads_code(addresses.policy).await?;
+        site.create_all(self.parts(reads_code)).await?;
 
         let mut calls: Vec<BoxFuture<'_, Result<(), DeployError>>> = Vec::new();
         let table_address = LightClient::tableAddressCall { epoch: self.epoch.0 };
@@ -295,6 +376,16 @@ impl Site<'_> {
 
     async fn view(&self, to: Address, data: Vec<u8>) -> Result<Bytes, DeployError> {
         self.chain.call(to, data.into(), At::LATEST).await.map_err(|error| self.read(error))
+    }
+
+    /// Whether contracts can read code there. A node that cannot run the instruction answers with an error.
+    async fn reads_code(&self, policy: Address) -> Result<bool, DeployError> {
+        match self.chain.call(policy, EdgePolicy::readsCodeCall {}.abi_encode().into(), At::LATEST).await {
+            Ok(answer) => Ok(answer.last() == Some(&1)),
+            // Were it a mere failure, the policy would refuse the other code.
+            Err(ReadError::Reverted { .. } | ReadError::Node { .. }) => Ok(false),
+            Err(error) => Err(self.read(error)),
+        }
     }
 
     async fn check_deployer(&self) -> Result<(), DeployError> {

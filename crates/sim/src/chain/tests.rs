@@ -6,7 +6,7 @@ use commonware_runtime::{Clock as _, Runner as _, Spawner as _, Supervisor as _,
 use futures::future::join_all;
 use hum_chain::{
     At, Call, Chain, LogQuery, RawBlock, RawWitness, ReadError, Submit, SubmitError,
-    contracts::{Deployment, Gateway, Inbox},
+    contracts::{Answer, DeployError, Deployment, Gateway, Inbox, Probe},
 };
 use hum_types::{Confidence, Domain, Epoch, InteropAddress, RegistrationId, TimeMs};
 use hum_verify::{CertifiedHeader, Limits, MESSAGE_SENT, Reason, Verdict, Verifier, WitnessLimits};
@@ -72,6 +72,8 @@ fn deployments_sends_and_transfers_are_judged_valid() {
         let entries = [&[7; 64][..], &5_u128.to_be_bytes()].concat().repeat(4);
         let table =
             Bytes::from([&[7; 192][..], &20_u128.to_be_bytes(), &u64::MAX.to_be_bytes(), &entries].concat());
+        let probe = Probe::of(&node).await.unwrap();
+        assert!(probe.answers.iter().all(|(_, answer)| *answer == Answer::Works), "{probe}");
         let deployment = Deployment {
             domain: Domain(B256::repeat_byte(1)),
             epoch: Epoch(0),
@@ -83,6 +85,20 @@ fn deployments_sends_and_transfers_are_judged_valid() {
         let sources = [(ChainId(9), RegistrationId(B256::repeat_byte(9)))];
         let addresses = deployment.deploy(&node, &alice, &table, &sources).await.unwrap();
         assert_eq!(addresses, deployment.addresses());
+        assert_eq!(Deployment::read(&node, addresses.policy).await.unwrap(), deployment);
+        let elsewhere = Deployment::read(&node, addresses.light_client).await;
+        assert!(
+            matches!(elsewhere, Err(DeployError::NoPolicy { .. } | DeployError::Read { .. })),
+            "{elsewhere:?}"
+        );
+        for creation in deployment.creations(true) {
+            assert!(!node.code(creation.address, At::LATEST).await.unwrap().is_empty());
+        }
+        // A second time there is nothing to do.
+        let before = chain.head();
+        assert_eq!(deployment.deploy(&node, &alice, &table, &sources).await.unwrap(), addresses);
+        let nonce = node.nonce(alice.sender()).await.unwrap();
+        assert_eq!((chain.head().number >= before.number, nonce), (true, 10));
         assert!(!node.code(addresses.inbox, At::LATEST).await.unwrap().is_empty());
 
         let recipient = InteropAddress { chain_id: ChainId(9), address: addresses.inbox }.encode();
