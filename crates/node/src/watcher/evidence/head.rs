@@ -229,7 +229,7 @@ impl Decode for HeadStatement {
 /// What a head says of a lane: `leaf 96 ‖ index 4 ‖ d 1 ‖ siblings 32·d`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneStatement {
-    leaf: [u8; LANE_BYTES],
+    pub(in crate::watcher) leaf: [u8; LANE_BYTES],
     index: u32,
     siblings: Vec<B256>,
 }
