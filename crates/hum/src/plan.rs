@@ -12,7 +12,7 @@
 mod carry;
 mod price;
 
-pub(crate) use carry::{carry_out, describe};
+pub(crate) use carry::{Carried, Sent, carry_out, describe};
 pub(crate) use price::price;
 
 use alloy_primitives::{Bytes, U256};
@@ -130,12 +130,7 @@ impl Transaction {
     }
 
     /// Ether from a purse to an account.
-    pub(crate) fn transfer(
-        what: impl Into<String>,
-        by: &'static str,
-        to: Address,
-        value_wei: U256,
-    ) -> Self {
+    pub(crate) fn transfer(what: impl Into<String>, by: &'static str, to: Address, value_wei: U256) -> Self {
         Self {
             what: what.into(),
             by,

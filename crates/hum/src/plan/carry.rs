@@ -67,7 +67,11 @@ pub(crate) async fn carry_out<V>(
                     transaction.what
                 );
                 let again = sent.last().is_some_and(|last| last.what == transaction.what);
-                ensure!(!again, "a block has the transaction to {}, and it changed nothing", transaction.what);
+                ensure!(
+                    !again,
+                    "a block has the transaction to {}, and it changed nothing",
+                    transaction.what
+                );
                 let purse = purses.get(transaction.by)?;
                 let outcome = send(purse, &transaction).await?;
                 tell(&format!(

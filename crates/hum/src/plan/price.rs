@@ -4,7 +4,7 @@ use super::{Purses, Step, carry::in_words, describe};
 use crate::amount;
 use alloy_primitives::U256;
 use eyre::WrapErr as _;
-use hum_chain::{ReadError, Submit as _, SubmitError};
+use hum_chain::{At, Chain as _, ReadError, Submit as _, SubmitError};
 use hum_types::{Address, ChainId};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -57,9 +57,17 @@ pub(crate) async fn price(purses: &Purses, steps: Vec<Step>) -> eyre::Result<Pri
         let bill = Bill {
             account: purse.submit.sender(),
             chain_id: purse.submit.chain_id(),
-            gas_price_wei: purse.submit.gas_price().await.wrap_err_with(|| format!("the gas price for the {name}"))?,
+            gas_price_wei: purse
+                .submit
+                .gas_price()
+                .await
+                .wrap_err_with(|| format!("the gas price for the {name}"))?,
             cost_wei: U256::ZERO,
-            balance_wei: purse.submit.balance().await.wrap_err_with(|| format!("the balance of the {name}"))?,
+            balance_wei: purse
+                .submit
+                .balance()
+                .await
+                .wrap_err_with(|| format!("the balance of the {name}"))?,
         };
         bills.insert(name, bill);
     }
@@ -80,8 +88,16 @@ pub(crate) async fn price(purses: &Purses, steps: Vec<Step>) -> eyre::Result<Pri
             earlier = true;
             continue;
         };
-        let (gas, estimated) = match purse.submit.estimate(transaction.call()).await {
-            Ok(gas) => (gas, true),
+        // A call to what does not stand yet does nothing, and would cost next to nothing.
+        let stands = transaction.data.is_empty()
+            || !purse.chain.code(transaction.to, At::LATEST).await.unwrap_or_default().is_empty();
+        let estimate = match stands {
+            true => purse.submit.estimate(transaction.call()).await.map(Some),
+            false => Ok(None),
+        };
+        let (gas, estimated) = match estimate {
+            Ok(Some(gas)) => (gas, true),
+            Ok(None) => (transaction.typical_gas, false),
             // It may need what the ones before it would do, or ether that is still to come.
             Err(SubmitError::Rejected { .. } | SubmitError::Read(ReadError::Node { .. }))
                 if earlier || bill.balance_wei < transaction.value_wei || bill.balance_wei.is_zero() =>

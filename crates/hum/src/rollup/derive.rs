@@ -2,7 +2,10 @@
 
 use crate::output;
 use eyre::WrapErr as _;
-use hum_chain::rpc::{RpcChain, RpcLimits};
+use hum_chain::{
+    beacon::BeaconNode,
+    rpc::{RpcChain, RpcLimits},
+};
 use hum_node::settlement::derive::{Derivation, Stretch};
 use hum_types::{Address, B256, BlockRef, ChainId, Confidence, RegistrationId};
 use serde::Serialize;
@@ -13,6 +16,9 @@ pub(crate) struct DeriveArguments {
     /// JSON-RPC of an L1 node.
     #[arg(long, value_name = "URL")]
     l1_rpc: String,
+    /// Beacon node of that L1, for batches in blobs.
+    #[arg(long, value_name = "URL")]
+    beacon: Option<String>,
     /// The batch inbox on L1.
     #[arg(long, value_name = "ADDRESS")]
     inbox: Address,
@@ -80,6 +86,10 @@ pub(crate) async fn run(arguments: &DeriveArguments) -> eyre::Result<ExitCode> {
     let registration = RegistrationId(arguments.registration);
     let mut derivation =
         Derivation::start(Arc::new(l1), arguments.inbox, registration, arguments.at.into()).await?;
+    if let Some(url) = &arguments.beacon {
+        let beacon = BeaconNode::new(url, RpcLimits::default()).wrap_err("the beacon node's URL")?;
+        derivation = derivation.with_blobs(Arc::new(beacon));
+    }
     let mut execution = Execution::start(arguments, &derivation).await?;
     let mut answer = Answer {
         chain_id: derivation.chain_id(),

@@ -5,7 +5,7 @@
 //! DIR/member.json        what is registered: profile, sequencer, governor
 //! DIR/registrant/keys/   the account on L1 that registers
 //! DIR/governor/keys/     the account on the rollup that deploys and decides whom it listens to
-//! DIR/publisher, DIR/relayer: a role each
+//! DIR/publisher, DIR/relayer: a role each; DIR/sequencer, DIR/genesis.json, DIR/spec.json where the rollup was launched
 //! ```
 //!
 //! What is written is never changed: a registration commits to it.
@@ -76,6 +76,16 @@ impl Home {
 
     pub(super) fn governor(&self) -> RoleDirectory {
         RoleDirectory::new(self.0.join("governor"))
+    }
+
+    /// The node of a rollup that was launched here.
+    pub(super) fn sequencer(&self) -> RoleDirectory {
+        RoleDirectory::new(self.0.join("sequencer"))
+    }
+
+    /// The rules of a rollup that was launched here: its node does not tell all of them.
+    pub(super) fn spec_file(&self) -> PathBuf {
+        self.0.join("spec.json")
     }
 
     pub(super) fn publisher(&self) -> RoleDirectory {
@@ -155,10 +165,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn open(dir: &Path) -> eyre::Result<Self> {
+    pub(super) async fn open(dir: &Path) -> eyre::Result<Self> {
         let home = Home::new(dir);
         let file = home.load()?;
         let client = Client::open(&file.network)?;
+        client.learn().await;
         let member_file = home.load_member()?;
         let member = member_file.member(&client.network)?;
         let node = RpcChain::new(&file.rpc, file.chain_id, RpcLimits::default())?;
@@ -170,7 +181,8 @@ impl Place {
 /// The L1 node.
 pub(super) fn l1(client: &Client, rpc: Option<&str>) -> eyre::Result<RpcChain> {
     let entry = &client.network.l1;
-    RpcChain::new(rpc.unwrap_or(&entry.rpc), entry.chain_id, RpcLimits::default()).wrap_err("the L1 node's URL")
+    RpcChain::new(rpc.unwrap_or(&entry.rpc), entry.chain_id, RpcLimits::default())
+        .wrap_err("the L1 node's URL")
 }
 
 /// How secrets that are made are kept.

@@ -70,8 +70,12 @@ impl Registry {
         let missing = |what| eyre!("the network file names no {what}: no rollup can join this network");
         Ok(Self {
             l1,
-            registry: entry.and_then(|entry| entry.rollup_registry).ok_or_else(|| missing("rollup registry"))?,
-            profiles: entry.and_then(|entry| entry.rollup_profiles).ok_or_else(|| missing("rollup profiles"))?,
+            registry: entry
+                .and_then(|entry| entry.rollup_registry)
+                .ok_or_else(|| missing("rollup registry"))?,
+            profiles: entry
+                .and_then(|entry| entry.rollup_profiles)
+                .ok_or_else(|| missing("rollup profiles"))?,
             inbox: entry.and_then(|entry| entry.batch_inbox).ok_or_else(|| missing("batch inbox"))?,
         })
     }
@@ -97,6 +101,20 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// What a rollup's directory says, for `registrant`; no batcher.
+    pub(super) fn of(place: &super::home::Place, registrant: Address) -> Self {
+        Self {
+            chain_id: place.file.chain_id,
+            sequencer: place.member_file.sequencer,
+            anchor_hash: place.member.anchor.hash(),
+            governor: place.member_file.governor,
+            profile: place.member_file.bytes(),
+            registrant,
+            bond_wei: None,
+            batcher: None,
+        }
+    }
+
     pub(super) fn spec_hash(&self) -> B256 {
         profile_spec_hash(self.governor, &self.profile)
     }
@@ -158,10 +176,16 @@ pub(super) fn to_register(
 fn standing(rollup: &Rollup, entry: &Entry) -> Result<Step, Step> {
     let another = "choose another directory, and so another sequencer's key, to register anew";
     if rollup.punished {
-        return Err(Step::refused("the bond of this registration was taken: its sequencer signed a lie", another));
+        return Err(Step::refused(
+            "the bond of this registration was taken: its sequencer signed a lie",
+            another,
+        ));
     }
     if rollup.exit_at != 0 {
-        return Err(Step::refused("this registration announced its exit, and a chain that left does not come back", another));
+        return Err(Step::refused(
+            "this registration announced its exit, and a chain that left does not come back",
+            another,
+        ));
     }
     if rollup.registrant != entry.registrant {
         return Err(Step::refused(
@@ -169,7 +193,10 @@ fn standing(rollup: &Rollup, entry: &Entry) -> Result<Step, Step> {
             "pass the key of that account with --account",
         ));
     }
-    Ok(Step::done(format!("registered with a bond of {} ether", amount::show(rollup.bond_wei, amount::ETHER))))
+    Ok(Step::done(format!(
+        "registered with a bond of {} ether",
+        amount::show(rollup.bond_wei, amount::ETHER)
+    )))
 }
 
 fn authorise(
@@ -224,7 +251,11 @@ fn register(view: &RegistrationView, place: &Registry, entry: &Entry, steps: &mu
     if view.registrant_wei < bond {
         let Entry { registrant, .. } = entry;
         steps.push(Step::refused(
-            format!("{registrant} has {} ether on L1, the bond is {}", ether(view.registrant_wei), ether(bond)),
+            format!(
+                "{registrant} has {} ether on L1, the bond is {}",
+                ether(view.registrant_wei),
+                ether(bond)
+            ),
             format!("send {registrant} the rest and something for gas, or pass an account with --account"),
         ));
     }

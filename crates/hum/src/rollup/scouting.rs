@@ -47,6 +47,8 @@ pub(super) struct Ability {
 /// A node, looked at.
 #[derive(Debug)]
 pub(super) struct Scouted {
+    /// The node's URL.
+    pub(super) rpc: String,
     pub(super) node: RpcChain,
     pub(super) detected: Detected,
     /// Whether it answers from a recording: no live chain.
@@ -59,11 +61,12 @@ pub(super) struct Scouted {
 /// Look at the node at `rpc`. `spec` is a chain configuration for nodes that do not tell theirs.
 pub(super) async fn scout(rpc: &str, spec: Option<&Path>) -> eyre::Result<Scouted> {
     let limits = RpcLimits::default();
-    let chain_id = RpcChain::discover(rpc, limits).await.wrap_err_with(|| format!("no node answers at {rpc}"))?;
+    let chain_id =
+        RpcChain::discover(rpc, limits).await.wrap_err_with(|| format!("no node answers at {rpc}"))?;
     let node = RpcChain::new(rpc, chain_id, limits).wrap_err("--rpc")?;
     let detected = detect(&node).await.wrap_err_with(|| format!("the node at {rpc}"))?;
     let replayed = detected.evidence.iter().any(|evidence| evidence.found.starts_with(REPLAYED));
-    let mut scouted = Scouted { node, detected, replayed, abilities: Vec::new(), spec: None };
+    let mut scouted = Scouted { rpc: rpc.to_owned(), node, detected, replayed, abilities: Vec::new(), spec: None };
     if scouted.class() == Class::Reexecuted {
         scouted.spec = rules(&scouted, spec).await?;
         scouted.try_all().await?;
@@ -71,12 +74,19 @@ pub(super) async fn scout(rpc: &str, spec: Option<&Path>) -> eyre::Result<Scoute
     Ok(scouted)
 }
 
+/// Whether a node answers from a recording; nothing where it does not answer.
+pub(super) async fn is_replayed(node: &RpcChain) -> Option<bool> {
+    let detected = detect(node).await.ok()?;
+    Some(detected.evidence.iter().any(|evidence| evidence.found.starts_with(REPLAYED)))
+}
+
 /// The rules by which the node's blocks are judged.
 async fn rules(scouted: &Scouted, file: Option<&Path>) -> eyre::Result<Option<ChainSpec>> {
     let (node, stack) = (&scouted.node, scouted.detected.stack);
     let spec: ChainSpec = if let Some(path) = file {
         let text = std::fs::read(path).wrap_err_with(|| format!("cannot read {}", path.display()))?;
-        serde_json::from_slice(&text).wrap_err_with(|| format!("{} is no chain configuration", path.display()))?
+        serde_json::from_slice(&text)
+            .wrap_err_with(|| format!("{} is no chain configuration", path.display()))?
     } else {
         let Some(config) = chain_config(node, stack).await? else { return Ok(None) };
         let parsed = match stack {
@@ -85,7 +95,9 @@ async fn rules(scouted: &Scouted, file: Option<&Path>) -> eyre::Result<Option<Ch
                 serde_json::from_value(config).map_err(eyre::Report::from)
             }
         };
-        parsed.wrap_err("the node's own chain configuration is not one that Hum judges by; --spec FILE gives another")?
+        parsed.wrap_err(
+            "the node's own chain configuration is not one that Hum judges by; --spec FILE gives another",
+        )?
     };
     let (found, expected) = (spec.chain_id(), scouted.detected.chain_id);
     ensure!(found == expected, "the rules are of chain {found}, the node serves chain {expected}");
@@ -137,7 +149,11 @@ impl Scouted {
         let number = head.block.number;
         // A genesis is nobody's child, and that of some nodes declares another state than it has.
         if number < 2 {
-            self.note(WHAT, Found::Without, format!("not tried: block {number} is the newest; block 2 is the first"));
+            self.note(
+                WHAT,
+                Found::Without,
+                format!("not tried: block {number} is the newest; block 2 is the first"),
+            );
             return Ok(());
         }
         let Some(spec) = self.spec.clone() else { return Ok(()) };
@@ -187,7 +203,9 @@ impl Scouted {
             );
         }
         match self.abilities.iter().find(|ability| ability.found == Found::Missing) {
-            Some(Ability { what, detail, .. }) => bail!("the node at {} will not do: {what}: {detail}", self.node.endpoint()),
+            Some(Ability { what, detail, .. }) => {
+                bail!("the node at {} will not do: {what}: {detail}", self.node.endpoint())
+            }
             None => Ok(()),
         }
     }
@@ -197,13 +215,22 @@ impl Scouted {
     pub(super) async fn anchor(&self, wanted: Option<u64>) -> eyre::Result<Option<(RawBlock, Bytes)>> {
         let latest = self.node.head(Confidence::Latest).await?;
         let number = match wanted {
-            Some(0) => bail!("block 0 cannot be an anchor here: some nodes declare another state in it than they have"),
+            Some(0) => bail!(
+                "block 0 cannot be an anchor here: some nodes declare another state in it than they have"
+            ),
             Some(number) => {
-                ensure!(number <= latest.number, "block {number} is not there yet, the newest is {}", latest.number);
+                ensure!(
+                    number <= latest.number,
+                    "block {number} is not there yet, the newest is {}",
+                    latest.number
+                );
                 number
             }
             None => match self.node.head(Confidence::Safe).await {
-                Ok(safe) if safe.number > 0 && latest.number - safe.number.min(latest.number) <= ANCHOR_BEHIND_MAX => {
+                Ok(safe)
+                    if safe.number > 0
+                        && latest.number - safe.number.min(latest.number) <= ANCHOR_BEHIND_MAX =>
+                {
                     safe.number
                 }
                 _ => latest.number,
@@ -215,6 +242,11 @@ impl Scouted {
         let found = block(&self.node, At::Number(number)).await?;
         let header = alloy_rlp::encode(header(&found)?).into();
         Ok(Some((found, header)))
+    }
+
+    /// The genesis' header, to price with while nothing else is there.
+    pub(super) async fn genesis(&self) -> eyre::Result<Bytes> {
+        Ok(alloy_rlp::encode(header(&block(&self.node, At::Number(0)).await?)?).into())
     }
 
     /// Time between the newest blocks in milliseconds: for displays.
@@ -232,7 +264,11 @@ impl Scouted {
     /// For people.
     pub(super) fn print(&self) {
         let Detected { stack, chain_id, evidence } = &self.detected;
-        println!("chain {chain_id} at {} runs {stack}: {}", self.node.endpoint(), class_in_words(self.class()));
+        println!(
+            "chain {chain_id} at {} runs {stack}: {}",
+            self.node.endpoint(),
+            class_in_words(self.class())
+        );
         if self.replayed {
             println!("  it answers from a recording: replayed, not joined live");
         }
@@ -271,7 +307,10 @@ pub(super) fn header(block: &RawBlock) -> eyre::Result<Header> {
     };
     let mut first = *items.first().ok_or_else(|| eyre!("block {number} is empty"))?;
     let header = Header::decode(&mut first).wrap_err_with(|| format!("the header of block {number}"))?;
-    ensure!(header.hash_slow() == block.block.hash, "the header of block {number} has fields that Hum does not know");
+    ensure!(
+        header.hash_slow() == block.block.hash,
+        "the header of block {number} has fields that Hum does not know"
+    );
     Ok(header)
 }
 

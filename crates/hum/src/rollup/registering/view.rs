@@ -14,10 +14,10 @@ pub(in crate::rollup) async fn ask<C: SolCall>(
     call: &C,
 ) -> eyre::Result<C::Return> {
     let answer = chain.call(to, call.abi_encode().into(), At::LATEST).await;
-    let answer = answer.wrap_err_with(|| format!("{} of {to} on chain {}", C::SIGNATURE, chain.chain_id()))?;
-    C::abi_decode_returns(&answer).wrap_err_with(|| {
-        format!("{} of {to} on chain {} gives {answer}", C::SIGNATURE, chain.chain_id())
-    })
+    let answer =
+        answer.wrap_err_with(|| format!("{} of {to} on chain {}", C::SIGNATURE, chain.chain_id()))?;
+    C::abi_decode_returns(&answer)
+        .wrap_err_with(|| format!("{} of {to} on chain {} gives {answer}", C::SIGNATURE, chain.chain_id()))
 }
 
 /// Who may register a chain id, from when on (seconds since 1970).
@@ -66,7 +66,8 @@ impl RegistrationView {
         let head = head.ok_or_else(|| eyre::eyre!("the L1 node has no newest block"))?;
         let (registry, registration) = (place.registry, entry.registration().0);
         let chain_id = entry.chain_id.0;
-        let authorisation = ask(l1, registry, &IRollupRegistry::authorisationOfCall { chainId: chain_id }).await?;
+        let authorisation =
+            ask(l1, registry, &IRollupRegistry::authorisationOfCall { chainId: chain_id }).await?;
         let standing = ask(l1, registry, &IRollupRegistry::registrationOfCall { chainId: chain_id }).await?;
         let (batcher, batcher_wei) = match entry.batcher {
             Some((account, _)) => (
