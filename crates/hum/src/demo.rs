@@ -26,7 +26,8 @@ pub(crate) struct DemoArguments {
     /// blocks back, and one that contradicts itself. rotate: operators join and leave, a light client sleeps. slash: an
     /// operator attests two headers and loses its stake. sequencer-equivocation: a sequencer loses its bond.
     /// triangle: an OP-rules rollup, an Ethereum-rules one and one with four blocks a second.
-    #[arg(value_parser = scenario, value_name = "hello|liar|crash|poison|reorg|rotate|slash|sequencer-equivocation|triangle")]
+    /// join: anvil becomes a member of a running network. leave: it goes again with a thousand messages under way.
+    #[arg(value_parser = scenario, value_name = "hello|liar|crash|poison|reorg|rotate|slash|sequencer-equivocation|triangle|join|leave")]
     name: Scenario,
     /// Chooses payloads, times and victims; printed back. Chosen by the clock when missing.
     #[arg(long)]

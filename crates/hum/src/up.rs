@@ -6,7 +6,7 @@ use hum_devnet::{
     network::{LocalConfig, LocalNetwork, LocalRollup, LocalStack, Step},
     restaking::{CoreCode, SNAPSHOT_INTERVAL_BLOCKS},
 };
-use hum_node::config::PeerRole;
+use hum_node::config::{BatchData, PeerRole};
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
@@ -34,6 +34,9 @@ pub(crate) struct UpArguments {
     /// L1 blocks after which the committee is renewed though nobody joined or left.
     #[arg(long, default_value_t = SNAPSHOT_INTERVAL_BLOCKS)]
     snapshot_interval: u32,
+    /// Rollups post their batches in blobs, not in calldata. Each blob costs CPU for proofs.
+    #[arg(long)]
+    blobs: bool,
     /// Where the network's files go.
     #[arg(long, default_value = crate::network::DEFAULT_DIR)]
     dir: PathBuf,
@@ -80,6 +83,7 @@ async fn up(arguments: &UpArguments) -> eyre::Result<ExitCode> {
         block_time_ms: arguments.block_time.clone(),
         safe_depth: arguments.safe_depth,
         finalized_depth: arguments.finalized_depth,
+        batch_data: if arguments.blobs { BatchData::Blobs } else { BatchData::Calldata },
         snapshot_interval_blocks: arguments.snapshot_interval,
     };
     let json = arguments.json;
@@ -107,9 +111,10 @@ async fn up(arguments: &UpArguments) -> eyre::Result<ExitCode> {
         started = LocalNetwork::start(config, tell) => started?,
         _ = &mut interrupted => return Ok(ExitCode::SUCCESS),
     };
-    let key = network.path().with_file_name("dev.key");
-    std::fs::write(&key, format!("{}\n", network.dev_secret()))
-        .wrap_err_with(|| format!("cannot write {}", key.display()))?;
+    for (name, secret) in [("dev.key", network.dev_secret()), ("owner.key", network.owner_secret())] {
+        let key = network.path().with_file_name(name);
+        std::fs::write(&key, format!("{secret}\n")).wrap_err_with(|| format!("cannot write {}", key.display()))?;
+    }
     if json {
         let path = network.path();
         output::json(
