@@ -50,6 +50,9 @@ enum Command {
     /// What concerns one rollup.
     #[command(subcommand)]
     Rollup(rollup::RollupCommand),
+    /// Run a rollup's own node: make its blocks, keep them, sign for them.
+    #[cfg(feature = "devnet")]
+    Sequencer(crate::sequencer::SequencerArguments),
     /// Run a rollup's publisher: sign claims, send blocks with witnesses to the operators.
     Publisher(role::RoleArguments),
     /// Run a relayer: deliver certified messages.
@@ -77,6 +80,8 @@ impl Cli {
         match &self.command {
             Command::Operator(arguments) if !arguments.is_role() => Logging::Quiet,
             Command::Watch(arguments) if !arguments.is_role() => Logging::Quiet,
+            #[cfg(feature = "devnet")]
+            Command::Sequencer(_) => Logging::Role,
             Command::Operator(_)
             | Command::Publisher(_)
             | Command::Relayer(_)
@@ -103,6 +108,8 @@ impl Cli {
             Command::Bench(command) => crate::bench::run(&command),
             Command::Operator(arguments) => arguments.run(),
             Command::Rollup(command) => rollup::run(&command),
+            #[cfg(feature = "devnet")]
+            Command::Sequencer(arguments) => crate::sequencer::run(&arguments),
             Command::Publisher(arguments) => role::publisher(&arguments),
             Command::Relayer(arguments) => role::relayer(&arguments),
             Command::Proxy(arguments) => proxy::run(&arguments),

@@ -25,6 +25,8 @@ mod proxy;
 mod role;
 mod rollup;
 mod send;
+#[cfg(feature = "devnet")]
+mod sequencer;
 mod status;
 mod twin;
 #[cfg(feature = "devnet")]

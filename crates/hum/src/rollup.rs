@@ -12,6 +12,7 @@ mod members;
 mod policy;
 mod prepare;
 mod registering;
+mod retire;
 mod roles;
 mod scouting;
 #[cfg(feature = "devnet")]
@@ -38,6 +39,8 @@ pub(crate) enum RollupCommand {
     Resume(policy::LanesArguments),
     /// Close the lanes, wait until what is under way is executed, and leave; may be repeated.
     Leave(leave::LeaveArguments),
+    /// Leave when everything is final, and have L1 keep the last block; the sequencer stops. May be repeated.
+    Retire(retire::RetireArguments),
     /// Whom a rollup hears, at which confidence.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -54,6 +57,7 @@ pub(crate) fn run(command: &RollupCommand) -> eyre::Result<ExitCode> {
         RollupCommand::Pause(arguments) => block_on(policy::lanes(arguments, true)),
         RollupCommand::Resume(arguments) => block_on(policy::lanes(arguments, false)),
         RollupCommand::Leave(arguments) => block_on(leave::run(arguments)),
+        RollupCommand::Retire(arguments) => block_on(retire::run(arguments)),
         RollupCommand::Policy(command) => block_on(policy::run(command)),
         RollupCommand::Derive(arguments) => block_on(derive::run(arguments)),
     }

@@ -1,7 +1,7 @@
 //! What a sequencer is told.
 
 use hum_node::config::{DirectoryError, ROLE_VERSION, RoleDirectory};
-use hum_types::{Address, Domain, RegistrationId};
+use hum_types::{Address, B256, Domain, RegistrationId};
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -19,6 +19,8 @@ pub struct SequencerConfig {
     pub registration: RegistrationId,
     /// The genesis file.
     pub genesis: PathBuf,
+    /// The hash of the block that it gives: whatever client there is, it must start from it.
+    pub genesis_hash: B256,
     /// Milliseconds between blocks.
     pub block_time_ms: u64,
     /// How many blocks the `safe` tag stays behind the head.
@@ -57,6 +59,14 @@ pub struct EngineConfig {
 /// What a client needs to fill a block of our size.
 const fn build_ms() -> u64 {
     200
+}
+
+impl EngineConfig {
+    /// A client at these URLs that shares the secret in the file `jwt`.
+    #[must_use]
+    pub const fn new(url: String, jwt: PathBuf, rpc: String) -> Self {
+        Self { url, jwt, rpc, fee_recipient: Address::ZERO, build_ms: build_ms() }
+    }
 }
 
 impl SequencerConfig {

@@ -11,7 +11,7 @@ use hum_chain::{
     sequencer::SequencerDesk,
 };
 use hum_node::config::{DirectoryError, KeyName, RoleDirectory};
-use hum_types::{BlockRef, ChainId, SequencerKey};
+use hum_types::{B256, BlockRef, ChainId, SequencerKey};
 use serde::Serialize;
 use std::{
     io,
@@ -61,6 +61,19 @@ pub enum NodeError {
         /// What was asked for.
         block_time_ms: u64,
     },
+    /// A client of another chain.
+    #[error("the execution client starts from genesis {found}, the rollup from {expected}: start it from {path}")]
+    Genesis {
+        /// The client's.
+        found: B256,
+        /// The rollup's.
+        expected: B256,
+        /// The genesis file.
+        path: PathBuf,
+    },
+    /// The execution client, asked for its genesis.
+    #[error(transparent)]
+    Client(#[from] super::ClientError),
     /// The blocks that it made before.
     #[error(transparent)]
     Sequencer(#[from] SequencerError),
@@ -146,6 +159,10 @@ impl SequencerNode {
                 (Arc::new(Engine::new(settings)?), chain_id, engine.rpc.clone(), None)
             }
         };
+        let (found, expected) = (client.place().await?.genesis, config.genesis_hash);
+        if found != expected {
+            return Err(NodeError::Genesis { found, expected, path: config.genesis.clone() });
+        }
         let log = directory.data().join(LOG);
         let (sequencer, restored) = Sequencer::open(client.clone(), &log).await?;
         if restored.torn > 0 {

@@ -255,7 +255,7 @@ async fn make(arguments: &LaunchArguments, home: &Home) -> eyre::Result<()> {
         class: Class::Reexecuted,
         spec: made.spec,
         anchor: made.header,
-        judges: Vec::new(),
+        own_node: None,
         limits: RollupLimits::default(),
         settlement: Some(SettlementEntry::Batches { inbox: registry.inbox, from_block }),
         block_time_ms: arguments.block_time,

@@ -37,23 +37,23 @@ const POLL: Duration = Duration::from_millis(500);
 pub(crate) struct LeaveArguments {
     /// The directory that `hum rollup join` made.
     #[arg(long, default_value = "hum-rollup")]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// File with the secret of the members' governor, which closes their lanes to here: a local network has it. When absent, others
     /// can send until the rollup has left.
     #[arg(long, value_name = "FILE")]
-    authority: Option<PathBuf>,
+    pub(super) authority: Option<PathBuf>,
     /// Seconds for which what is under way is waited for; after that the command ends, and nothing has left.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    patience_s: u64,
+    pub(super) patience_s: u64,
     /// Stay until the bond is paid back.
     #[arg(long)]
-    wait: bool,
+    pub(super) wait: bool,
     /// The file whose first line opens the keystores.
     #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
+    pub(super) password_file: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) async fn run(arguments: &LeaveArguments) -> eyre::Result<ExitCode> {
@@ -127,7 +127,7 @@ pub(super) async fn run(arguments: &LeaveArguments) -> eyre::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn authority(
+pub(super) fn authority(
     arguments: &LeaveArguments,
     place: &Place,
     tell: &impl Fn(&str),
@@ -140,7 +140,7 @@ fn authority(
 }
 
 /// Close the lanes out of the rollup, and those to it as far as the authority goes.
-async fn close(
+pub(super) async fn close(
     place: &Place,
     secrets: &Secrets,
     authority: Option<B256>,
@@ -209,7 +209,7 @@ async fn close_at(
 }
 
 /// Wait until nothing is under way that can still be delivered.
-async fn drain(
+pub(super) async fn drain(
     books: &mut Books,
     mut tally: Tally,
     patience: Duration,

@@ -124,6 +124,8 @@ async fn what_is_not_its_own_chain_is_refused() {
     other[12] ^= 1;
     assert!(matches!(refused(other).await, SequencerError::Log(LogError::Genesis { .. })));
     std::fs::write(log_of(&directory), whole).unwrap();
+    let another = SequencerConfig { genesis_hash: B256::repeat_byte(1), ..config.clone() };
+    assert!(matches!(SequencerNode::start(&directory, &another).await, Err(NodeError::Genesis { .. })));
     start(&directory, &config).await.close().await;
 }
 

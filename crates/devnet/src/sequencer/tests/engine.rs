@@ -54,7 +54,7 @@ impl Outside {
     async fn start(genesis: &PathBuf) -> Self {
         let genesis = std::fs::read_to_string(genesis).unwrap();
         let chain = DevChain::start_from(settings(1_000), &genesis).await.unwrap();
-        let Target(Answers::Ethereum(context)) = Target::from(&chain) else { panic!() };
+        let Target(Answers::Ethereum(context, _)) = Target::from(&chain) else { panic!() };
         let context = RpcApiContext {
             syncer: Some(Arc::new(syncer(&context.storage, &context.blockchain).await)),
             block_worker_channel: start_block_executor(context.blockchain.clone()),
@@ -243,10 +243,7 @@ async fn what_the_client_answers_is_checked() {
     let engine = config.engine.clone().unwrap();
     std::fs::write(&engine.jwt, format!("{}\n", B256::repeat_byte(1))).unwrap();
     match SequencerNode::start(&directory, &config).await {
-        Err(NodeError::Sequencer(SequencerError::Client(ClientError::Engine(EngineError::Transport {
-            source,
-            ..
-        })))) => assert_eq!(source.status().map(|status| status.as_u16()), Some(401)),
+        Err(NodeError::Client(ClientError::Engine(EngineError::Transport { source, .. }))) => assert_eq!(source.status().map(|status| status.as_u16()), Some(401)),
         other => panic!("{other:?}"),
     }
     std::fs::write(&engine.jwt, "0x1234").unwrap();

@@ -46,6 +46,7 @@ async fn directory(dir: &Path, block_time_ms: u64) -> (RoleDirectory, SequencerC
     let chain = DevChain::start(settings(block_time_ms)).await.unwrap();
     let genesis = dir.join("genesis.json");
     std::fs::write(&genesis, chain.genesis().unwrap().to_string()).unwrap();
+    let genesis_hash = chain.block(0).unwrap().hash;
     chain.shutdown().await;
     let directory = RoleDirectory::new(dir.join("sequencer"));
     let config = SequencerConfig {
@@ -54,6 +55,7 @@ async fn directory(dir: &Path, block_time_ms: u64) -> (RoleDirectory, SequencerC
         domain: Domain(B256::repeat_byte(1)),
         registration: RegistrationId(B256::repeat_byte(2)),
         genesis,
+        genesis_hash,
         block_time_ms,
         safe_depth: 2,
         finalized_depth: 4,
