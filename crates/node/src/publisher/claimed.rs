@@ -43,6 +43,8 @@ struct Guard {
     before: Option<u64>,
     /// The last block that L1 has, as last seen.
     posted: Option<u64>,
+    /// The same with its hash.
+    on_l1: Option<BlockRef>,
     /// The last block of the post under way.
     sending: Option<u64>,
     /// The last block of a post that may be under way, and when it is given up.
@@ -133,6 +135,18 @@ impl Claimed {
     pub(super) fn stands(&self) {
         if let Some(guard) = &mut self.lock().guard {
             guard.taking_back = None;
+        }
+    }
+
+    /// The last block that L1 has, as last seen: a chain that holds it takes nothing back that is posted.
+    pub(super) fn on_l1(&self) -> Option<BlockRef> {
+        self.lock().guard.as_ref()?.on_l1
+    }
+
+    /// L1's last block is this one.
+    pub(super) fn holds_on_l1(&self, block: BlockRef) {
+        if let Some(guard) = &mut self.lock().guard {
+            guard.on_l1 = Some(block);
         }
     }
 

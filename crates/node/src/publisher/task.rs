@@ -253,7 +253,12 @@ impl Tools {
         if let Some(safe) = safe.filter(|safe| standing < *safe) {
             return Err(Trouble::BelowSafe { kept: standing, safe });
         }
-        self.claimed.take_back(standing).map_err(|posted| match posted {
+        // Somebody posted another chain than we claimed, and ours is that one now: nothing that is posted is taken back.
+        let on_l1 = match self.claimed.on_l1().filter(|block| block.number > standing) {
+            Some(block) if self.holds(block).await? => block.number,
+            _ => standing,
+        };
+        self.claimed.take_back(on_l1).map_err(|posted| match posted {
             Posted::UpTo(posted) => Trouble::BelowPosted { kept: standing, posted },
             Posted::Unknown => Trouble::PostedUnknown { kept: standing },
         })?;

@@ -184,6 +184,7 @@ impl Actor {
             self.from_anchor = true;
         }
 
+        self.claimed.holds_on_l1(posted);
         let claimed = self.claimed.chain();
         let Some((newest, _)) = claimed.blocks.last_key_value() else { return Ok(Step::Done) };
         if posted.number > *newest {
@@ -258,7 +259,7 @@ impl Actor {
                 let bytes = batch.data().len();
                 self.shared.posted(bytes, self.spend.total_wei());
                 let what = format!(
-                    "posted blocks {first} to {} ({blocks} in {bytes} bytes) in L1 block {}",
+                    "posted blocks {first} to {} ({blocks} in {bytes} bytes{carried}) in L1 block {}",
                     last.number, block.number
                 );
                 tracing::info!(l1_head = seen.head.number, "{what}");
