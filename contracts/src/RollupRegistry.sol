@@ -48,6 +48,7 @@ contract RollupRegistry is IRollupRegistry {
     mapping(bytes32 registration => uint256) private openAccusations;
     /// @dev One more than the number that the generation's retraction keeps; 0 when none was shown. A claim above it is withdrawn.
     mapping(bytes32 registration => mapping(uint32 generation => uint256)) private keptPlusOne;
+    mapping(bytes32 registration => bool) private isOwnNode;
 
     /// @param domain of the operators' chain, docs/protocol.md
     /// @param owner authorises chain ids and announces adapters
@@ -86,6 +87,24 @@ contract RollupRegistry is IRollupRegistry {
     function register(uint64 chainId, address sequencer, bytes32 anchorHash, bytes32 specHash)
         external
         payable
+        returns (bytes32 registration)
+    {
+        return _register(chainId, sequencer, anchorHash, specHash);
+    }
+
+    /// @inheritdoc IRollupRegistry
+    function registerOwnNode(uint64 chainId, address sequencer, bytes32 anchorHash, bytes32 specHash)
+        external
+        payable
+        returns (bytes32 registration)
+    {
+        registration = _register(chainId, sequencer, anchorHash, specHash);
+        isOwnNode[registration] = true;
+        emit OwnNodeRegistered(registration);
+    }
+
+    function _register(uint64 chainId, address sequencer, bytes32 anchorHash, bytes32 specHash)
+        private
         returns (bytes32 registration)
     {
         Authorisation memory a = authorisationOf[chainId];
@@ -232,7 +251,7 @@ contract RollupRegistry is IRollupRegistry {
 
     /// @inheritdoc IRollupRegistry
     function isReexecuted(bytes32 registration) external view returns (bool) {
-        return rollups[registration].sequencer != address(0);
+        return rollups[registration].sequencer != address(0) && !isOwnNode[registration];
     }
 
     /// @inheritdoc IRollupRegistry

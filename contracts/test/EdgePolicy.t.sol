@@ -36,7 +36,7 @@ contract EdgePolicyTest is World {
         client = ILightClient(policy.LIGHT_CLIENT());
         client.installTable(EPOCH, table("four"));
         gateway = IGateway(policy.gatewayOf(0));
-        says = Says(10, 1_000_000_000, A, registration(SEQUENCER, ANCHOR, GOVERNOR, PROFILE), 0, 0, 55, keccak256("block"), address(gateway), B, 0);
+        says = Says(10, 1_000_000_000, A, registration(SEQUENCER, ANCHOR, GOVERNOR, PROFILE), 0, 0, 55, keccak256("block"), address(gateway), B, 0, 0);
     }
 
     function code(string memory name) private view returns (bytes memory) {

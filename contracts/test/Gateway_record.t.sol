@@ -31,6 +31,23 @@ contract GatewayRecordTest is World {
         eq("commitment", bytes32(s.laneCommitment), bytes32(bytes24(keccak256(abi.encodePacked(A, uint64(2), root)))));
     }
 
+    /// @notice How operators know a source's heads is what a recipient can ask for, and follows the newest checkpoint recorded.
+    function test_theClassIsShown() public {
+        recordRollup();
+        eq("re-executed", gateway.source(REGISTRATION).class, 0);
+        (says.class, says.height) = (1, 11);
+        client.submit(certificate());
+        gateway.recordLane(laneProof());
+        IGateway.Source memory s = gateway.source(REGISTRATION);
+        eq("own node", s.class, 1);
+        eq("generation beside it", s.generation, 3);
+        eq("count beside it", s.laneCount, 2);
+        bytes memory proof = rollupProof();
+        proof[48 + 45] = 0;
+        (bool ok,) = address(gateway).call(abi.encodeCall(gateway.recordRollup, (proof)));
+        yes("another class is another leaf", !ok);
+    }
+
     function test_onlyTheOwnerDecides() public {
         bytes memory allowing = abi.encodeCall(gateway.allow, (5, keccak256("x")));
         bytes memory notOwner = err(IGateway.NotOwner.selector, address(this));

@@ -72,6 +72,7 @@ abstract contract World is Committees {
         address facade;
         uint64 destination;
         uint32 laneGeneration;
+        uint8 class;
     }
 
     ILightClient internal client;
@@ -93,7 +94,7 @@ abstract contract World is Committees {
         vm.chainId(B);
         vm.prank(OWNER);
         gateway.allow(A, REGISTRATION);
-        says = Says(10, 1_000_000_000, A, REGISTRATION, 3, 0, 55, keccak256("block"), address(gateway), B, 3);
+        says = Says(10, 1_000_000_000, A, REGISTRATION, 3, 0, 55, keccak256("block"), address(gateway), B, 3, 0);
     }
 
     // ---- What operators compute
@@ -167,7 +168,7 @@ abstract contract World is Committees {
     function rollupLeaf() internal view returns (bytes memory) {
         bytes32[3] memory parts = [keccak256("latest"), keccak256("safe"), keccak256("finalized")];
         parts[gateway.CONFIDENCE()] = keccak256(headPart());
-        bytes memory front = abi.encodePacked(says.chainId, says.registration, says.generation, says.status, uint8(0));
+        bytes memory front = abi.encodePacked(says.chainId, says.registration, says.generation, says.status, says.class);
         return abi.encodePacked(front, parts[0], parts[1], parts[2]);
     }
 

@@ -26,6 +26,7 @@ abstract contract GatewayRecords is GatewayStore {
         uint64 timeMs;
         uint32 generation;
         uint8 status;
+        uint8 class;
         uint64 laneCount;
         uint256 commitment;
         uint256 end;
@@ -109,6 +110,7 @@ abstract contract GatewayRecords is GatewayStore {
     }
 
     function _store(Proven memory p, Progress memory progress_, uint256 commitment) private {
+        progress_.class = p.class;
         sources[p.registration] = (commitment << 64) | (uint256(p.timeMs) << 16) | (uint256(p.status) << 8) | 1;
         _storeProgress(p.registration, progress_);
         emit RollupRecorded(p.registration, p.height, p.generation, p.status);
@@ -127,6 +129,7 @@ abstract contract GatewayRecords is GatewayStore {
         p.registration = bytes32(proof[LEAF + 8:LEAF + 40]);
         p.generation = uint32(bytes4(proof[LEAF + 40:LEAF + 44]));
         p.status = uint8(proof[LEAF + 44]);
+        p.class = uint8(proof[LEAF + 45]);
 
         if (sources[p.registration] & 1 == 0) revert SourceNotAllowed(p.registration);
         uint64 allowedChain = _progress(p.registration).chainId;

@@ -11,7 +11,7 @@ import {IGateway} from "../interfaces/IGateway.sol";
 /// |---|---|
 /// | 0 | `lanes[destination]`: closed 1 bit ‖ count 63 bits ‖ rolling 24 |
 /// | 1 | `sources[registration]`: lane commitment 24 ‖ time ms 6 ‖ status 1 ‖ allowed 1 (all that a delivery reads) |
-/// | 2 | `progress[registration]`: chain id 8 ‖ height 8 ‖ lane count 8 ‖ generation 4 ‖ zero 4 |
+/// | 2 | `progress[registration]`: chain id 8 ‖ height 8 ‖ lane count 8 ‖ generation 4 ‖ class 1 ‖ zero 3 |
 /// | 3 | `registrations[chain id]` |
 /// | 4 | `statuses[H(registration 32 ‖ generation 4 ‖ index / 128 8)]`: 2 bits for each of 128 messages, from the low end |
 ///
@@ -46,6 +46,7 @@ abstract contract GatewayStore is IGateway {
         uint64 height;
         uint64 laneCount;
         uint32 generation;
+        uint8 class;
     }
 
     constructor(address lightClient, uint8 confidence, address owner) {
@@ -65,7 +66,8 @@ abstract contract GatewayStore is IGateway {
         s.status = uint8(word >> 8);
         s.timeMs = uint48(word >> 16);
         s.laneCommitment = bytes24(uint192(word >> 64));
-        (s.chainId, s.height, s.laneCount, s.generation) = (p.chainId, p.height, p.laneCount, p.generation);
+        (s.chainId, s.height, s.laneCount) = (p.chainId, p.height, p.laneCount);
+        (s.generation, s.class) = (p.generation, p.class);
     }
 
     /// @inheritdoc IGateway
@@ -98,11 +100,11 @@ abstract contract GatewayStore is IGateway {
     function _progress(bytes32 registration) internal view returns (Progress memory p) {
         uint256 word = progress[registration];
         (p.chainId, p.height) = (uint64(word >> 192), uint64(word >> 128));
-        (p.laneCount, p.generation) = (uint64(word >> 64), uint32(word >> 32));
+        (p.laneCount, p.generation, p.class) = (uint64(word >> 64), uint32(word >> 32), uint8(word >> 24));
     }
 
     function _storeProgress(bytes32 registration, Progress memory p) internal {
         progress[registration] = (uint256(p.chainId) << 192) | (uint256(p.height) << 128) | (uint256(p.laneCount) << 64)
-            | (uint256(p.generation) << 32);
+            | (uint256(p.generation) << 32) | (uint256(p.class) << 24);
     }
 }

@@ -57,6 +57,8 @@ interface IGateway is IERC7786GatewaySource {
     /// @param status at that checkpoint: 0 Active, 1 Quarantined, 2 Reorged, 3 Left
     /// @param height of that checkpoint
     /// @param timeMs of that checkpoint
+    /// @param class how operators know its heads, as that checkpoint says: 0 re-executed by every operator, 1 by the word of judges
+    /// with nodes of its stack, whom nobody checks. A recipient that accepts only what was re-executed asks here.
     /// @param laneCount messages of the lane recorded last
     /// @param laneCommitment first 24 bytes of `H(chain id 8 ‖ count 8 ‖ message tree root 32)` of that lane; zero when none
     struct Source {
@@ -64,6 +66,7 @@ interface IGateway is IERC7786GatewaySource {
         uint64 chainId;
         uint32 generation;
         uint8 status;
+        uint8 class;
         uint64 height;
         uint64 timeMs;
         uint64 laneCount;

@@ -29,6 +29,8 @@ interface ILaneJudge is IEvidence {
     error FacadeCodeWrong(bytes32 found, bytes32 onL1);
     /// @notice The lane had messages at the anchor: its slot says nothing of what operators count.
     error LaneNotEmptyAtAnchor(uint256 slot);
+    /// @notice Judges with nodes of its stack brought that state, not everyone who attested it.
+    error NotReexecuted(bytes32 registration);
     /// @notice {proveAnchor} first.
     error AnchorNotProven(bytes32 registration, address facade, uint64 destination);
     /// @notice The slot holds what the leaf says: no fault.

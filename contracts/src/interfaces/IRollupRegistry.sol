@@ -47,6 +47,8 @@ interface IRollupRegistry {
         address registrant,
         uint256 bondWei
     );
+    /// @notice The rollup registered just before is judged by operators' own nodes, not re-executed.
+    event OwnNodeRegistered(bytes32 indexed registration);
     event BondAdded(bytes32 indexed registration, uint256 bondWei);
     event ExitAnnounced(bytes32 indexed registration, uint64 exitAt);
     event BondReturned(bytes32 indexed registration, uint256 bondWei);
@@ -100,6 +102,14 @@ interface IRollupRegistry {
         payable
         returns (bytes32 registration);
 
+    /// @notice As {register}, for a rollup of a stack whose rules nobody re-executes (Nitro, ZKsync): operators take it in as `OwnNode`,
+    /// and no judge slashes anybody for what its state says.
+    /// @dev Emits {RollupRegistered}, then {OwnNodeRegistered}. Reverts as {register} does.
+    function registerOwnNode(uint64 chainId, address sequencer, bytes32 anchorHash, bytes32 specHash)
+        external
+        payable
+        returns (bytes32 registration);
+
     /// @notice Adds the value to a bond that stands. Anyone.
     function addBond(bytes32 registration) external payable;
     /// @notice Starts the registrant's way out: the bond stays liable for `EXIT_DELAY_S` more.
@@ -141,9 +151,9 @@ interface IRollupRegistry {
     function sequencerOf(bytes32 registration) external view returns (address);
     /// @notice The block that the registration starts at; zero when unknown.
     function anchorOf(bytes32 registration) external view returns (bytes32);
-    /// @notice Whether operators re-execute its blocks, as Ethereum's rules or the OP Stack's say. All that {register} takes are such:
-    /// operators follow no other as `Reexecuted`, and no such as `OwnNode`. Registrations of other stacks come with a function of
-    /// their own. Judges ask here, because a leaf's class is written by whoever is accused.
+    /// @notice Whether operators re-execute its blocks, as Ethereum's rules or the OP Stack's say. All that {register} takes are such,
+    /// none that {registerOwnNode} takes: operators follow no other as `Reexecuted`, and no such as `OwnNode`. Judges ask here, because
+    /// a leaf's class is written by whoever is accused.
     function isReexecuted(bytes32 registration) external view returns (bool);
     /// @notice The chain's standing registration, zero when it has none.
     function registrationOf(uint64 chainId) external view returns (bytes32);

@@ -85,6 +85,7 @@ contract LaneJudge is ILaneJudge, RollupEvidence {
     ) external {
         Header memory h = _checkedHeader(evidence);
         (Rollup memory r, Head memory head) = _advanced(statement, h, LATEST);
+        if (!REGISTRY.isReexecuted(r.registration)) revert NotReexecuted(r.registration);
         Lane memory l = _lane(lane, head.lanesRoot);
         if (!emptyAtAnchor[_key(r.registration, l.facade, l.destination)]) {
             revert AnchorNotProven(r.registration, l.facade, l.destination);

@@ -136,6 +136,20 @@ contract LaneJudgeTest is Tries {
         framed("slot", agrees, address(court), slot_(attested(1)));
     }
 
+    /// @notice What judges with own nodes brought, nobody is slashed for: not even for a state that contradicts the lane.
+    function test_ownNodeIsExempt() public {
+        lane.count += 1;
+        slashed("re-executed", slot_(attested(1)));
+        vm.prank(OWNER);
+        registry.authorise(CHAIN + 1, address(this));
+        (says.chainId, says.class) = (CHAIN + 1, 1);
+        says.registration = registry.registerOwnNode{value: 1 ether}(CHAIN + 1, jvm.addr(SEQUENCER_KEY), keccak256(anchorHeader), keccak256("spec"));
+        bytes memory exempt = err(ILaneJudge.NotReexecuted.selector, says.registration);
+        framed("own node", exempt, address(court), slot_(attested(1)));
+        says.class = 0;
+        framed("whatever class the leaf says", exempt, address(court), slot_(attested(1)));
+    }
+
     /// @notice Whether a lane is closed says nothing of its messages.
     function test_closedLane() public {
         uint64 closed = 1 << 63;
@@ -217,8 +231,8 @@ contract LaneJudgeTest is Tries {
         no = abi.encodeWithSelector(ILaneJudge.AnchorNotProven.selector, registration, address(1), DESTINATION);
         framed("facade", no, address(court), slot_(attested(1)));
         (lane.facade, says.registration) = (FACADE, keccak256("other"));
-        no = abi.encodeWithSelector(ILaneJudge.AnchorNotProven.selector, says.registration, FACADE, DESTINATION);
-        framed("registration", no, address(court), slot_(attested(1)));
+        no = err(ILaneJudge.NotReexecuted.selector, says.registration);
+        framed("registration that nobody made", no, address(court), slot_(attested(1)));
     }
 
     function test_anchorsRefused() public {

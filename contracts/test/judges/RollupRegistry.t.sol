@@ -115,6 +115,22 @@ contract RollupRegistryTest is Test {
         eq("retraction", registry.retractionDigest(CHAIN, id, 3, 9, SPEC), keccak256(abi.encodePacked("hum/retraction/1", DOMAIN, CHAIN, id, uint32(3), uint64(9), SPEC)));
     }
 
+    function test_ownNode() public {
+        yes("re-executed", registry.isReexecuted(id));
+        yes("unknown", !registry.isReexecuted(keccak256("nobody")));
+        vm.prank(OWNER);
+        registry.authorise(7, ALICE);
+        vm.warp(block.timestamp + DELAY);
+        bytes memory call_ = abi.encodeCall(IRollupRegistry.registerOwnNode, (7, jvm.addr(KEY), ANCHOR, SPEC));
+        refused(BOB, "not authorised", abi.encodeWithSelector(IRollupRegistry.NotAuthorised.selector, uint64(7), BOB), call_);
+        vm.prank(ALICE);
+        bytes32 own = registry.registerOwnNode{value: BOND}(7, jvm.addr(KEY), ANCHOR, SPEC);
+        eq("id", own, registry.registrationId(7, jvm.addr(KEY), ANCHOR, SPEC));
+        yes("not re-executed", !registry.isReexecuted(own));
+        eq("sequencer answers all the same", registry.sequencerOf(own), jvm.addr(KEY));
+        eq("of chain", registry.registrationOf(7), own);
+    }
+
     function test_noSquatting() public {
         bytes memory call_ = abi.encodeCall(IRollupRegistry.register, (7, BOB, ANCHOR, SPEC));
         bytes memory no = abi.encodeWithSelector(IRollupRegistry.NotAuthorised.selector, uint64(7), BOB);
