@@ -302,6 +302,7 @@ fn what_a_gateway_logs_is_seen() {
     assert_eq!(summary.malformed_gateway_logs[0].transaction, 1);
 }
 
+mod follows_l1;
 mod over_rpc;
 
 type OpBlock = Block<OpTxEnvelope, Header>;
