@@ -27,7 +27,8 @@ pub(crate) struct DemoArguments {
     /// operator attests two headers and loses its stake. sequencer-equivocation: a sequencer loses its bond.
     /// triangle: an OP-rules rollup, an Ethereum-rules one and one with four blocks a second.
     /// join: anvil becomes a member of a running network. leave: it goes again with a thousand messages under way.
-    #[arg(value_parser = scenario, value_name = "hello|liar|crash|poison|reorg|rotate|slash|sequencer-equivocation|triangle|join|leave")]
+    /// launch: a new rollup that is a member from its first block, rebuilt from L1 alone, and retired.
+    #[arg(value_parser = scenario, value_name = "hello|liar|crash|poison|reorg|rotate|slash|sequencer-equivocation|triangle|join|leave|launch")]
     name: Scenario,
     /// Chooses payloads, times and victims; printed back. Chosen by the clock when missing.
     #[arg(long)]

@@ -18,6 +18,7 @@ mod dice;
 mod followers;
 mod hello;
 mod join;
+mod launch;
 mod leave;
 mod liar;
 mod newcomer;
@@ -74,11 +75,13 @@ pub enum Scenario {
     Join,
     /// A member leaves with messages under way.
     Leave,
+    /// A new rollup, a member from its first block; rebuilt from L1; retired.
+    Launch,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Hello,
         Self::Liar,
         Self::Crash,
@@ -90,6 +93,7 @@ impl Scenario {
         Self::Triangle,
         Self::Join,
         Self::Leave,
+        Self::Launch,
     ];
 
     /// What it is called.
@@ -107,6 +111,7 @@ impl Scenario {
             Self::Triangle => "triangle",
             Self::Join => "join",
             Self::Leave => "leave",
+            Self::Launch => "launch",
         }
     }
 }
@@ -215,6 +220,7 @@ pub async fn run(scenario: Scenario, config: DemoConfig) -> Result<Report, DemoE
         Scenario::Triangle => triangle::SHAPE,
         Scenario::Join => join::SHAPE,
         Scenario::Leave => leave::SHAPE,
+        Scenario::Launch => launch::SHAPE,
     };
     let mut scene = Scene::start(config, shape).await?;
     let played = match scenario {
@@ -229,6 +235,7 @@ pub async fn run(scenario: Scenario, config: DemoConfig) -> Result<Report, DemoE
         Scenario::Triangle => triangle::play(&mut scene).await,
         Scenario::Join => join::play(&mut scene).await,
         Scenario::Leave => leave::play(&mut scene).await,
+        Scenario::Launch => launch::play(&mut scene).await,
     };
     let figures = played.unwrap_or_else(|error| {
         scene.violation(format!("not played to its end: {error}"));

@@ -101,6 +101,9 @@ pub(crate) struct JoinArguments {
     /// Print one JSON object.
     #[arg(long)]
     pub(super) json: bool,
+    /// When a command began that this one is a part of.
+    #[arg(skip)]
+    pub(super) begun: Option<Instant>,
 }
 
 /// Everything at hand before anything is sent.
@@ -117,7 +120,7 @@ struct Ready {
 }
 
 pub(super) async fn run(arguments: &JoinArguments) -> eyre::Result<ExitCode> {
-    let begun = Instant::now();
+    let begun = arguments.begun.unwrap_or_else(Instant::now);
     let tell = |line: &str| {
         if !arguments.json {
             println!("{line}");

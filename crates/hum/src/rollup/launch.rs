@@ -33,6 +33,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Instant,
 };
 
 /// Ether that the governor's account has at genesis.
@@ -118,6 +119,7 @@ fn prefund(text: &str) -> Result<(Address, U256), String> {
 }
 
 pub(super) async fn run(arguments: &LaunchArguments) -> eyre::Result<ExitCode> {
+    let begun = Instant::now();
     let tell = |line: &str| {
         if !arguments.json {
             println!("{line}");
@@ -168,6 +170,7 @@ pub(super) async fn run(arguments: &LaunchArguments) -> eyre::Result<ExitCode> {
         no_wait: false,
         foreground: arguments.foreground,
         json: arguments.json,
+        begun: Some(begun),
     })
     .await?;
     process.end();
