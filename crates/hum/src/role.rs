@@ -11,6 +11,7 @@ use eyre::{WrapErr as _, bail, eyre};
 use hum_bls::{OperatorId, PublicKey, SecretKey};
 use hum_chain::{
     HeadSigner, LocalKey,
+    beacon::BeaconNode,
     rpc::{FeePolicy, RpcChain, RpcLimits, RpcSubmit, SubmitPolicy},
     sequencer::RemoteSequencer,
 };
@@ -21,7 +22,7 @@ use hum_node::{
         confidence_of,
     },
     config::{
-        DirectoryLock, KeyName, Member, MemberFile, Network, NetworkFile, OperatorConfig, PublisherConfig,
+        BatchData, DirectoryLock, KeyName, Member, MemberFile, Network, NetworkFile, OperatorConfig, PublisherConfig,
         RelayerConfig, RoleDirectory, SettlementEntry,
     },
     lookout::Lookout,
@@ -303,7 +304,12 @@ fn settlement(network: &Network, config: &OperatorConfig) -> eyre::Result<Option
     let chain = RpcChain::new(rpc, network.l1.chain_id, RpcLimits::default())
         .wrap_err("RPC URL of the L1 node")?;
     let own = config.nodes.iter().map(|(chain_id, node)| (*chain_id, node.rpc().to_owned())).collect();
-    let source = L1Settlement::new(Arc::new(chain), network).with_nodes(Arc::new(RpcNodes::new(own)));
+    let mut source = L1Settlement::new(Arc::new(chain), network).with_nodes(Arc::new(RpcNodes::new(own)));
+    if let Some(url) = config.l1_beacon.as_ref().or(network.l1.beacon.as_ref()) {
+        let beacon =
+            BeaconNode::new(url, RpcLimits::default()).wrap_err("URL of the L1's beacon node (l1_beacon)")?;
+        source = source.with_blobs(Arc::new(beacon));
+    }
     Ok(Some(Arc::new(source)))
 }
 
@@ -482,8 +488,14 @@ fn batcher(
         RpcChain::new(url, network.l1.chain_id, RpcLimits::default()).wrap_err("the batcher's L1 URL")?;
     let submit = RpcSubmit::new(l1.clone(), directory.read_key(KeyName::Batcher)?, SubmitPolicy::default())
         .ok_or_else(|| eyre!("keys/batcher.key is no secp256k1 key"))?;
+    // Who posts where nobody knows how to read it settles nothing.
+    let data = match batcher.data {
+        BatchData::Auto if network.l1.beacon.is_none() => BatchData::Calldata,
+        chosen => chosen,
+    };
     let settings = BatcherSettings {
         inbox,
+        data,
         interval_ms: batcher.interval_ms,
         data_bytes_max: batcher.data_bytes_max,
         depth: batcher.depth,

@@ -18,11 +18,11 @@ pub use directory::{DirectoryError, DirectoryLock, KeyForm, KeyName, RoleDirecto
 pub use keystore::{KdfCost, Keystore, KeystoreError, Password};
 pub use network::{
     CommitteeEntry, Deployment, Gateways, JudgesEntry, L1Entry, Member, NETWORK_VERSION, Network,
-    NetworkError, NetworkFile, OperatorEntry, OperatorSeat, PeerEntry, PeerRole, RestakingEntry, RollupEntry,
-    RollupLimits, SettlementEntry,
+    NetworkError, NetworkFile, OperatorEntry, OperatorSeat, OwnNodeEntry, PeerEntry, PeerRole,
+    RestakingEntry, RollupEntry, RollupLimits, SettlementEntry, StackContracts, stated_anchor,
 };
 pub use profile::{MemberFile, PROFILE_PEERS_MAX, ProfileError, PublishedProfile, Registrant, RollupProfile};
-pub use roles::{BatcherConfig, OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig, WatcherConfig};
+pub use roles::{BatchData, BatcherConfig, OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig, WatcherConfig};
 
 #[cfg(test)]
 pub(crate) mod tests;

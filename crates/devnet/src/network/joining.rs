@@ -46,7 +46,9 @@ impl LocalNetwork {
             listen: seat.address,
             endpoint: None,
             l1_rpc: Some(self.l1.rpc_url()),
+            l1_beacon: Some(self.l1.beacon_url()),
             api: seat.api,
+            nodes: Default::default(),
             threads: 2,
             private_addresses: true,
         })?;

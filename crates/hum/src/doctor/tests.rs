@@ -70,6 +70,7 @@ fn rollup() -> RollupEntry {
         class: Class::Reexecuted,
         spec,
         anchor: alloy::rlp::encode(&anchor).into(),
+        own_node: None,
         limits: RollupLimits::default(),
         settlement: None,
         block_time_ms: 1000,
@@ -92,6 +93,7 @@ fn network(rpc: &str, network_key: B256, listen: SocketAddr) -> NetworkFile {
         l1: L1Entry {
             chain_id: L1,
             rpc: rpc.to_owned(),
+            beacon: None,
             origin: L1Origin { number: 5, hash: B256::repeat_byte(5) },
         },
         rollups: vec![rollup()],
@@ -140,7 +142,9 @@ impl Operator {
             listen: free(),
             endpoint: None,
             l1_rpc: None,
+            l1_beacon: None,
             api: free(),
+            nodes: Default::default(),
             threads: 2,
             private_addresses: true,
         };

@@ -24,6 +24,9 @@ pub(super) struct InitArguments {
     /// JSON-RPC of your own L1 node; the network file's when absent, which is nothing to trust a seat to.
     #[arg(long, value_name = "URL")]
     l1_rpc: Option<String>,
+    /// Beacon node of that L1, from which batches in blobs are read; the network file's when absent.
+    #[arg(long, value_name = "URL")]
+    l1_beacon: Option<String>,
     /// Threads of the runtime.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -48,7 +51,9 @@ pub(super) fn run(arguments: &InitArguments) -> eyre::Result<ExitCode> {
         listen: arguments.listen,
         endpoint: arguments.endpoint,
         l1_rpc: arguments.l1_rpc.clone(),
+        l1_beacon: arguments.l1_beacon.clone(),
         api: arguments.api,
+        nodes: Default::default(),
         threads: arguments.threads,
         private_addresses: arguments.private_addresses,
     })?;

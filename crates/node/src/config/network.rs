@@ -8,11 +8,12 @@ pub(super) use check::check_rollup;
 use super::PublishedProfile;
 use crate::members::Members;
 use hum_bls::{Committee, OperatorId, Seat, Signature};
+use hum_chain::stack::StackKind;
 use hum_consensus::PublicKey;
 use hum_ledger::{Genesis, RollupParams, roster_entry};
 use hum_types::{
-    Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Epoch, L1Origin, RegistrationId, RosterEntry,
-    Stake, TimeMs, TimeS,
+    Address, B256, BlockRef, Bytes, ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId,
+    RosterEntry, Stake, TimeMs, TimeS, keccak256, put_list,
 };
 use hum_verify::{CertifiedHeader, ChainSpec};
 use serde::{Deserialize, Serialize};
@@ -130,10 +131,10 @@ pub struct L1Entry {
     pub chain_id: ChainId,
     /// JSON-RPC URL, for people and tools; roles use their own.
     pub rpc: String,
-    /// The finalised block at which committee and members were read.
     /// URL of a beacon node of it that serves blobs, for people and tools; operators use their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
+    /// The finalised block at which committee and members were read.
     pub origin: L1Origin,
 }
 
@@ -194,7 +195,6 @@ pub enum SettlementEntry {
         /// The first L1 block that may hold one.
         from_block: u64,
     },
-}
     /// By the OP Stack's dispute games: `Finalized` is what their anchor holds.
     OpStack {
         /// The chain's `AnchorStateRegistry`.
@@ -211,6 +211,7 @@ pub enum SettlementEntry {
         /// The first L1 block that is looked at.
         from_block: u64,
     },
+}
 
 impl SettlementEntry {
     /// The first L1 block that may hold something of it.
@@ -222,6 +223,63 @@ impl SettlementEntry {
             | Self::Nitro { from_block, .. } => *from_block,
         }
     }
+}
+
+/// A rollup that nobody re-executes: who judges it, by nodes of which stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnNodeEntry {
+    /// The stack: `nitro` or `zksync`.
+    pub stack: StackKind,
+    /// The operators that run a node of it and judge, by ascending id. Their stake in the committee of the moment counts.
+    pub judges: Vec<OperatorId>,
+    /// The stack's contracts on L1, against which judges hold batches; absent where they are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contracts: Option<StackContracts>,
+}
+
+/// A chain's own contracts on L1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stack", rename_all = "lowercase", deny_unknown_fields)]
+pub enum StackContracts {
+    /// Nitro's.
+    Nitro {
+        /// The rollup.
+        rollup: Address,
+    },
+    /// ZKsync's.
+    ZkSync {
+        /// The Bridgehub.
+        bridgehub: Address,
+        /// The chain's diamond.
+        diamond: Address,
+    },
+}
+
+impl OwnNodeEntry {
+    /// What stands in a registration for the hash of a chain spec, for a member of the network file.
+    #[must_use]
+    pub fn spec_hash(&self, chain_id: ChainId) -> B256 {
+        let mut bytes = b"hum/own-node/1".to_vec();
+        chain_id.encode_to(&mut bytes);
+        bytes.push(match self.stack {
+            StackKind::Nitro => 1,
+            StackKind::ZkSync => 2,
+            StackKind::Ethereum => 3,
+            StackKind::OpStack => 4,
+        });
+        put_list(&mut bytes, &self.judges.iter().map(|judge| judge.0).collect::<Vec<_>>());
+        keccak256(bytes)
+    }
+}
+
+/// The block that judging starts from: `number 8 ‖ hash 32 ‖ state root 32 ‖ seconds 8`, the hash as it is claimed.
+#[must_use]
+pub fn stated_anchor(block: BlockRef, state_root: B256, timestamp: u64) -> Bytes {
+    let mut bytes = block.encode();
+    bytes.extend_from_slice(state_root.as_slice());
+    bytes.extend_from_slice(&timestamp.to_be_bytes());
+    bytes.into()
 }
 
 /// A member.
@@ -246,8 +304,11 @@ pub struct RollupEntry {
     pub class: Class,
     /// The rules that its blocks are judged by: a chain configuration.
     pub spec: ChainSpec,
-    /// The header, RLP, of the block that verification starts from.
+    /// The header, RLP, of the block that verification starts from; of an own-node rollup [`stated_anchor`].
     pub anchor: Bytes,
+    /// Who judges it, where its class asks for judges, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_node: Option<OwnNodeEntry>,
     /// Bounds on the work that a block may cause.
     #[serde(default)]
     pub limits: RollupLimits,

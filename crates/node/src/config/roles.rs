@@ -46,6 +46,9 @@ pub struct OperatorConfig {
     /// JSON-RPC of the operator's own L1 node; the network file's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l1_rpc: Option<String>,
+    /// URL of the beacon node of that L1, from which batches in blobs are read; the network file's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1_beacon: Option<String>,
     /// Where the HTTP API and the metrics are served.
     pub api: SocketAddr,
     /// The operator's own nodes of rollups that it judges, by chain id: a JSON-RPC URL, or `{rpc, second}` with a second
@@ -68,6 +71,19 @@ impl OperatorConfig {
     }
 }
 
+/// Where a batch's data stand on L1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchData {
+    /// In the calldata of the transaction that posts it.
+    #[default]
+    Calldata,
+    /// In its blobs: more room, at another price, kept by L1 for some 18 days.
+    Blobs,
+    /// In blobs where the L1 has them and a beacon node is known from which they can be read, else in calldata.
+    Auto,
+}
+
 /// How a rollup's batches are posted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,9 +91,12 @@ pub struct BatcherConfig {
     /// JSON-RPC of the L1 node that batches are posted through; the publisher's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l1_rpc: Option<String>,
+    /// Where the data go.
+    #[serde(default)]
+    pub data: BatchData,
     /// Milliseconds between two batches that are not full.
     pub interval_ms: u64,
-    /// Most bytes of a batch's data.
+    /// Most bytes of a batch's data in calldata; in blobs, as many as a transaction's blobs carry.
     pub data_bytes_max: usize,
     /// Blocks below the newest claimed one that stay out of a batch.
     pub depth: u64,

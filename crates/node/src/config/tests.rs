@@ -220,7 +220,9 @@ fn a_role_keeps_its_keys_and_its_version() {
         listen: ([127, 0, 0, 1], 1).into(),
         endpoint: None,
         l1_rpc: None,
+        l1_beacon: None,
         api: ([127, 0, 0, 1], 2).into(),
+        nodes: Default::default(),
         threads: 2,
         private_addresses: true,
     };

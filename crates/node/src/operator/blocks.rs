@@ -15,11 +15,12 @@ mod data;
 mod ingress;
 mod judged;
 mod left_out;
+mod own;
 mod state;
 mod track;
 
 pub(crate) use actor::Actor;
 pub(crate) use data::Arrived;
 pub(crate) use ingress::{Mailbox, Message, channel};
-pub(crate) use judged::Judged;
+pub(crate) use judged::{Judged, ValidBlock};
 pub(crate) use state::{Book, LaneCounts, claim_of};

@@ -2,6 +2,7 @@
 
 use super::metrics::Metrics;
 use crate::{
+    own_node::NodeClient,
     status::{RoleStatus, StatusBoard},
     wire::{NodeStatus, RollupHead},
 };
@@ -100,6 +101,17 @@ pub enum Event {
     },
 }
 
+/// How this operator judges a rollup by a node of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct JudgingView {
+    /// What the node calls itself; absent while it has not answered.
+    pub node: Option<NodeClient>,
+    /// Whether this operator is a judge of the rollup that has a seat.
+    pub judges: bool,
+    /// The highest block that it judged.
+    pub judged: Option<u64>,
+}
+
 /// What happens, as it happens.
 pub type Events = mpsc::Receiver<Event>;
 
@@ -123,6 +135,8 @@ struct Shared {
     /// Told once, when something is finalised or certified.
     waiting: Mutex<Vec<oneshot::Sender<()>>>,
     status: StatusBoard,
+    /// Rollups that this operator has nodes of.
+    judging: Mutex<BTreeMap<ChainId, JudgingView>>,
 }
 
 /// An operator, seen from the same process. Clones see the same operator.
@@ -152,6 +166,7 @@ impl OperatorHandle {
             subscribers: Mutex::new(Vec::new()),
             waiting: Mutex::new(Vec::new()),
             status: StatusBoard::new("operator"),
+            judging: Mutex::new(BTreeMap::new()),
         }))
     }
 
@@ -270,6 +285,16 @@ impl OperatorHandle {
     #[must_use]
     pub fn classes(&self) -> Vec<(ChainId, Class)> {
         self.0.view.lock().leaves.iter().map(|leaf| (leaf.chain_id, leaf.class)).collect()
+    }
+
+    /// How this operator judges the rollups that it has nodes of.
+    #[must_use]
+    pub fn judging(&self) -> BTreeMap<ChainId, JudgingView> {
+        self.0.judging.lock().clone()
+    }
+
+    pub(crate) fn set_judging(&self, chain_id: ChainId, view: JudgingView) {
+        self.0.judging.lock().insert(chain_id, view);
     }
 
     pub(crate) fn board(&self) -> &StatusBoard {

@@ -3,6 +3,7 @@
 mod chain;
 mod faults;
 mod flow;
+mod judging;
 mod settlement;
 
 use super::*;
@@ -35,6 +36,8 @@ struct Net {
     submit: hum_consensus::Wire,
     /// Where rollups settle, when they do.
     l1: Option<Arc<settlement::ScriptedL1>>,
+    /// Own nodes of rollups that nobody re-executes, of the operators that have some.
+    nodes: BTreeMap<usize, Arc<dyn OwnNodes>>,
     starts: u64,
 }
 
@@ -61,6 +64,16 @@ impl Net {
         link: Link,
         l1: Option<Arc<settlement::ScriptedL1>>,
     ) -> Self {
+        Self::with(context, network, link, l1, BTreeMap::new()).await
+    }
+
+    async fn with(
+        context: deterministic::Context,
+        network: Network,
+        link: Link,
+        l1: Option<Arc<settlement::ScriptedL1>>,
+        nodes: BTreeMap<usize, Arc<dyn OwnNodes>>,
+    ) -> Self {
         let operators = network.operators.len();
         let network = Arc::new(network);
         let committee = consensus_committee(&network).unwrap();
@@ -74,7 +87,7 @@ impl Net {
         let Wires { submit, .. } = wires.try_into().unwrap();
         let keys = (0..operators).map(network_key).collect();
         let running = (0..operators).map(|_| None).collect();
-        let mut net = Self { context, world, network, keys, running, submit, l1, starts: 0 };
+        let mut net = Self { context, world, network, keys, running, submit, l1, nodes, starts: 0 };
         for index in 0..operators {
             net.start(index).await;
         }
@@ -93,7 +106,7 @@ impl Net {
             registry: None,
             settlement: self.l1.as_ref().map(|l1| l1.node(index)),
             judge: Arc::new(Believer),
-            nodes: None,
+            nodes: self.nodes.get(&index).cloned(),
             partition: format!("operator-{index}"),
             pace: Pace::default(),
         };

@@ -192,7 +192,15 @@ impl Tools {
                     let witness = self.witness(wanted).await?;
                     return Ok(Found::Rebuilt(submission(signed, block, witness)?));
                 }
-                Ok(None) => {}
+                // A node that does not know its blocks by the hashes that are claimed for them has them by number.
+                Ok(None) => match source.block(At::Number(wanted.number)).await {
+                    Ok(Some(block)) if block.block == wanted => {
+                        let witness = self.witness(wanted).await?;
+                        return Ok(Found::Rebuilt(submission(signed, block, witness)?));
+                    }
+                    Ok(_) => {}
+                    Err(error) => trouble = error.into(),
+                },
                 Err(error) => trouble = error.into(),
             }
         }

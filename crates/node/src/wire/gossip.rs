@@ -1,10 +1,10 @@
 //! Among operators.
 
-use hum_bls::{Attestation, Certificate};
+use hum_bls::{Attestation, Certificate, SignedJudgement};
 use hum_types::{ChainId, Decode, DecodeError, Encode, ROLLUPS_MAX, Reader, put_list};
 
-/// Attestations that one message can carry: an operator says one a height, and repeats the last few that are not
-/// certified.
+/// Attestations, or judgements, that one message can carry: an operator says one a height, or one a block, and repeats the
+/// last few that are not certified.
 pub const GOSSIP_BATCH_MAX: usize = 16;
 
 /// What operators tell each other beside consensus.
@@ -14,6 +14,8 @@ pub enum Gossip {
     Attestations(Vec<Attestation>),
     /// A certificate, for one that keeps repeating an attestation of a certified height.
     Certificate(Box<Certificate>),
+    /// The sender's own judgements of rollups that nobody re-executes.
+    Judgements(Vec<SignedJudgement>),
     /// To the proposer: the data of these rollups' blocks keep the sender from voting in this view.
     Stalled {
         /// The view.
@@ -39,6 +41,10 @@ impl Encode for Gossip {
                 out.extend_from_slice(&view.to_be_bytes());
                 put_list(out, chains);
             }
+            Self::Judgements(judgements) => {
+                out.push(4);
+                put_list(out, judgements);
+            }
         }
     }
 }
@@ -51,6 +57,7 @@ impl Decode for Gossip {
             1 => Self::Attestations(reader.list("attestations", GOSSIP_BATCH_MAX)?),
             2 => Self::Certificate(Box::new(Certificate::decode_from(reader)?)),
             3 => Self::Stalled { view: reader.u64("view")?, chains: reader.list("chains", ROLLUPS_MAX)? },
+            4 => Self::Judgements(reader.list("judgements", GOSSIP_BATCH_MAX)?),
             value => return Err(DecodeError::Value { field: "gossip tag", value: value.into() }),
         })
     }

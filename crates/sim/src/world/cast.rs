@@ -8,8 +8,8 @@ use hum_chain::contracts::{Addresses, Deployment};
 use hum_consensus::{PrivateKey, PublicKey, Signer as _};
 use hum_ledger::{RosterError, SeatedRoster};
 use hum_node::config::{
-    CommitteeEntry, Deployment as DeploymentEntry, Gateways, JudgesEntry, L1Entry, NETWORK_VERSION, Network,
-    NetworkError, NetworkFile, OperatorEntry, PeerEntry, PeerRole, RestakingEntry, RollupEntry, RollupLimits,
+    CommitteeEntry, Deployment as DeploymentEntry, Gateways, JudgesEntry, L1Entry, Member, NETWORK_VERSION, Network,
+    NetworkError, NetworkFile, OperatorEntry, PeerEntry, PeerRole, ProfileError, Registrant, RestakingEntry, RollupEntry, RollupLimits, RollupProfile,
     SettlementEntry,
 };
 use hum_types::{
@@ -47,6 +47,9 @@ pub enum CastError {
     /// The network file does not pass its own checks.
     #[error(transparent)]
     Network(#[from] Box<NetworkError>),
+    /// A profile makes no member.
+    #[error(transparent)]
+    Profile(#[from] Box<ProfileError>),
 }
 
 /// An operator's secrets.
@@ -80,6 +83,8 @@ pub(super) struct Cast {
     pub(super) addresses: Addresses,
     /// The committee's table.
     pub(super) table: Bytes,
+    /// What the last rollup is like, when the network file does not list it.
+    pub(super) joining: Option<Member>,
 }
 
 /// Names of the accounts that pay on every chain.
@@ -150,8 +155,16 @@ impl Cast {
         let addresses = deployment.addresses();
 
         let (mut rollups, mut rollup_entries, mut peers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut joining = None;
         for index in 0..config.rollups {
-            let (rollup, entry) = rollup(config, index, &addresses)?;
+            let (mut rollup, entry) = rollup(config, index, &addresses)?;
+            if config.joining.is_some() && index + 1 == config.rollups {
+                let member = joins(&entry, &rollup, owner).map_err(Box::new)?;
+                rollup.registration = member.entry.registration;
+                rollups.push(rollup);
+                joining = Some(member);
+                continue;
+            }
             peers.push(peer(&entry.name, PeerRole::Publisher, &rollup.publisher));
             rollups.push(rollup);
             rollup_entries.push(entry);
@@ -168,7 +181,7 @@ impl Cast {
             deployment: deployment_entry,
             domain,
             genesis_time_ms: TimeMs(START * 1_000),
-            l1: L1Entry { chain_id: L1, rpc: "http://l1".into(), origin: L1_ORIGIN },
+            l1: L1Entry { chain_id: L1, rpc: "http://l1".into(), beacon: None, origin: L1_ORIGIN },
             rollups: rollup_entries,
             term_heights: config.term_heights,
             seats_max: SEATS_MAX,
@@ -201,6 +214,7 @@ impl Cast {
             deployment,
             addresses,
             table,
+            joining,
         };
         for snapshot in &config.snapshots {
             let roster = cast.roster(Some(snapshot));
@@ -224,6 +238,15 @@ impl Cast {
         Roster::new(TimeS(START + TABLE_VALID_S + snapshot.at_ms / 1_000), seats.collect())
     }
 
+    /// The network as a process that was told of everyone knows it.
+    pub(super) fn told(&self) -> Network {
+        let network = self.network.apart();
+        if let Some(member) = self.joining.clone() {
+            network.members.insert(member).expect("its chain id is its own");
+        }
+        network
+    }
+
     /// Every operator's network key.
     pub(super) fn operator_keys(&self) -> Vec<PublicKey> {
         self.operators.iter().map(|keys| keys.network.public_key()).collect()
@@ -238,6 +261,26 @@ impl Cast {
 
 fn peer(name: &str, role: PeerRole, key: &PrivateKey) -> PeerEntry {
     PeerEntry { name: name.into(), role, key: public(key), address: nowhere(0), chain_id: None, api: None }
+}
+
+/// The member that a rollup is when it joins with a profile instead of an entry in the network file.
+fn joins(entry: &RollupEntry, rollup: &Rollup, governor: Address) -> Result<Member, ProfileError> {
+    let profile = RollupProfile {
+        name: entry.name.clone(),
+        rpc: entry.rpc.clone(),
+        gateways: entry.gateways,
+        light_client: entry.light_client,
+        class: entry.class,
+        spec: entry.spec.clone(),
+        anchor: entry.anchor.clone(),
+        own_node: None,
+        limits: entry.limits,
+        settlement: entry.settlement,
+        block_time_ms: entry.block_time_ms,
+        peers: vec![peer(&entry.name, PeerRole::Publisher, &rollup.publisher)],
+    };
+    let registrant = Registrant { chain_id: entry.chain_id, sequencer: entry.sequencer, governor };
+    RollupProfile::member(&profile.encode(), registrant, None)
 }
 
 fn rollup(

@@ -14,6 +14,7 @@ use hum_chain::LocalKey;
 use hum_consensus::{PrivateKey, PublicKey, Recipients, Signer as _, Tuning, WireSender, simulated};
 use hum_node::{
     lookout::Lookout,
+    membership::Memberships,
     operator::{Operator, OperatorHandle, Pace, Prepared, Setup, consensus_committee},
     publisher::{self, Identity, PublisherHandle, PublisherParts, PublisherSettings},
     registry::Registry,
@@ -170,8 +171,9 @@ impl World {
         let disk = self.disk(process);
         let registry = self.registry(&context, Some(index));
         let setup = Setup {
-            memberships: None,
-            network: stage.cast.network.clone(),
+            memberships: self.memberships(&context, index),
+            // Nobody learns of a member through the memory of another process.
+            network: Arc::new(stage.cast.network.apart()),
             me: keys.network.public_key(),
             key: keys.bls.clone(),
             registry,
@@ -241,7 +243,7 @@ impl World {
             (rollup.chain.chain_id(), Destination { chain, submit })
         });
         let destinations: BTreeMap<ChainId, Destination> = destinations.collect();
-        let settings = RelayerSettings::new(&stage.cast.network, Policy::default());
+        let settings = RelayerSettings::new(&stage.cast.told(), Policy::default());
         let lookout = self.lookout(&context);
         let parts =
             RelayerParts { destinations, connect: None, fetch: wires.fetch, feed: wires.feed, lookout };
@@ -261,6 +263,13 @@ impl World {
     fn settlement(&self, context: &Context, operator: usize) -> Option<Arc<dyn Settlement>> {
         let (stage, clock) = (self.stage.clone(), context.child("posted"));
         self.stage.config.posting.as_ref()?;
+        Some(Arc::new(L1Node { stage, clock, operator: Some(operator) }))
+    }
+
+    /// The same node, asked for who comes and goes.
+    fn memberships(&self, context: &Context, operator: usize) -> Option<Arc<dyn Memberships>> {
+        let (stage, clock) = (self.stage.clone(), context.child("moved"));
+        self.stage.config.joining.as_ref()?;
         Some(Arc::new(L1Node { stage, clock, operator: Some(operator) }))
     }
 

@@ -5,7 +5,8 @@ use alloy_consensus::Header;
 use alloy_rlp::Decodable as _;
 use commonware_codec::DecodeExt as _;
 use hum_ledger::{RosterError, SeatedRoster};
-use hum_types::{Encode as _, Roster, Terms, TooShort, keccak256};
+use hum_chain::stack::StackKind;
+use hum_types::{Decode as _, Reader, Roster, Terms, TooShort};
 use std::{collections::BTreeSet, path::Path};
 
 /// Why a network file cannot be used.
@@ -91,6 +92,45 @@ pub enum NetworkError {
         /// What the decoder said.
         source: alloy_rlp::Error,
     },
+    /// The anchor of an own-node rollup is none.
+    #[error("anchor of rollup {chain_id}: {source}")]
+    StatedAnchor {
+        /// The rollup.
+        chain_id: ChainId,
+        /// What the decoder said.
+        source: hum_types::DecodeError,
+    },
+    /// Re-executed and own-node rollups are not mixed up.
+    #[error("rollup {chain_id} is said to be {declared}, with its stack and judges it is {computed}")]
+    Class {
+        /// The rollup.
+        chain_id: ChainId,
+        /// In the file.
+        declared: Class,
+        /// By its `own_node`, or for want of one.
+        computed: Class,
+    },
+    /// Batches of ours hold blocks of chains that are re-executed, and a stack's contracts settle chains of that stack.
+    #[error("rollup {chain_id} is {class}: it is not settled by {settlement}")]
+    SettlementClass {
+        /// The rollup.
+        chain_id: ChainId,
+        /// How operators know its heads.
+        class: Class,
+        /// How it is said to settle.
+        settlement: &'static str,
+    },
+    /// A contract that settles a rollup stands at the zero address.
+    #[error("{contract} of rollup {chain_id} is the zero address")]
+    ContractZero {
+        /// The rollup.
+        chain_id: ChainId,
+        /// Which contract.
+        contract: &'static str,
+    },
+    /// Too few or too many judges, or in no order.
+    #[error(transparent)]
+    Judges(#[from] hum_ledger::Refusal),
     /// The registration does not follow from what it stands for.
     #[error("registration of rollup {chain_id} is {declared}, its entry gives {computed}")]
     Registration {
@@ -272,23 +312,41 @@ fn check_settlement(
     settlement: SettlementEntry,
     inbox: Option<Address>,
 ) -> Result<(), NetworkError> {
-    let SettlementEntry::Batches { inbox: declared, from_block: _ } = settlement;
-    if declared.is_zero() {
-        return Err(NetworkError::InboxZero { chain_id });
-    }
-    match inbox {
-        Some(expected) if expected != declared => Err(NetworkError::Inbox { chain_id, declared, expected }),
-        _ => Ok(()),
+    let contracts = match settlement {
+        SettlementEntry::Batches { inbox: declared, from_block: _ } => {
+            if declared.is_zero() {
+                return Err(NetworkError::InboxZero { chain_id });
+            }
+            return match inbox {
+                Some(expected) if expected != declared => {
+                    Err(NetworkError::Inbox { chain_id, declared, expected })
+                }
+                _ => Ok(()),
+            };
+        }
+        SettlementEntry::OpStack { anchor_registry, game_factory, from_block: _ } => {
+            vec![("anchor registry", anchor_registry), ("game factory", game_factory)]
+        }
+        SettlementEntry::Nitro { rollup, from_block: _ } => vec![("rollup", rollup)],
+    };
+    match contracts.into_iter().find(|(_, contract)| contract.is_zero()) {
+        Some((contract, _)) => Err(NetworkError::ContractZero { chain_id, contract }),
+        None => Ok(()),
     }
 }
 
 fn check_member(entry: RollupEntry, inbox: Option<Address>) -> Result<Member, NetworkError> {
-    let (chain_id, anchor, spec_hash) = (entry.chain_id, check_rollup(&entry, inbox)?, entry.spec.hash());
+    let (chain_id, anchor) = (entry.chain_id, check_rollup(&entry, inbox)?);
+    let own = entry.own_node.as_ref();
+    let spec_hash = own.map_or_else(|| entry.spec.hash(), |own| own.spec_hash(chain_id));
     let computed = RegistrationId::derive(chain_id, entry.sequencer, anchor.hash(), spec_hash);
     if entry.registration != computed {
         return Err(NetworkError::Registration { chain_id, declared: entry.registration, computed });
     }
-    Ok(Member { entry, anchor, spec_hash, peers: Vec::new(), judges: Vec::new(), profile: None })
+    let judges = own.map_or_else(Vec::new, |own| own.judges.clone());
+    let member = Member { entry, anchor, spec_hash, peers: Vec::new(), judges, profile: None };
+    member.params().check_judges()?;
+    Ok(member)
 }
 
 /// Check all of an entry but its registration; returns the anchor's header.
@@ -319,12 +377,39 @@ pub(in crate::config) fn check_rollup(
     if let Some(settlement) = entry.settlement {
         check_settlement(chain_id, settlement, inbox)?;
     }
+    let class = entry.own_node.as_ref().map_or(Class::Reexecuted, |own| own.stack.class());
+    if class != entry.class {
+        return Err(NetworkError::Class { chain_id, declared: entry.class, computed: class });
+    }
+    let nitro = entry.own_node.as_ref().is_some_and(|own| own.stack == StackKind::Nitro);
+    let (settlement, fits) = match entry.settlement {
+        None => ("nothing", true),
+        Some(SettlementEntry::Batches { .. }) => ("batches", class == Class::Reexecuted),
+        Some(SettlementEntry::OpStack { .. }) => ("the OP Stack's games", class == Class::Reexecuted),
+        Some(SettlementEntry::Nitro { .. }) => ("Nitro's assertions", nitro),
+    };
+    if !fits {
+        return Err(NetworkError::SettlementClass { chain_id, class, settlement });
+    }
+    if class == Class::OwnNode {
+        return read_stated(chain_id, &entry.anchor);
+    }
     let mut rest = &entry.anchor[..];
     let header = Header::decode(&mut rest).map_err(|source| NetworkError::Anchor { chain_id, source })?;
     if !rest.is_empty() {
         return Err(NetworkError::Anchor { chain_id, source: alloy_rlp::Error::UnexpectedLength });
     }
     Ok(CertifiedHeader::from_anchor(header))
+}
+
+fn read_stated(chain_id: ChainId, anchor: &[u8]) -> Result<CertifiedHeader, NetworkError> {
+    let refused = |source| NetworkError::StatedAnchor { chain_id, source };
+    let mut reader = Reader::new(anchor);
+    let block = BlockRef::decode_from(&mut reader).map_err(refused)?;
+    let state_root = reader.b256("state root").map_err(refused)?;
+    let timestamp = reader.u64("seconds").map_err(refused)?;
+    reader.finish("anchor").map_err(refused)?;
+    Ok(CertifiedHeader::stated(block, state_root, timestamp))
 }
 
 fn check_committee(

@@ -75,6 +75,7 @@ fn rollup(chain_id: ChainId) -> RollupEntry {
         class: Class::Reexecuted,
         spec,
         anchor: alloy_rlp::encode(&anchor).into(),
+        own_node: None,
         limits: RollupLimits::default(),
         settlement: None,
         block_time_ms: 1000,
@@ -116,6 +117,7 @@ pub(crate) fn network_file(operators: usize, chains: &[ChainId]) -> NetworkFile 
         l1: L1Entry {
             chain_id: L1,
             rpc: "http://127.0.0.1:8544".to_owned(),
+            beacon: None,
             origin: L1Origin { number: 5, hash: B256::repeat_byte(5) },
         },
         rollups: chains.iter().copied().map(rollup).collect(),

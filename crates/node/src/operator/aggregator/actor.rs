@@ -8,6 +8,7 @@ use crate::{
     config::Network,
     operator::{
         application::Stalls,
+        blocks,
         handle::{CERTIFICATES_MAX, Event, Reporter, closes_epoch},
         records::Records,
         restaking::Roll,
@@ -41,12 +42,13 @@ pub(crate) struct Actor<E: Runtime> {
     /// Certificates of headers that close an epoch; none is ever forgotten.
     pub(crate) handovers: Records<E>,
     pub(crate) stalls: Arc<Stalls>,
+    pub(crate) blocks: blocks::Mailbox,
     pub(crate) reporter: Reporter,
 }
 
 impl<E: Runtime> Actor<E> {
     pub(crate) fn start(self, wire: Wire) -> Handle<()> {
-        let Self { context, network, me, mailbox, roll, records, handovers, stalls, reporter } = self;
+        let Self { context, network, me, mailbox, roll, records, handovers, stalls, blocks, reporter } = self;
         context.spawn(move |context| async move {
             let Wire { sender, mut receiver } = wire;
             let table = Table {
@@ -61,6 +63,7 @@ impl<E: Runtime> Actor<E> {
                 unsynced: None,
                 written: 0,
                 stalls,
+                blocks,
                 reporter,
             };
             table.run(mailbox, &mut receiver).await;
@@ -82,6 +85,7 @@ struct Table<E: Runtime> {
     unsynced: Option<(Height, TimeMs)>,
     written: u64,
     stalls: Arc<Stalls>,
+    blocks: blocks::Mailbox,
     reporter: Reporter,
 }
 
@@ -169,6 +173,7 @@ impl<E: Runtime> Table<E> {
                     self.publish(certificate).await;
                 }
             }
+            Ok(Gossip::Judgements(judgements)) => self.blocks.judgements(peer, judgements).await,
             Ok(Gossip::Stalled { view, chains }) => self.stalls.report(view, peer, chains),
             Err(error) => {
                 self.reporter.metrics().malformed.inc();

@@ -147,6 +147,7 @@ impl<E: Runtime> Running<E> {
                 let what = format!("block {} of chain {chain_id} cannot be judged: {missing}", block.number);
                 self.reporter.alarm(what, now);
             }
+            Effect::Judges { what } => self.reporter.alarm(what, now),
             Effect::Equivocation { chain_id } => {
                 self.reporter
                     .alarm(format!("sequencer of chain {chain_id} made two claims for one number"), now);

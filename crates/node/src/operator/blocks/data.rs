@@ -3,7 +3,7 @@
 use crate::wire::{RefusalKind, Submission};
 use alloy_consensus::Header;
 use alloy_rlp::Decodable as _;
-use hum_types::{Address, AuthenticClaim, B256, Bytes, Domain, keccak256};
+use hum_types::{Address, AuthenticClaim, B256, Bytes, Class, Domain, keccak256};
 use hum_verify::{CertifiedHeader, Witness, WitnessLimits};
 
 /// A block with its witness, whose header is the claimed one.
@@ -56,10 +56,16 @@ impl Arrived {
         submission: Submission,
         domain: Domain,
         sequencer: Address,
+        class: Class,
     ) -> Result<Self, RefusalKind> {
         let Submission { claim, block, witness } = submission;
         let claimed = claim.claim.block;
         let claim = claim.authenticate(domain, sequencer).map_err(|_| RefusalKind::Signature)?;
+        // Nobody re-executes it: the claim is all that there is, and nothing else is kept.
+        if class == Class::OwnNode {
+            let data = BlockData { header: None, block: Bytes::new(), witness: Bytes::new() };
+            return Ok(Self { claim, data });
+        }
         let header = header_bytes(&block).ok_or(RefusalKind::Malformed)?;
         if keccak256(header) != claimed.hash {
             return Err(RefusalKind::Malformed);

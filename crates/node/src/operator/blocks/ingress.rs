@@ -1,8 +1,13 @@
 //! How others reach the book.
 
-use super::{data::Arrived, judged::Judged, state::Book};
+use super::{
+    data::Arrived,
+    judged::{Judged, ValidBlock},
+    state::Book,
+};
 use crate::wire::{BlockId, PublisherStatus, RefusalKind, Submission};
 use commonware_utils::channel::{mpsc, oneshot};
+use hum_bls::SignedJudgement;
 use hum_consensus::PublicKey;
 use hum_ledger::State;
 use hum_types::{AuthenticClaim, AuthenticRetraction, B256, Body, ChainId, Checkpoint, TimeMs};
@@ -21,6 +26,8 @@ pub(crate) enum Message {
     Find { chain_id: ChainId, block: BlockId, reply: oneshot::Sender<Option<Submission>> },
     Status { chain_id: ChainId, reply: oneshot::Sender<Option<PublisherStatus>> },
     Penalise { view: u64, chains: BTreeSet<ChainId> },
+    Judged { signed: Box<SignedJudgement>, block: Box<ValidBlock> },
+    Judgements { from: PublicKey, judgements: Vec<SignedJudgement> },
 }
 
 /// Where to reach the book. Every method answers `None` once the actor is gone.
@@ -92,6 +99,16 @@ impl Mailbox {
         self.ask(|reply| Message::Status { chain_id, reply }).await.flatten()
     }
 
+    /// Hand in what our own node says of a block, and that we signed it.
+    pub(crate) async fn judged(&self, signed: SignedJudgement, block: ValidBlock) {
+        let _ = self.0.send(Message::Judged { signed: Box::new(signed), block: Box::new(block) }).await;
+    }
+
+    /// Hand in what another judge sent.
+    pub(crate) async fn judgements(&self, from: PublicKey, judgements: Vec<SignedJudgement>) {
+        let _ = self.0.send(Message::Judgements { from, judgements }).await;
+    }
+
     /// Leave rollups out for a growing number of views.
     pub(crate) async fn penalise(&self, view: u64, chains: BTreeSet<ChainId>) {
         let _ = self.0.send(Message::Penalise { view, chains }).await;
@@ -125,6 +142,12 @@ impl Message {
             }
             Self::Status { chain_id, reply } => {
                 let _ = reply.send(book.status(chain_id));
+            }
+            Self::Judged { signed, block } => book.own_judged(&signed, *block),
+            Self::Judgements { from, judgements } => {
+                for signed in &judgements {
+                    book.judgement(signed, &from);
+                }
             }
             Self::Penalise { view, chains } => book.penalise(view, &chains),
         }

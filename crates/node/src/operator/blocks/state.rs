@@ -3,6 +3,7 @@
 use super::{
     data::{Arrived, BlockData},
     judged::{Judged, ValidBlock},
+    own::{self, Judgements},
     track::{AHEAD_MAX, Next, Track},
 };
 use crate::{
@@ -16,7 +17,7 @@ use hum_consensus::PublicKey;
 use hum_ledger::{RETRACTABLE_BLOCKS_MAX, Rollup, State};
 use hum_types::{
     Advance, AdvancedBlock, AuthenticClaim, AuthenticRetraction, B256, BLOCKS_PER_ADVANCE_MAX, BlockRef,
-    Body, ChainId, Change, Checkpoint, Encode as _, Evidence, Generation, HeadClaim, InvalidReason, LaneId,
+    Body, ChainId, Change, Checkpoint, Class, Encode as _, Evidence, Generation, HeadClaim, InvalidReason, JudgementBundle, LaneId,
     LaneIndex, LaneMessage, SequencerSignature, SignedClaim, TimeMs,
 };
 use hum_verify::{Missing, Verdict};
@@ -40,6 +41,8 @@ pub(crate) enum Effect {
     Stuck { chain_id: ChainId, block: BlockRef, missing: Missing },
     /// A sequencer contradicted itself.
     Equivocation { chain_id: ChainId },
+    /// Something about judges and own nodes that people should look at.
+    Judges { what: String },
 }
 
 /// Messages that each lane has, while blocks are put on a state one by one.
@@ -70,13 +73,15 @@ impl LaneCounts {
 /// What is known of all rollups' blocks.
 pub(crate) struct Book {
     members: Members,
-    state: State,
-    tracks: BTreeMap<ChainId, Track>,
+    pub(super) state: State,
+    pub(super) tracks: BTreeMap<ChainId, Track>,
     limits: BTreeMap<ChainId, (usize, usize)>,
     /// Where the round robin goes on.
     next: ChainId,
     running: usize,
-    effects: Vec<Effect>,
+    /// Of rollups that nobody re-executes.
+    pub(super) judgements: BTreeMap<ChainId, Judgements>,
+    pub(super) effects: Vec<Effect>,
     news: Vec<oneshot::Sender<()>>,
 }
 
@@ -89,6 +94,7 @@ impl Book {
             limits: BTreeMap::new(),
             next: ChainId(0),
             running: 0,
+            judgements: BTreeMap::new(),
             effects: Vec::new(),
             news: Vec::new(),
         };
@@ -107,7 +113,7 @@ impl Book {
         self.news.push(reply);
     }
 
-    fn tell_news(&mut self) {
+    pub(super) fn tell_news(&mut self) {
         for waiting in self.news.drain(..) {
             let _ = waiting.send(());
         }
@@ -227,6 +233,9 @@ impl Book {
             else {
                 continue;
             };
+            if rollup.params().class == Class::OwnNode {
+                continue;
+            }
             match track.next(rollup, now) {
                 Next::Job { block, parent, data } => {
                     self.running += 1;
@@ -297,8 +306,9 @@ impl Book {
             let first = advance.blocks.first().and_then(|block| block.block.number.checked_sub(1));
             let mut parent = first.and_then(|number| rollup.block_at(number)).map(|record| record.block.hash);
             for block in &advance.blocks {
-                judged &=
-                    parent.is_some_and(|parent| self.is_valid(advance.chain_id, block.block.hash, parent));
+                // What judges brought the ledger has checked: nobody else has more to say.
+                judged &= params.class == Class::OwnNode
+                    || parent.is_some_and(|parent| self.is_valid(advance.chain_id, block.block.hash, parent));
                 parent = Some(block.block.hash);
                 let claim = claim_of(advance.chain_id, &params, generation, block.block, block.signature);
                 if let Ok(claim) = claim.authenticate(domain, params.sequencer) {
@@ -306,6 +316,7 @@ impl Book {
                 }
             }
         }
+        own::settle(&mut self.judgements, &self.state);
         for (chain_id, track) in &mut self.tracks {
             if let Some(rollup) = self.state.rollup(*chain_id) {
                 track.settle(rollup, advanced.get(chain_id).map_or(&[], Vec::as_slice));
@@ -352,7 +363,8 @@ impl Book {
             .filter(|(_, track)| !track.is_left_out(view))
             .filter_map(|(chain_id, track)| {
                 let rollup = middle.rollup(*chain_id)?;
-                rollup.advances().then(|| Line::new(rollup, track))
+                let judgements = self.judgements.get(chain_id).filter(|of| of.epoch() == middle.epoch());
+                rollup.advances().then(|| Line::new(rollup, track, judgements))
             })
             .collect();
         // One block of each rollup in turn, so that a full body is shared.
@@ -429,6 +441,9 @@ fn evidence(rollup: &Rollup, track: &Track) -> Option<Evidence> {
     if let Some(evidence) = track.equivocation_in(generation) {
         return Some(evidence);
     }
+    if rollup.params().class == Class::OwnNode {
+        return None;
+    }
     let head = rollup.head().block;
     for claim in track.claims(generation, head.number.checked_add(1)?) {
         let reason = match track.verdict(claim.get().block.hash, head.hash) {
@@ -461,6 +476,8 @@ pub(crate) const fn claim_of(
 struct Line<'a> {
     rollup: &'a Rollup,
     track: &'a Track,
+    /// Of a rollup that nobody re-executes.
+    judgements: Option<&'a Judgements>,
     head: BlockRef,
     counts: LaneCounts,
     advance: Advance,
@@ -468,11 +485,11 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(rollup: &'a Rollup, track: &'a Track) -> Self {
+    fn new(rollup: &'a Rollup, track: &'a Track, judgements: Option<&'a Judgements>) -> Self {
         let advance =
             Advance { chain_id: rollup.params().chain_id, blocks: Vec::new(), judgements: Vec::new() };
         let head = rollup.head().block;
-        Self { rollup, track, head, counts: LaneCounts::default(), advance, done: false }
+        Self { rollup, track, judgements, head, counts: LaneCounts::default(), advance, done: false }
     }
 
     /// Put one more block on, if there is one and it fits.
@@ -480,15 +497,30 @@ impl<'a> Line<'a> {
         if self.done || self.advance.blocks.len() == BLOCKS_PER_ADVANCE_MAX {
             return false;
         }
-        let taken = self.block().filter(|block| block.encode().len() + 12 <= *budget);
-        let Some(block) = taken else {
+        let taken = self.block().and_then(|block| {
+            let bundle = self.bundle(&block)?;
+            let bytes = block.encode().len() + bundle.as_ref().map_or(0, |bundle| bundle.encode().len()) + 16;
+            (bytes <= *budget).then_some((block, bundle, bytes))
+        });
+        let Some((block, bundle, bytes)) = taken else {
             self.done = true;
             return false;
         };
-        *budget -= block.encode().len() + 12;
+        *budget -= bytes;
         self.head = block.block;
         self.advance.blocks.push(block);
+        self.advance.judgements.extend(bundle);
         true
+    }
+
+    /// What judges signed for the block: `None` while they have not, and nothing where blocks are re-executed.
+    fn bundle(&self, block: &AdvancedBlock) -> Option<Option<JudgementBundle>> {
+        let params = self.rollup.params();
+        if params.class == Class::Reexecuted {
+            return Some(None);
+        }
+        let judgement = params.judgement(self.rollup.generation(), self.head.hash, block);
+        Some(Some(self.judgements?.bundle(judgement.subject())?.clone()))
     }
 
     fn block(&mut self) -> Option<AdvancedBlock> {

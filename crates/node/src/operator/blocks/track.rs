@@ -396,6 +396,11 @@ impl Track {
         Some(judged)
     }
 
+    /// Take what our own node says of a block that nobody re-executes.
+    pub(crate) fn take_own(&mut self, block: BlockRef, parent: B256, valid: ValidBlock) {
+        self.verdicts.insert((block.hash, parent), (block.number, Judged::Valid(Arc::new(valid))));
+    }
+
     /// Whether a block has just now been without a verdict too often.
     pub(crate) fn is_stuck(&self, block: B256) -> bool {
         self.undecided.get(&block).is_some_and(|(_, times)| *times == UNDECIDED_ALARM)

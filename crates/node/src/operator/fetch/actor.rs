@@ -185,7 +185,7 @@ impl<E: Runtime> Desk<E> {
 
     fn check(&self, chain_id: ChainId, submission: Submission) -> Option<Arrived> {
         let member = self.network.member(chain_id).filter(|_| submission.claim.claim.chain_id == chain_id)?;
-        Arrived::check(submission, self.network.domain, member.entry.sequencer).ok()
+        Arrived::check(submission, self.network.domain, member.entry.sequencer, member.entry.class).ok()
     }
 
     async fn asked(&mut self, peer: PublicKey, id: u64, question: Question) {

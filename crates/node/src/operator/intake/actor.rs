@@ -130,10 +130,11 @@ impl Door {
         if let Some(kind) = self.turned_away(peer, chain_id, busy) {
             return refused(kind);
         }
-        let Some(sequencer) = self.network.member(chain_id).map(|member| member.entry.sequencer) else {
+        let entry = self.network.member(chain_id).map(|member| (member.entry.sequencer, member.entry.class));
+        let Some((sequencer, class)) = entry else {
             return refused(RefusalKind::UnknownRollup);
         };
-        let arrived = match Arrived::check(submission, self.network.domain, sequencer) {
+        let arrived = match Arrived::check(submission, self.network.domain, sequencer, class) {
             Ok(arrived) => arrived,
             Err(kind) => return refused(kind),
         };

@@ -137,9 +137,9 @@ fn placed(leaves: impl Iterator<Item = B256>, index: usize) -> Option<(u32, Vec<
 /// What a header says of one of a rollup's heads: `leaf 142 ‖ index 4 ‖ d 1 ‖ siblings 32·d ‖ head part 112`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeadStatement {
-    leaf: [u8; ROLLUP_BYTES],
-    index: u32,
-    siblings: Vec<B256>,
+    pub(in crate::watcher) leaf: [u8; ROLLUP_BYTES],
+    pub(in crate::watcher) index: u32,
+    pub(in crate::watcher) siblings: Vec<B256>,
     /// The head.
     pub part: HeadPart,
 }
