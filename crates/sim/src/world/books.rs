@@ -44,6 +44,10 @@ pub struct Beat {
     pub advanced: Vec<(ChainId, u64)>,
     /// Heads that it settles.
     pub settled: Vec<(ChainId, Confidence, u64)>,
+    /// Rollups that it takes in.
+    pub joined: Vec<ChainId>,
+    /// Rollups that it lets go.
+    pub left: Vec<ChainId>,
     /// Rollups that L1 cut back, with the block that was kept.
     pub reorged: Vec<(ChainId, u64)>,
 }
@@ -57,6 +61,8 @@ impl Beat {
             && self.retracted.is_empty()
             && self.advanced.is_empty()
             && self.settled.is_empty()
+            && self.joined.is_empty()
+            && self.left.is_empty()
     }
 }
 
@@ -295,6 +301,14 @@ impl Books {
                 | Change::Leave { .. }
                 | Change::Reorg { .. } => None,
             });
+            let joined = body.changes.iter().filter_map(|change| match change {
+                Change::Join { join } => Some(join.chain_id),
+                _ => None,
+            });
+            let left = body.changes.iter().filter_map(|change| match change {
+                Change::Leave { chain_id, .. } => Some(*chain_id),
+                _ => None,
+            });
             let advanced = body
                 .advances
                 .iter()
@@ -309,6 +323,8 @@ impl Books {
                 retracted: retracted.collect(),
                 advanced: advanced.collect(),
                 settled: settled.collect(),
+                joined: joined.collect(),
+                left: left.collect(),
                 reorged: reorged.collect(),
             }
         };

@@ -8,9 +8,9 @@ use hum_chain::contracts::{Addresses, Deployment};
 use hum_consensus::{PrivateKey, PublicKey, Signer as _};
 use hum_ledger::{RosterError, SeatedRoster};
 use hum_node::config::{
-    CommitteeEntry, Deployment as DeploymentEntry, Gateways, JudgesEntry, L1Entry, Member, NETWORK_VERSION, Network,
-    NetworkError, NetworkFile, OperatorEntry, PeerEntry, PeerRole, ProfileError, Registrant, RestakingEntry, RollupEntry, RollupLimits, RollupProfile,
-    SettlementEntry,
+    CommitteeEntry, Deployment as DeploymentEntry, Gateways, JudgesEntry, L1Entry, Member, NETWORK_VERSION,
+    Network, NetworkError, NetworkFile, OperatorEntry, PeerEntry, PeerRole, ProfileError, Registrant,
+    RestakingEntry, RollupEntry, RollupLimits, RollupProfile, SettlementEntry,
 };
 use hum_types::{
     ChainId, Class, Domain, Encode as _, Epoch, L1Origin, RegistrationId, Roster, RosterEntry, SequencerKey,

@@ -39,6 +39,8 @@ pub struct WorldConfig {
     /// How rollups post their blocks to L1. Without, no head is ever `Safe` or `Finalized`, and messages go through the
     /// `Latest` gateways only; with it, through all three in turn.
     pub posting: Option<Posting>,
+    /// The last rollup is not in the network file: it joins, and may leave.
+    pub joining: Option<Joining>,
     /// Processes that do not start with the others.
     pub absent: Vec<Process>,
     /// Operators whose clocks are wrong: how many milliseconds ahead; behind when negative.
@@ -70,6 +72,7 @@ impl WorldConfig {
             safe_behind: 2,
             messages: 10,
             posting: None,
+            joining: None,
             absent: Vec::new(),
             skewed: Vec::new(),
             plan: Plan::default(),
@@ -120,6 +123,17 @@ impl Default for Posting {
     fn default() -> Self {
         Self { every_ms: 2_000, depth: 2, silent: Vec::new() }
     }
+}
+
+/// How a rollup comes and goes. Times are in milliseconds since the first message could be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joining {
+    /// When its profile is on L1.
+    pub at_ms: u64,
+    /// When it announces its exit.
+    pub leaves_ms: Option<u64>,
+    /// The operators whose L1 nodes show any of it; all, when empty. A node that shows what others do not is a lying one.
+    pub shown_to: Vec<usize>,
 }
 
 /// A committee that L1 selects.

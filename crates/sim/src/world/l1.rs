@@ -9,6 +9,7 @@ use hum_batch::Batch;
 use hum_bls::OperatorId;
 use hum_chain::ReadError;
 use hum_node::{
+    membership::{Memberships, Moved, Movement},
     registry::{Registered, Registry, RestakingError, SnapshotRecord},
     runtime,
     settlement::{Place, Posted, Settlement, Span},
@@ -138,6 +139,26 @@ impl L1Node {
         taken.map(move |snapshot| L1_ORIGIN.number + (begun_ms + snapshot.at_ms) / 1_000).enumerate()
     }
 
+    /// What of the rollup that joins this node shows, ever.
+    fn movements(&self) -> Vec<Moved> {
+        let begun_ms = self.stage.begun_ms.load(Ordering::Relaxed);
+        let (Some(joining), Some(member)) = (&self.stage.config.joining, &self.stage.cast.joining) else {
+            return Vec::new();
+        };
+        let shown = &joining.shown_to;
+        let hidden = !shown.is_empty() && self.operator.is_none_or(|index| !shown.contains(&index));
+        if hidden || begun_ms == 0 {
+            return Vec::new();
+        }
+        let registration = member.entry.registration;
+        let at = |at_ms: u64| self.block(L1_ORIGIN.number + (begun_ms + at_ms) / 1_000);
+        let (chain_id, member) = (member.entry.chain_id, Ok(Arc::new(member.clone())));
+        let published = Movement::Published { chain_id, member };
+        let joins = Moved { registration, l1: at(joining.at_ms), what: published };
+        let leaves = joining.leaves_ms.map(|ms| Moved { registration, l1: at(ms), what: Movement::Exit });
+        [Some(joins), leaves].into_iter().flatten().collect()
+    }
+
     /// Its place among the planned ones; `None` for the first committee's.
     fn newest_at(&self, number: u64) -> Option<(usize, u64)> {
         self.snapshots().filter(|(_, taken)| *taken <= number).last()
@@ -208,6 +229,33 @@ impl Registry for L1Node {
                 endpoint: entry.endpoint,
             });
             Ok(registered.collect())
+        }
+        .boxed()
+    }
+}
+
+impl Memberships for L1Node {
+    fn finalised(&self) -> BoxFuture<'_, Result<L1Origin, ReadError>> {
+        async {
+            self.answers().await?;
+            Ok(self.tagged(Confidence::Finalized))
+        }
+        .boxed()
+    }
+
+    fn hash_of(&self, number: u64) -> BoxFuture<'_, Result<Option<B256>, ReadError>> {
+        async move {
+            self.answers().await?;
+            Ok(self.hash(number))
+        }
+        .boxed()
+    }
+
+    fn moved(&self, from: u64, to: u64) -> BoxFuture<'_, Result<Vec<Moved>, ReadError>> {
+        async move {
+            self.answers().await?;
+            let all = self.movements().into_iter();
+            Ok(all.filter(|moved| (from..=to).contains(&moved.l1.number)).collect())
         }
         .boxed()
     }

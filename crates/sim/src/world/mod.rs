@@ -26,7 +26,7 @@ mod traffic;
 pub use books::Beat;
 pub use cast::CastError;
 pub use checks::{RelayerEnd, Report};
-pub use config::{Dice, Outage, Posting, START, Snapshot, WorldConfig};
+pub use config::{Dice, Joining, Outage, Posting, START, Snapshot, WorldConfig};
 pub use plan::{Action, ChainFault, Plan, Process, Step};
 
 use alloy_primitives::{B256, keccak256};
@@ -166,7 +166,7 @@ impl Stage {
     fn new(config: WorldConfig) -> Result<Self, CastError> {
         let cast = Cast::new(&config)?;
         Ok(Self {
-            judge: Arc::new(RememberingJudge::new(&cast.network)),
+            judge: Arc::new(RememberingJudge::new(&cast.told())),
             cast,
             config,
             trace: Trace::default(),

@@ -8,6 +8,7 @@ mod epochs;
 mod followers;
 mod liars;
 mod loss;
+mod members;
 mod pace;
 mod partitions;
 mod relayers;
