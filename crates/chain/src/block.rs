@@ -43,6 +43,7 @@ mod position {
     pub(super) const NUMBER: usize = 8;
     pub(super) const TIMESTAMP: usize = 11;
     pub(super) const WITHDRAWALS_ROOT: usize = 16;
+    pub(super) const BLOB_GAS_USED: usize = 17;
 }
 
 impl RawBlock {
@@ -100,6 +101,18 @@ impl RawBlock {
             time_ms: TimeMs(number("timestamp", position::TIMESTAMP)?.saturating_mul(1000)),
             rlp,
         })
+    }
+}
+
+impl RawBlock {
+    /// Whether its header counts gas of blobs (EIP-4844): what such a chain's transactions may carry. Chains that follow
+    /// an L1 have the field too, without blobs.
+    #[must_use]
+    pub fn has_blob_gas(&self) -> bool {
+        let mut rest: &[u8] = &self.rlp;
+        let fields = list("block", &mut rest).and_then(|mut block| item("header", &mut block));
+        let fields = fields.and_then(|header| items("header", header));
+        fields.is_ok_and(|fields| fields.get(position::BLOB_GAS_USED).is_some())
     }
 }
 

@@ -1,11 +1,12 @@
-//! JSON-RPC over HTTP, on a port of its own, for whichever chain of this process it is pointed at.
+//! JSON-RPC and the blobs of a beacon node over HTTP, on a port of its own, for whichever chain of this process it is pointed at.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, State};
-use axum::routing::post;
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use ethrex_rpc::RpcApiContext;
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ pub struct Target(pub(crate) Answers);
 /// What computes the answers.
 #[derive(Debug, Clone)]
 pub(crate) enum Answers {
-    Ethereum(Box<RpcApiContext>),
+    Ethereum(Box<RpcApiContext>, chain::Beacon),
     Op(op::Answers),
 }
 
@@ -64,6 +65,7 @@ impl Endpoint {
         let address = listener.local_addr().map_err(failed)?;
         let routes = Router::new()
             .route("/", post(answer))
+            .route(chain::BEACON_ROOT, get(answer_beacon))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(target.clone());
         let stop = CancellationToken::new();
@@ -132,9 +134,22 @@ async fn answer(State(target): State<Arc<RwLock<Target>>>, body: bytes::Bytes) -
     Json(reply)
 }
 
+async fn answer_beacon(
+    State(target): State<Arc<RwLock<Target>>>,
+    Path(path): Path<String>,
+    RawQuery(query): RawQuery,
+) -> (StatusCode, Json<Value>) {
+    let Target(target) = target.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let (status, body) = match target {
+        Answers::Ethereum(_, beacon) => beacon.answer(&path, &query.unwrap_or_default()),
+        Answers::Op(_) => (StatusCode::NOT_FOUND, Value::Null),
+    };
+    (status, Json(body))
+}
+
 async fn answer_one(request: Value, target: Answers) -> Value {
     match target {
-        Answers::Ethereum(context) => chain::answer(request, *context).await,
+        Answers::Ethereum(context, _) => chain::answer(request, *context).await,
         Answers::Op(answers) => answers.answer(&request),
     }
 }

@@ -9,6 +9,9 @@
 
 pub mod derive;
 mod inbox;
+mod nodes;
+mod posting;
+mod proven;
 
 use futures::{FutureExt as _, future::BoxFuture};
 use hum_chain::ReadError;
@@ -16,11 +19,11 @@ use hum_types::{B256, BlockRef, ChainId, Confidence, L1Origin};
 use std::{fmt::Debug, sync::Arc};
 
 pub use inbox::L1Settlement;
+pub use nodes::RpcNodes;
+pub use proven::{Nodes, WALK_MAX};
 
 /// A stretch of a rollup's blocks whose data stand on L1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub use nodes::RpcNodes;
-pub use proven::{Nodes, WALK_MAX};
 pub struct Span {
     /// Number of its first block.
     pub first: u64,
@@ -50,8 +53,28 @@ pub struct Posted {
     pub index: u64,
     /// The L1 block that holds it.
     pub l1: L1Origin,
-    /// What it holds; or why nobody can rebuild blocks from it.
-    pub span: Result<Span, String>,
+    /// What it holds; or why no blocks come from it.
+    pub span: Result<Span, Unread>,
+}
+
+/// Why no blocks come from a posting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// Nobody can rebuild any from it.
+    #[error("{0}")]
+    Broken(String),
+    /// Its data are not to be had at the moment: it is read again.
+    #[error("{0}")]
+    Away(String),
+}
+
+/// What a stack's own contracts have settled as of an L1 block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proven {
+    /// This block and all that it stands on.
+    Head(BlockRef),
+    /// Nothing that anybody could vote for, and why.
+    Nothing(String),
 }
 
 /// L1 as one node shows it. Every question may be asked again after an error.
@@ -73,7 +96,6 @@ pub trait Settlement: Debug + Send + Sync + 'static {
         head: BlockRef,
         l1_number: u64,
     ) -> BoxFuture<'_, Result<Option<Place>, ReadError>>;
-}
 
     /// What the contracts of a member that posts nothing hold as settled, proven under the state of this block of the
     /// node's chain, which is final.
@@ -93,3 +115,4 @@ pub trait Settlement: Debug + Send + Sync + 'static {
         let what = format!("headers of chain {chain_id}");
         std::future::ready(Err(ReadError::Missing { method: "block", what })).boxed()
     }
+}

@@ -17,6 +17,7 @@ use ethrex_vm::BlockExecutionResult;
 use hum_types::BlockRef;
 use tokio::sync::watch;
 
+use super::beacon::Beacon;
 use super::config::{ChainConfig, now_seconds};
 use super::convert;
 use super::error::DevChainError;
@@ -57,6 +58,7 @@ pub(super) struct Core {
     pub(super) heads: watch::Sender<BlockRef>,
     pub(super) paused: AtomicBool,
     /// The chain's turn: held while a block is made or the head moves.
+    pub(super) beacon: Beacon,
     turn: tokio::sync::Mutex<()>,
     branch: AtomicU64,
 }
@@ -72,6 +74,7 @@ impl Core {
         blockchain.set_synced();
         let genesis_block = block_ref(&genesis.get_block().header);
         let paused = config.paused;
+        let beacon = Beacon::new(genesis.timestamp);
         let core = Arc::new(Self {
             config,
             genesis,
@@ -79,6 +82,7 @@ impl Core {
             blockchain,
             heads: watch::Sender::new(genesis_block),
             paused: AtomicBool::new(paused),
+            beacon,
             turn: tokio::sync::Mutex::new(()),
             branch: AtomicU64::new(0),
         });
@@ -332,6 +336,7 @@ impl Core {
         }
         .map_err(failed)?;
         let block = built.payload;
+        self.beacon.keep(&block, &self.blockchain.mempool);
         if template.as_built {
             // The client's import insists on increasing timestamps, and takes its time.
             let updates = self.store.apply_account_updates_batch(template.parent, &built.account_updates)?;

@@ -1,5 +1,6 @@
 //! One embedded chain: settings in, JSON-RPC out, and the controls that demos need.
 
+mod beacon;
 mod config;
 mod convert;
 mod core;
@@ -24,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::beacon::{Beacon, ROOT as BEACON_ROOT};
 pub(crate) use self::config::CREATE2_DEPLOYER_CODE;
 pub use self::config::{CREATE2_DEPLOYER, ChainConfig, Predeploy};
 use self::core::{Core, block_ref};
@@ -86,13 +88,14 @@ impl DevChain {
         let config = ChainConfig { name, port, paused: false, ..self.core.config.clone() };
         let core = Core::boot(config, self.core.genesis.clone()).await?;
         core.replay(shared).await?;
+        core.beacon.copy(&self.core.beacon);
         core.open_branch();
         Self::serve(core).await
     }
 
     async fn serve(core: Arc<Core>) -> Result<Self, DevChainError> {
-        let endpoint =
-            Endpoint::open(Target(Answers::Ethereum(Box::new(core.rpc_context()))), core.config.port).await?;
+        let target = Target(Answers::Ethereum(Box::new(core.rpc_context()), core.beacon.clone()));
+        let endpoint = Endpoint::open(target, core.config.port).await?;
         let stop = CancellationToken::new();
         let producer = tokio::spawn(make_blocks(core.clone(), stop.clone()));
         Ok(Self { core, endpoint, stop, producer: tokio::sync::Mutex::new(Some(producer)) })
@@ -129,6 +132,21 @@ impl DevChain {
     /// URL of its JSON-RPC endpoint.
     pub fn rpc_url(&self) -> String {
         self.endpoint.url()
+    }
+
+    /// URL of its beacon node, which serves the blobs of the newest blocks.
+    pub fn beacon_url(&self) -> String {
+        self.endpoint.url()
+    }
+
+    /// From now on its beacon node has every blob of so far with one byte changed.
+    pub fn corrupt_blobs(&self) {
+        self.core.beacon.corrupt();
+    }
+
+    /// From now on its beacon node has no blob of so far.
+    pub fn forget_blobs(&self) {
+        self.core.beacon.forget();
     }
 
     /// The newest block.

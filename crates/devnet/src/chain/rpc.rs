@@ -14,7 +14,7 @@ const REFUSED: [&str; 4] = ["debug_setHead", "eth_newFilter", "eth_getFilterChan
 
 impl From<&DevChain> for Target {
     fn from(chain: &DevChain) -> Self {
-        Self(Answers::Ethereum(Box::new(chain.core.rpc_context())))
+        Self(Answers::Ethereum(Box::new(chain.core.rpc_context()), chain.core.beacon.clone()))
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 
+mod blobs;
 mod judged;
 mod replayed;
 

@@ -21,6 +21,7 @@ mod view;
 pub use inbox::PostedBatch;
 pub use view::BatcherView;
 
+use crate::config::BatchData;
 use hum_chain::{Chain, Submit};
 use hum_types::Address;
 use std::sync::Arc;
@@ -33,9 +34,11 @@ pub(super) use view::Shared;
 pub struct BatcherSettings {
     /// The contract that batches are posted to.
     pub inbox: Address,
+    /// Where the data go; `Auto` only where blobs can be read.
+    pub data: BatchData,
     /// Milliseconds between two batches that are not full.
     pub interval_ms: u64,
-    /// Most bytes of a batch's data.
+    /// Most bytes of a batch's data in calldata.
     pub data_bytes_max: usize,
     /// Blocks below the newest claimed one that stay out of a batch.
     pub depth: u64,

@@ -2,19 +2,20 @@
 //!
 //! ```text
 //! inbox ─registry▶ registration: chain id, anchor hash
-//!       ─batchAt▶ L1 block ─▶ transaction ─▶ hum-batch ─▶ blocks, each hanging on the one before
+//!       ─batchAt▶ L1 block ─▶ transaction (─▶ its blobs) ─▶ hum-batch ─▶ blocks, each hanging on the one before
 //! ```
 //!
 //! L1's node is believed about what stands in L1's state. The data are believed for nothing: they must give the hashes that
 //! stand there, and begin on the anchor that the registration commits to.
 
+use super::posting::{BlobSource, Post};
 use alloy_consensus::{Block, Transaction as _, TxEnvelope};
 use alloy_primitives::U256;
 use alloy_rlp::Decodable as _;
 use alloy_sol_types::{SolCall as _, sol};
 use hum_batch::{Batch, UnpackedBlock};
-use hum_chain::{At, Chain, ReadError, contracts::BatchInbox};
-use hum_types::{Address, B256, BlockRef, Bytes, ChainId, Confidence, RegistrationId};
+use hum_chain::{At, Blobs, Chain, ReadError, contracts::BatchInbox};
+use hum_types::{Address, B256, BlockRef, ChainId, Confidence, RegistrationId, TimeMs};
 use std::sync::Arc;
 
 sol! {
@@ -119,16 +120,8 @@ pub struct Derivation {
     next: u64,
     below: Option<BlockRef>,
     /// The L1 block that was read last, with what was posted in it.
-    held: Option<(u64, Vec<Post>)>,
-}
-
-/// A transaction that calls `post`.
-#[derive(Debug, Clone)]
-struct Post {
-    registration: B256,
-    first: u64,
-    last: BlockRef,
-    data: Bytes,
+    held: Option<(u64, TimeMs, Vec<Post>)>,
+    blobs: BlobSource,
 }
 
 impl Derivation {
@@ -171,7 +164,14 @@ impl Derivation {
             next: 0,
             below: None,
             held: None,
+            blobs: BlobSource::default(),
         })
+    }
+
+    /// Read what is posted in blobs from this node.
+    #[must_use]
+    pub fn with_blobs(self, blobs: Arc<dyn Blobs>) -> Self {
+        Self { blobs: BlobSource::new(blobs), ..self }
     }
 
     /// The rollup's chain.
@@ -235,18 +235,29 @@ impl Derivation {
         last: BlockRef,
         l1_block: u64,
     ) -> Result<Result<(usize, B256, Vec<UnpackedBlock>), String>, DeriveError> {
-        let posts = match &self.held {
-            Some((number, posts)) if *number == l1_block => posts,
-            _ => &self.held.insert((l1_block, self.posts(l1_block).await?)).1,
+        let (time_ms, posts) = match &self.held {
+            Some((number, time_ms, posts)) if *number == l1_block => (*time_ms, posts),
+            _ => {
+                let (time_ms, posts) = self.posts(l1_block).await?;
+                let (_, time_ms, posts) = self.held.insert((l1_block, time_ms, posts));
+                (*time_ms, &*posts)
+            }
         };
         let mut problem = "no transaction there posts it to the inbox".to_owned();
         for post in posts {
             if (post.registration, post.first, post.last) != (self.registration.0, first, last) {
                 continue;
             }
-            match Batch::decode(&post.data) {
+            let data = match self.blobs.data(&post.data, time_ms).await {
+                Ok(data) => data,
+                Err(unread) => {
+                    problem = unread.to_string();
+                    continue;
+                }
+            };
+            match Batch::decode(&data) {
                 Ok(found) if (found.first().number, found.last()) == (first, last) => {
-                    return Ok(Ok((post.data.len(), found.parent, found.blocks)));
+                    return Ok(Ok((data.len(), found.parent, found.blocks)));
                 }
                 Ok(found) => {
                     let (begins, ends) = (found.first().number, found.last());
@@ -262,7 +273,7 @@ impl Derivation {
     }
 
     /// What an L1 block's transactions post to the inbox. The block's bytes are checked against its hash.
-    async fn posts(&self, l1_block: u64) -> Result<Vec<Post>, DeriveError> {
+    async fn posts(&self, l1_block: u64) -> Result<(TimeMs, Vec<Post>), DeriveError> {
         let missing = || ReadError::Missing { method: "block", what: format!("L1 block {l1_block}") };
         let raw = self.l1.block(At::Number(l1_block)).await?.ok_or_else(missing)?;
         let garbage = |error: alloy_rlp::Error| ReadError::Garbage {
@@ -272,15 +283,11 @@ impl Derivation {
         let block = Block::<TxEnvelope>::decode(&mut raw.rlp.as_ref()).map_err(garbage)?;
         let mut posts = Vec::new();
         for transaction in &block.body.transactions {
-            if transaction.to() != Some(self.inbox) {
-                continue;
+            if transaction.to() == Some(self.inbox) {
+                posts.extend(Post::read(transaction).ok());
             }
-            let Ok(call) = BatchInbox::postCall::abi_decode_validate(transaction.input()) else { continue };
-            // The contract gives its last parameter no name.
-            let (registration, first, number, hash, data): (B256, u64, u64, B256, Bytes) = call.into();
-            posts.push(Post { registration, first, last: BlockRef { number, hash }, data });
         }
-        Ok(posts)
+        Ok((raw.time_ms, posts))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Batches in the inbox on L1.
 
-use super::{Place, Posted, Settlement, Span};
+use super::{
+    Nodes, Place, Posted, Proven, Settlement, Span, Unread,
+    posting::{BlobSource, Post},
+};
 use crate::{
     config::{Network, SettlementEntry},
     members::Members,
@@ -10,8 +13,8 @@ use alloy_rlp::Decodable as _;
 use alloy_sol_types::{SolCall as _, SolEvent as _};
 use futures::{FutureExt as _, future::BoxFuture};
 use hum_batch::Batch;
-use hum_chain::{At, Chain, Log, LogQuery, ReadError, contracts::BatchInbox};
-use hum_types::{Address, B256, BlockRef, ChainId, Confidence, L1Origin};
+use hum_chain::{At, Blobs, Chain, Log, LogQuery, ReadError, contracts::BatchInbox};
+use hum_types::{Address, B256, BlockRef, ChainId, Confidence, L1Origin, TimeMs};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -20,15 +23,32 @@ use std::{
 /// The inboxes of a network's members behind an L1 node.
 #[derive(Debug)]
 pub struct L1Settlement {
-    chain: Arc<dyn Chain>,
-    members: Members,
+    pub(super) chain: Arc<dyn Chain>,
+    pub(super) members: Members,
+    /// The deployment's, which a member that is settled otherwise must not post to.
+    pub(super) inbox: Option<Address>,
+    pub(super) nodes: Option<Arc<dyn Nodes>>,
+    blobs: BlobSource,
 }
 
 impl L1Settlement {
     /// Read the inboxes that `network` names through `chain`.
     #[must_use]
     pub fn new(chain: Arc<dyn Chain>, network: &Network) -> Self {
-        Self { members: network.members.clone(), chain }
+        let (members, inbox) = (network.members.clone(), network.batch_inbox());
+        Self { members, inbox, chain, nodes: None, blobs: BlobSource::default() }
+    }
+
+    /// Open what stacks' own contracts hold by way of these nodes.
+    #[must_use]
+    pub fn with_nodes(self, nodes: Arc<dyn Nodes>) -> Self {
+        Self { nodes: Some(nodes), ..self }
+    }
+
+    /// Read what is posted in blobs from this node.
+    #[must_use]
+    pub fn with_blobs(self, blobs: Arc<dyn Blobs>) -> Self {
+        Self { blobs: BlobSource::new(blobs), ..self }
     }
 
     /// The members of the moment, by where and as what they post.
@@ -38,6 +58,7 @@ impl L1Settlement {
             SettlementEntry::Batches { inbox, .. } => {
                 Some(((inbox, member.entry.registration.0), member.entry.chain_id))
             }
+            SettlementEntry::OpStack { .. } | SettlementEntry::Nitro { .. } => None,
         });
         posting.collect()
     }
@@ -52,14 +73,14 @@ impl L1Settlement {
         let addresses = inboxes.into_iter().collect();
         let logs = self.chain.logs(LogQuery { from, to, addresses, topics }).await?;
         let mut posted = Vec::new();
-        let mut held: Option<(B256, BTreeMap<B256, TxEnvelope>)> = None;
+        let mut held: Option<L1Block> = None;
         for log in &logs {
             let event = BatchInbox::BatchPosted::decode_raw_log(log.topics.iter().copied(), &log.data)
                 .map_err(|error| garbage(format!("BatchPosted in transaction {}: {error}", log.tx_hash)))?;
             let Some(chain_id) = posting.get(&(log.address, event.registration)) else { continue };
-            let transactions = match &held {
-                Some((block, transactions)) if *block == log.block.hash => transactions,
-                _ => &held.insert((log.block.hash, self.transactions(log.block.hash).await?)).1,
+            let block = match &held {
+                Some(block) if block.hash == log.block.hash => block,
+                _ => held.insert(self.l1_block(log.block.hash).await?),
             };
             let index = u64::try_from(event.index)
                 .map_err(|_| garbage(format!("batch index {} in {}", event.index, log.tx_hash)))?;
@@ -68,7 +89,7 @@ impl L1Settlement {
                 chain_id: *chain_id,
                 index,
                 l1: L1Origin { number: log.block.number, hash: log.block.hash },
-                span: span(log, transactions.get(&log.tx_hash), event.registration, event.first, said),
+                span: self.span(log, block, event.registration, event.first, said).await,
             });
         }
         Ok(posted)
@@ -105,50 +126,67 @@ impl L1Settlement {
         Ok(Some(Place { next, l1_block: batch.l1Block }))
     }
 
-    /// An L1 block's transactions by hash. Its bytes are checked against the block's hash.
-    async fn transactions(&self, block: B256) -> Result<BTreeMap<B256, TxEnvelope>, ReadError> {
-        let missing = || ReadError::Missing { method: "block", what: format!("L1 block {block}") };
-        let raw = self.chain.block(At::Hash(block)).await?.ok_or_else(missing)?;
+    /// An L1 block's transactions. Its bytes are checked against the block's hash.
+    async fn l1_block(&self, hash: B256) -> Result<L1Block, ReadError> {
+        let missing = || ReadError::Missing { method: "block", what: format!("L1 block {hash}") };
+        let raw = self.chain.block(At::Hash(hash)).await?.ok_or_else(missing)?;
         let decoded = Block::<TxEnvelope>::decode(&mut raw.rlp.as_ref())
-            .map_err(|error| garbage(format!("L1 block {block}: {error}")))?;
-        Ok(decoded
-            .body
-            .transactions
-            .into_iter()
-            .map(|transaction| (*transaction.hash(), transaction))
-            .collect())
+            .map_err(|error| garbage(format!("L1 block {hash}: {error}")))?;
+        let transactions = decoded.body.transactions.into_iter();
+        let transactions = transactions.map(|transaction| (*transaction.hash(), transaction)).collect();
+        Ok(L1Block { hash, time_ms: raw.time_ms, transactions })
     }
+
+    /// What the data of a post hold.
+    async fn span(
+        &self,
+        log: &Log,
+        block: &L1Block,
+        registration: B256,
+        first: u64,
+        said: BlockRef,
+    ) -> Result<Span, Unread> {
+        let post = post_of(log, block, registration).map_err(Unread::Broken)?;
+        let data = self.blobs.data(&post.data, block.time_ms).await?;
+        span_of(&data, first, said).map_err(Unread::Broken)
+    }
+}
+
+/// What is needed of an L1 block.
+#[derive(Debug)]
+struct L1Block {
+    hash: B256,
+    time_ms: TimeMs,
+    transactions: BTreeMap<B256, TxEnvelope>,
 }
 
 fn garbage(detail: String) -> ReadError {
     ReadError::Garbage { method: "posted", detail }
 }
 
-/// What the calldata of a post hold.
-fn span(
-    log: &Log,
-    transaction: Option<&TxEnvelope>,
-    registration: B256,
-    first: u64,
-    said: BlockRef,
-) -> Result<Span, String> {
+/// The post that an event is of.
+fn post_of(log: &Log, block: &L1Block, registration: B256) -> Result<Post, String> {
     let tx_hash = log.tx_hash;
+    let transaction = block.transactions.get(&tx_hash);
     let transaction = transaction.ok_or_else(|| format!("its block has no transaction {tx_hash}"))?;
     if transaction.to() != Some(log.address) {
         return Err(format!(
             "transaction {tx_hash} does not go to the inbox itself: its data are not looked for"
         ));
     }
-    let post = BatchInbox::postCall::abi_decode_validate(transaction.input())
-        .map_err(|error| format!("transaction {tx_hash}: {error}"))?;
+    let post = Post::read(transaction).map_err(|error| format!("transaction {tx_hash}: {error}"))?;
     if post.registration != registration {
         return Err(format!(
             "transaction {tx_hash} posts for {}, its event says {registration}",
             post.registration
         ));
     }
-    // The contract does not look at the data, so they have no name there.
-    let blocks = Batch::decode(&post._4).map_err(|error| error.to_string())?;
+    Ok(post)
+}
+
+/// What the data of a post hold.
+fn span_of(data: &[u8], first: u64, said: BlockRef) -> Result<Span, String> {
+    let blocks = Batch::decode(data).map_err(|error| error.to_string())?;
     let hashes = blocks.blocks.iter().map(|block| block.block.hash).collect();
     let span = Span { first: blocks.first().number, parent: blocks.parent, last: blocks.last(), hashes };
     if span.first != first || span.last != said {
@@ -186,6 +224,19 @@ impl Settlement for L1Settlement {
         l1_number: u64,
     ) -> BoxFuture<'_, Result<Option<Place>, ReadError>> {
         self.placed(chain_id, head, l1_number).boxed()
+    }
+
+    fn proven(&self, chain_id: ChainId, at: L1Origin) -> BoxFuture<'_, Result<Proven, ReadError>> {
+        self.proven_at(chain_id, at).boxed()
+    }
+
+    fn below(
+        &self,
+        chain_id: ChainId,
+        from: BlockRef,
+        number: u64,
+    ) -> BoxFuture<'_, Result<BlockRef, ReadError>> {
+        L1Settlement::below(self, chain_id, from, number).boxed()
     }
 }
 

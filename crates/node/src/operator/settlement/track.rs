@@ -1,6 +1,6 @@
 //! What one rollup has settled, as far as it holds together.
 
-use crate::settlement::Posted;
+use crate::settlement::{Posted, Unread};
 use hum_types::{B256, BlockRef, L1Origin, TimeMs};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -68,12 +68,27 @@ pub(super) enum Broken {
     },
 }
 
-/// The node left something out: it is asked again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("own L1 node shows posting {found}, {expected} comes first")]
-pub(super) struct Skipped {
-    found: u64,
-    expected: u64,
+/// Something is not there now: it is asked for again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Skipped {
+    /// The node left something out.
+    #[error("own L1 node shows posting {found}, {expected} comes first")]
+    LeftOut {
+        /// What it shows.
+        found: u64,
+        /// What comes first.
+        expected: u64,
+    },
+    /// The posting's data are not to be had.
+    #[error("posting {index} in L1 block {l1}: {why}")]
+    Away {
+        /// Its place.
+        index: u64,
+        /// Where it stands.
+        l1: L1Origin,
+        /// What is missing.
+        why: String,
+    },
 }
 
 /// One rollup's line of postings, from its anchor on.
@@ -116,15 +131,19 @@ impl Track {
             return Ok(false);
         }
         if posted.index > self.next {
-            return Err(Skipped { found: posted.index, expected: self.next });
-        }
-        self.next += 1;
-        if self.broken.is_some() {
-            return Ok(true);
+            return Err(Skipped::LeftOut { found: posted.index, expected: self.next });
         }
         let (index, l1) = (posted.index, posted.l1);
+        if self.broken.is_some() {
+            self.next += 1;
+            return Ok(true);
+        }
+        if let Err(Unread::Away(why)) = &posted.span {
+            return Err(Skipped::Away { index, l1, why: why.clone() });
+        }
+        self.next += 1;
         match &posted.span {
-            Err(why) => self.broken = Some(Broken::Unreadable { index, l1, why: why.clone() }),
+            Err(why) => self.broken = Some(Broken::Unreadable { index, l1, why: why.to_string() }),
             Ok(span)
                 if span.parent != self.tail.hash || Some(span.first) != self.tail.number.checked_add(1) =>
             {

@@ -6,6 +6,7 @@ use super::{
     lineage::{Lineage, LineageError},
 };
 use crate::{
+    config::BatchData,
     publisher::{
         Identity,
         claimed::{Claimed, End},
@@ -14,8 +15,8 @@ use crate::{
 };
 use alloy_primitives::U256;
 use commonware_runtime::Clock;
-use hum_batch::{Batch, PackError, pack_fitting};
-use hum_chain::{Backoff, Chain, Disposition, Outcome, ReadError, Submit, SubmitError};
+use hum_batch::{BLOB_DATA_BYTES_MAX, Batch, BlobError, PackError, pack_fitting};
+use hum_chain::{At, Backoff, Chain, Disposition, GAS_PER_BLOB, Outcome, ReadError, Submit, SubmitError};
 use hum_relay::SpendBook;
 use hum_types::{Address, B256, BlockRef, Generation, TimeMs};
 use std::{sync::Arc, time::Duration};
@@ -45,6 +46,10 @@ enum Trouble {
     Lineage(#[from] LineageError),
     #[error(transparent)]
     Pack(#[from] PackError),
+    #[error("{0}; in blobs (`data` of the batcher's file) there is room for {BLOB_DATA_BYTES_MAX}")]
+    TooLargeForCalldata(PackError),
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
     #[error("L1 has batches up to block {number}, {posted}, but the claimed block is {claimed}")]
     OtherChain { number: u64, posted: B256, claimed: B256 },
     #[error("the first batch on L1 starts at block {found}, the anchor is {anchor}: nobody settles by it")]
@@ -73,6 +78,8 @@ impl Trouble {
                     || error.disposition() == Disposition::Distrust
             }
             Self::Pack(_)
+            | Self::TooLargeForCalldata(_)
+            | Self::Blobs(_)
             | Self::OtherChain { .. }
             | Self::NotFromAnchor { .. }
             | Self::Cap { .. }
@@ -98,6 +105,8 @@ pub(in crate::publisher) struct Actor {
     backoff: Backoff,
     /// The first batch on L1 starts above the anchor.
     from_anchor: bool,
+    /// Whether the L1 has blobs, once it was looked up.
+    l1_has_blobs: Option<bool>,
     /// The account had little left when last looked at.
     low: bool,
     now: TimeMs,
@@ -125,6 +134,7 @@ impl Actor {
             shared,
             lineage: Lineage::default(),
             from_anchor: false,
+            l1_has_blobs: None,
             low: false,
             now: TimeMs(0),
         }
@@ -174,6 +184,7 @@ impl Actor {
         self.shared.saw(seen.newest);
         let posted = seen.newest.map_or(anchor, |batch| batch.last);
         self.claimed.saw(posted.number, self.now.0);
+        self.claimed.holds_on_l1(posted);
         self.check_balance().await?;
         if seen.newest.is_some() && !self.from_anchor {
             let first = inbox::first(&*self.l1, self.settings.inbox, registration, seen.head);
@@ -184,7 +195,6 @@ impl Actor {
             self.from_anchor = true;
         }
 
-        self.claimed.holds_on_l1(posted);
         let claimed = self.claimed.chain();
         let Some((newest, _)) = claimed.blocks.last_key_value() else { return Ok(Step::Done) };
         if posted.number > *newest {
@@ -202,11 +212,35 @@ impl Actor {
             self.shared.waits(format!("block {next} to be claimed"), self.now);
             return Ok(Step::Done);
         }
-        let line = self.lineage.read(&self.node, first, target).await?;
+        let in_blobs = self.in_blobs(seen).await?;
+        let bytes_max = if in_blobs { BLOB_DATA_BYTES_MAX } else { self.settings.data_bytes_max };
+        let line = self.lineage.read(&self.node, first, target, bytes_max).await?;
         same(posted, BlockRef { hash: line.parent, ..posted })?;
-        let batch = pack_fitting(posted.hash, &line.blocks, self.settings.data_bytes_max)?;
-        let posted = self.post(claimed.generation, &batch, seen).await?;
+        let batch = match pack_fitting(posted.hash, &line.blocks, bytes_max) {
+            Err(error @ PackError::TooLarge { .. }) if !in_blobs => {
+                return Err(Trouble::TooLargeForCalldata(error));
+            }
+            packed => packed?,
+        };
+        let posted = self.post(claimed.generation, &batch, in_blobs, seen).await?;
         Ok(if posted && batch.last().number < target { Step::More } else { Step::Done })
+    }
+
+    /// Whether the next batch goes into blobs.
+    async fn in_blobs(&mut self, seen: Seen) -> Result<bool, Trouble> {
+        match (self.settings.data, self.l1_has_blobs) {
+            (BatchData::Calldata, _) => Ok(false),
+            (BatchData::Blobs, _) => Ok(true),
+            (BatchData::Auto, Some(known)) => Ok(known),
+            (BatchData::Auto, None) => {
+                let number = seen.head.number;
+                let head = self.l1.block(At::Number(number)).await.map_err(Trouble::L1)?;
+                let missing = || ReadError::Missing { method: "block", what: format!("block {number}") };
+                let known = head.ok_or_else(missing).map_err(Trouble::L1)?.has_blob_gas();
+                self.l1_has_blobs = Some(known);
+                Ok(known)
+            }
+        }
     }
 
     async fn check_balance(&mut self) -> Result<(), Trouble> {
@@ -222,9 +256,21 @@ impl Actor {
     }
 
     /// Post it, or find out why not; `false` when its blocks are being taken back.
-    async fn post(&mut self, generation: Generation, batch: &Batch, seen: Seen) -> Result<bool, Trouble> {
+    async fn post(
+        &mut self,
+        generation: Generation,
+        batch: &Batch,
+        in_blobs: bool,
+        seen: Seen,
+    ) -> Result<bool, Trouble> {
         let (first, last) = (batch.first(), batch.last());
-        let mut call = inbox::post(self.settings.inbox, self.identity.registration, batch);
+        let (inbox, registration) = (self.settings.inbox, self.identity.registration);
+        let mut call = if in_blobs {
+            inbox::post_blobs(inbox, registration, batch)?
+        } else {
+            inbox::post(inbox, registration, batch)
+        };
+        let blobs = call.blobs.len() as u64;
         let gas = match self.submit.estimate(call.clone()).await {
             Ok(gas) => gas,
             Err(error) => return Err(self.refused(error, first, last)),
@@ -233,8 +279,14 @@ impl Actor {
         let gas_limit = gas.saturating_add(gas / 8);
         call.gas_limit = Some(gas_limit);
         let price = self.submit.gas_price().await.map_err(Trouble::L1)?;
-        // A transaction may pay twice today's price, so that it outlives a few full blocks.
-        let cost_wei = price.saturating_mul(2).saturating_mul(u128::from(gas_limit));
+        let mut cost_wei = price.saturating_mul(u128::from(gas_limit));
+        if blobs > 0 {
+            let price = self.submit.blob_gas_price().await.map_err(Trouble::L1)?;
+            let gas = blobs.saturating_mul(GAS_PER_BLOB);
+            cost_wei = cost_wei.saturating_add(price.saturating_mul(u128::from(gas)));
+        }
+        // A transaction may pay twice today's prices, so that it outlives a few full blocks.
+        let cost_wei = cost_wei.saturating_mul(2);
         let left_wei = self.spend.left_wei(self.now.0);
         if cost_wei > left_wei {
             return Err(Trouble::Cap { cost_wei, left_wei });
@@ -257,7 +309,8 @@ impl Actor {
             Ok(Outcome { success: true, block, .. }) => {
                 let blocks = batch.blocks();
                 let bytes = batch.data().len();
-                self.shared.posted(bytes, self.spend.total_wei());
+                self.shared.posted(bytes, blobs, self.spend.total_wei());
+                let carried = if blobs > 0 { format!(", {blobs} blobs") } else { String::new() };
                 let what = format!(
                     "posted blocks {first} to {} ({blocks} in {bytes} bytes{carried}) in L1 block {}",
                     last.number, block.number

@@ -2,7 +2,7 @@
 
 use alloy_primitives::U256;
 use alloy_sol_types::{SolCall as _, SolError as _};
-use hum_batch::Batch;
+use hum_batch::{Batch, BlobError, to_blobs};
 use hum_chain::{At, Call, Chain, ReadError, SubmitError, contracts::BatchInbox};
 use hum_types::{Address, BlockRef, Bytes, Confidence, RegistrationId};
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,19 @@ pub(super) async fn first(
     Ok(batch.first)
 }
 
-/// The call that posts a batch.
+/// The call that posts a batch in its blobs.
+pub(super) fn post_blobs(
+    inbox: Address,
+    registration: RegistrationId,
+    batch: &Batch,
+) -> Result<Call, BlobError> {
+    let (registration, first, last) = (registration.0, batch.first(), batch.last());
+    let call =
+        BatchInbox::postBlobsCall { registration, first, last: last.number, lastHash: last.hash }.abi_encode();
+    Ok(Call { blobs: to_blobs(batch.data())?, ..Call::new(inbox, call.into()) })
+}
+
+/// The call that posts a batch in its calldata.
 pub(super) fn post(inbox: Address, registration: RegistrationId, batch: &Batch) -> Call {
     // The contract gives its last parameter no name.
     let (last, data) = (batch.last(), batch.data().clone());

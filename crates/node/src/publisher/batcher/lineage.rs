@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Steps down in one go.
 const STEPS_MAX: usize = 512;
-/// Bytes of blocks that are read for one batch, and kept until it is posted: what compresses to a full batch.
-const BYTES_MAX: usize = 2 << 20;
+/// Bytes of blocks that are read for each byte of data that fits, and kept until it is posted: what compresses that well.
+const BYTES_PER_DATA_BYTE: usize = 18;
 
 /// Hashes from a first block up to the newest claimed one; each is the parent of the next.
 #[derive(Debug, Default)]
@@ -74,13 +74,16 @@ impl Lineage {
         self.hashes.get(&number).map(|hash| BlockRef { number, hash: *hash })
     }
 
-    /// Read blocks from `first` on, up to `target`: as many as may fit into one batch.
+    /// Read blocks from `first` on, up to `target`: as many as may fit into one batch of so many
+    /// bytes.
     pub(super) async fn read(
         &mut self,
         node: &Arc<dyn Chain>,
         first: u64,
         target: u64,
+        data_bytes_max: usize,
     ) -> Result<Line, LineageError> {
+        let bytes_max = data_bytes_max.saturating_mul(BYTES_PER_DATA_BYTE).min(hum_batch::PAYLOAD_BYTES_MAX);
         self.descend(node, first).await?;
         let mut line = Line { parent: B256::ZERO, blocks: Vec::new() };
         let mut bytes = 0;
@@ -90,7 +93,7 @@ impl Lineage {
                 line.parent = block.parent_hash;
             }
             bytes += block.rlp.len();
-            if !line.blocks.is_empty() && (bytes > BYTES_MAX || line.blocks.len() >= hum_batch::BLOCKS_MAX) {
+            if !line.blocks.is_empty() && (bytes > bytes_max || line.blocks.len() >= hum_batch::BLOCKS_MAX) {
                 break;
             }
             line.blocks.push(block.rlp.clone());

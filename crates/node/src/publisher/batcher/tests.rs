@@ -1,5 +1,6 @@
 //! A batcher between a scripted rollup and a scripted L1, in virtual time.
 
+mod blobs;
 mod guards;
 mod l1;
 mod node;
@@ -23,6 +24,7 @@ const INBOX: Address = Address::repeat_byte(0xb1);
 fn settings() -> BatcherSettings {
     BatcherSettings {
         inbox: INBOX,
+        data: BatchData::Calldata,
         interval_ms: 2_000,
         data_bytes_max: 120_000,
         depth: 2,

@@ -22,6 +22,9 @@ pub struct BatcherView {
     pub posts: u64,
     /// Bytes of their data.
     pub data_bytes: u64,
+    /// Blobs that carried them; none when they went in calldata.
+    #[serde(default)]
+    pub blobs: u64,
     /// Wei that they cost.
     #[serde(with = "hum_relay::wei")]
     pub spent_wei: u128,
@@ -31,6 +34,7 @@ pub struct BatcherView {
 struct Registered {
     posts: Counter,
     data_bytes: Counter,
+    blobs: Counter,
     failures: Counter,
     alarms: Counter,
     posted: Gauge,
@@ -47,10 +51,11 @@ impl Shared {
     pub(in crate::publisher) fn new(context: &impl Metrics) -> Self {
         let mut role = RoleStatus::new("batcher");
         role.waits_for("L1 to say what is posted", TimeMs(0));
-        let view = BatcherView { role, posted: None, posts: 0, data_bytes: 0, spent_wei: 0 };
+        let view = BatcherView { role, posted: None, posts: 0, data_bytes: 0, blobs: 0, spent_wei: 0 };
         let metrics = Registered {
             posts: context.counter("batcher_posts", "batches posted"),
             data_bytes: context.counter("batcher_data_bytes", "bytes of their data"),
+            blobs: context.counter("batcher_blobs", "blobs that carried them"),
             failures: context.counter("batcher_failures", "attempts that came to nothing"),
             alarms: context.counter("batcher_alarms", "what people should look at"),
             posted: context.gauge("batcher_posted_block", "last block that L1 has"),
@@ -73,13 +78,15 @@ impl Shared {
         self.lock().posted = posted;
     }
 
-    pub(super) fn posted(&self, data_bytes: usize, spent_wei: u128) {
+    pub(super) fn posted(&self, data_bytes: usize, blobs: u64, spent_wei: u128) {
         let bytes = data_bytes as u64;
         self.metrics.posts.inc();
         self.metrics.data_bytes.inc_by(bytes);
+        self.metrics.blobs.inc_by(blobs);
         let mut view = self.lock();
         view.posts += 1;
         view.data_bytes = view.data_bytes.saturating_add(bytes);
+        view.blobs = view.blobs.saturating_add(blobs);
         view.spent_wei = spent_wei;
     }
 

@@ -1,10 +1,12 @@
 use super::*;
+use crate::settlement::posting::tests::{Held, blobs, transaction};
 use alloy_consensus::proofs::calculate_transaction_root;
 use alloy_consensus::{EMPTY_ROOT_HASH, Header, SignableTransaction as _, TxEip1559};
 use alloy_primitives::{Signature, TxKind};
 use futures::{FutureExt as _, executor::block_on, future::BoxFuture};
 use hum_batch::pack;
 use hum_chain::{Log, LogQuery, RawBlock, RawWitness};
+use hum_types::Bytes;
 use std::collections::BTreeMap;
 
 const INBOX: Address = Address::repeat_byte(0x1b);
@@ -25,6 +27,8 @@ struct L1 {
     batches: Vec<Posting>,
     blocks: BTreeMap<u64, Vec<(Address, Vec<u8>)>>,
     anchor: B256,
+    /// Transactions with blobs.
+    in_blobs: BTreeMap<u64, TxEnvelope>,
 }
 
 fn post(first: u64, last: BlockRef, data: Bytes) -> Vec<u8> {
@@ -108,6 +112,7 @@ impl L1 {
                 let transaction = TxEip1559 { to, input, ..TxEip1559::default() };
                 transaction.into_signed(Signature::new(U256::ONE, U256::ONE, false)).into()
             })
+            .chain(self.in_blobs.get(&number).cloned())
             .collect();
         let transactions_root = calculate_transaction_root(&transactions);
         let header =
@@ -222,6 +227,32 @@ fn what_is_wrong_is_said() {
         l1.blocks.remove(&33);
     });
     assert!(pruned.contains("does not have L1 block 33"), "{pruned}");
+}
+
+#[test]
+fn blobs_are_read_where_there_is_a_node_for_them() {
+    let mut l1 = L1::good();
+    let call = BatchInbox::postCall::abi_decode(&l1.blocks[&33][0].1).unwrap();
+    let (registration, first, last, hash, data): (B256, u64, u64, B256, Bytes) = call.into();
+    let call = BatchInbox::postBlobsCall { registration, first, last, lastHash: hash };
+    let held = blobs(&data);
+    let hashes = held.iter().map(|(hash, _)| *hash).collect();
+    l1.in_blobs.insert(33, transaction(INBOX, call.abi_encode().into(), hashes));
+    l1.blocks.get_mut(&33).unwrap().clear();
+    let nobody = block_on(all(l1.clone())).unwrap_err().to_string();
+    assert!(nobody.contains("(blocks 9 to 12) is not in L1 block 33: its data are in blobs"), "{nobody}");
+    let read = async |held: Vec<(B256, Bytes)>| {
+        let start = Derivation::start(Arc::new(l1.clone()), INBOX, REGISTRATION, Confidence::Latest);
+        let mut derivation = start.await.unwrap().with_blobs(Arc::new(Held(held.into())));
+        let mut count = 0;
+        while let Some(stretch) = derivation.next().await? {
+            count += stretch.blocks.len();
+        }
+        Ok::<_, DeriveError>(count)
+    };
+    assert_eq!(block_on(read(held)).unwrap(), 8);
+    let missing = block_on(read(Vec::new())).unwrap_err().to_string();
+    assert!(missing.contains("node does not have"), "{missing}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 use super::*;
+use crate::settlement::posting::tests::{Held, blobs, transaction};
 use alloy_consensus::{Header, SignableTransaction as _, TxEip1559};
 use alloy_primitives::{Signature, TxKind, U256};
+use futures::executor::block_on;
 use hum_batch::pack;
 use hum_types::Bytes;
 
@@ -40,27 +42,42 @@ impl Post {
         Self { to: INBOX, call, event: (REGISTRATION, 7, last) }
     }
 
-    fn read(&self) -> Result<Span, String> {
+    fn signed(&self) -> TxEnvelope {
         let (to, input) = (TxKind::Call(self.to), self.call.abi_encode().into());
         let transaction = TxEip1559 { to, input, ..Default::default() };
-        let signed = transaction.into_signed(Signature::new(U256::ONE, U256::ONE, false));
+        transaction.into_signed(Signature::new(U256::ONE, U256::ONE, false)).into()
+    }
+
+    fn read(&self) -> Result<Span, Unread> {
+        self.read_in(&self.signed(), *self.signed().hash(), BlobSource::default())
+    }
+
+    /// As a log says that stands in a block of this transaction.
+    fn read_in(&self, transaction: &TxEnvelope, tx_hash: B256, blobs: BlobSource) -> Result<Span, Unread> {
         let log = Log {
             address: INBOX,
             topics: Vec::new(),
             data: Bytes::new(),
             block: BlockRef::default(),
-            tx_hash: *signed.hash(),
+            tx_hash,
             index: 0,
         };
+        let transactions = BTreeMap::from([(*transaction.hash(), transaction.clone())]);
+        let block = L1Block { hash: B256::ZERO, time_ms: TimeMs(1), transactions };
         let (registration, first, said) = self.event;
-        span(&log, Some(&signed.into()), registration, first, said)
+        let post = post_of(&log, &block, registration).map_err(Unread::Broken)?;
+        let data = block_on(blobs.data(&post.data, block.time_ms))?;
+        span_of(&data, first, said).map_err(Unread::Broken)
     }
 }
 
 fn refused(change: impl FnOnce(&mut Post)) -> String {
     let mut post = Post::good();
     change(&mut post);
-    post.read().unwrap_err()
+    match post.read() {
+        Err(Unread::Broken(why)) => why,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -79,18 +96,26 @@ fn a_post_that_is_not_what_its_event_says_is_unreadable() {
     assert!(refused(|post| post.event.2.hash = B256::ZERO).contains("blocks 7 to 9"));
     let cut = |post: &mut Post| post.call._4 = post.call._4.slice(..post.call._4.len() - 1);
     assert!(refused(cut).contains("payload"), "{}", refused(cut));
-    let log_of_another = {
-        let post = Post::good();
-        let (registration, first, said) = post.event;
-        let log = Log {
-            address: INBOX,
-            topics: Vec::new(),
-            data: Bytes::new(),
-            block: BlockRef::default(),
-            tx_hash: B256::ZERO,
-            index: 0,
-        };
-        span(&log, None, registration, first, said).unwrap_err()
-    };
+    let post = Post::good();
+    let log_of_another =
+        post.read_in(&post.signed(), B256::ZERO, BlobSource::default()).unwrap_err().to_string();
     assert!(log_of_another.contains("no transaction"));
+}
+
+#[test]
+fn a_post_in_blobs_is_read_like_one_in_calldata() {
+    let good = Post::good();
+    let BatchInbox::postCall { registration, first, last, lastHash, _4: data } = good.call.clone();
+    let call = BatchInbox::postBlobsCall { registration, first, last, lastHash }.abi_encode();
+    let read = |blobs: Vec<(B256, Bytes)>, held: Vec<(B256, Bytes)>| {
+        let hashes = blobs.iter().map(|(hash, _)| *hash).collect();
+        let transaction = transaction(INBOX, call.clone().into(), hashes);
+        let node = Held(held.into());
+        good.read_in(&transaction, *transaction.hash(), BlobSource::new(Arc::new(node)))
+    };
+    let posted = blobs(&data);
+    assert_eq!(read(posted.clone(), posted.clone()), good.read());
+    assert!(matches!(read(posted, Vec::new()), Err(Unread::Away(_))), "read again, not given up");
+    let other = blobs(&data.slice(..data.len() - 1));
+    assert!(matches!(read(other.clone(), other), Err(Unread::Broken(_))), "half a batch");
 }

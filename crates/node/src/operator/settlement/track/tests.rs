@@ -50,7 +50,7 @@ fn nothing_is_settled_over_a_hole() {
         assert_eq!(track.newest(9, |_| true).unwrap().block, block(13));
         track.broken().unwrap().to_string()
     };
-    let unreadable = bad(|posted| posted.span = Err("no batch".into()));
+    let unreadable = bad(|posted| posted.span = Err(Unread::Broken("no batch".into())));
     assert!(unreadable.contains("posting 1") && unreadable.contains("no batch"), "{unreadable}");
     let fields: [(Change, &str); 3] = [
         (|span| span.parent = B256::repeat_byte(0xee), "the one before ended at 13"),
@@ -76,6 +76,18 @@ fn a_posting_that_the_node_left_out_is_asked_for_again() {
     let skipped = track.push(&posting(2, 3, 17, 18), None, TimeMs(5)).unwrap_err();
     assert_eq!(skipped.to_string(), "own L1 node shows posting 2, 1 comes first");
     track.push(&posting(0, 1, 11, 13), None, TimeMs(6)).unwrap();
+    track.push(&posting(1, 2, 14, 16), None, TimeMs(6)).unwrap();
+    assert_eq!(track.newest(9, |_| true).unwrap().block, block(16));
+}
+
+#[test]
+fn a_posting_whose_data_are_away_is_asked_for_again() {
+    let mut track = line(&[posting(0, 1, 11, 13)]);
+    let away = Posted { span: Err(Unread::Away("no beacon node".into())), ..posting(1, 2, 14, 16) };
+    let skipped = track.push(&away, None, TimeMs(5)).unwrap_err();
+    assert!(skipped.to_string().contains("posting 1") && skipped.to_string().contains("no beacon node"));
+    assert!(track.push(&posting(2, 3, 17, 18), None, TimeMs(5)).is_err(), "nothing is settled over it");
+    assert_eq!(track.broken(), None);
     track.push(&posting(1, 2, 14, 16), None, TimeMs(6)).unwrap();
     assert_eq!(track.newest(9, |_| true).unwrap().block, block(16));
 }

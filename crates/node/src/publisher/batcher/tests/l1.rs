@@ -1,6 +1,7 @@
 //! An L1 with an inbox that keeps the contract's rules.
 
 use super::INBOX;
+use alloy_consensus::{Block, Header, TxEnvelope};
 use alloy_primitives::U256;
 use alloy_sol_types::{SolCall as _, SolError as _};
 use futures::future::{BoxFuture, FutureExt, pending, ready};
@@ -14,6 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Wei of one gas.
 pub(super) const PRICE_WEI: u128 = 10;
+/// Wei of one gas of blobs.
+pub(super) const BLOB_PRICE_WEI: u128 = 3;
 
 #[derive(Debug, Clone)]
 pub(super) struct Post {
@@ -21,6 +24,7 @@ pub(super) struct Post {
     pub(super) last: BlockRef,
     pub(super) l1_block: u64,
     pub(super) data: Bytes,
+    pub(super) blobs: usize,
 }
 
 /// What becomes of a transaction.
@@ -44,6 +48,8 @@ struct State {
     /// Revert data of every post.
     refuses: Option<Vec<u8>>,
     down: bool,
+    /// Its headers count gas of blobs.
+    blob_gas: bool,
     balance_wei: u128,
     /// Requests that are still answered; what comes after hangs, as when the process dies there.
     answers: u64,
@@ -65,6 +71,7 @@ impl L1 {
             sending: Sending::Included,
             refuses: None,
             down: false,
+            blob_gas: false,
             balance_wei: u128::MAX,
             answers: u64::MAX,
             asked: 0,
@@ -83,6 +90,10 @@ impl L1 {
 
     pub(super) fn set_refuses(&self, data: Option<Vec<u8>>) {
         self.lock().refuses = data;
+    }
+
+    pub(super) fn set_blob_gas(&self) {
+        self.lock().blob_gas = true;
     }
 
     pub(super) fn set_down(&self, down: bool) {
@@ -119,7 +130,7 @@ impl L1 {
         let mut state = self.lock();
         state.head += 1;
         let l1_block = state.head;
-        state.posts.push(Post { first, last, l1_block, data: Bytes::new() });
+        state.posts.push(Post { first, last, l1_block, data: Bytes::new(), blobs: 0 });
     }
 
     /// The next block takes what lies in the pool.
@@ -191,6 +202,13 @@ impl State {
         success
     }
 
+    fn header(&self) -> Header {
+        let zero = Some(0);
+        let withdrawals_root = Some(alloy_consensus::EMPTY_ROOT_HASH);
+        let base = Header { number: self.head, base_fee_per_gas: zero, withdrawals_root, ..Header::default() };
+        if self.blob_gas { Header { excess_blob_gas: zero, ..base } } else { base }
+    }
+
     fn block(&self) -> BlockRef {
         let hash = keccak256([self.head.to_be_bytes().as_slice(), &[self.fork]].concat());
         BlockRef { number: self.head, hash }
@@ -216,9 +234,18 @@ impl State {
 
 fn read_post(call: &Call) -> Post {
     assert_eq!(call.to, INBOX);
+    if let Ok(post) = BatchInbox::postBlobsCall::abi_decode(&call.data) {
+        let last = BlockRef { number: post.last, hash: post.lastHash };
+        let data = hum_batch::from_blobs(&call.blobs).expect("data in blobs").into();
+        return Post { first: post.first, last, l1_block: 0, data, blobs: call.blobs.len() };
+    }
     let post = BatchInbox::postCall::abi_decode(&call.data).expect("a post");
     let (_, first, number, hash, data): (B256, u64, u64, B256, Bytes) = post.into();
-    Post { first, last: BlockRef { number, hash }, l1_block: 0, data }
+    Post { first, last: BlockRef { number, hash }, l1_block: 0, data, blobs: call.blobs.len() }
+}
+
+fn blob_gas(call: &Call) -> u128 {
+    131_072 * call.blobs.len() as u128
 }
 
 fn gas(call: &Call) -> u64 {
@@ -249,7 +276,11 @@ impl Chain for L1 {
     }
 
     fn block(&self, _: At) -> BoxFuture<'_, Result<Option<RawBlock>, ReadError>> {
-        self.reply(|_| None)
+        self.reply(|state| {
+            let header = Header { blob_gas_used: state.blob_gas.then_some(0), ..state.header() };
+            let block = Block::<TxEnvelope>::uncle(header);
+            Some(RawBlock::from_rlp(alloy_rlp::encode(block).into()).expect("an empty block"))
+        })
     }
 
     fn witness(&self, _: BlockRef) -> BoxFuture<'_, Result<RawWitness, ReadError>> {
@@ -299,6 +330,10 @@ impl Submit for L1 {
         self.reply(|_| PRICE_WEI)
     }
 
+    fn blob_gas_price(&self) -> BoxFuture<'_, Result<u128, ReadError>> {
+        self.reply(|_| BLOB_PRICE_WEI)
+    }
+
     fn estimate(&self, call: Call) -> BoxFuture<'_, Result<u64, SubmitError>> {
         let answer = self.reply(move |state| state.check(&read_post(&call)).map(|()| gas(&call)));
         async move {
@@ -318,7 +353,7 @@ impl Submit for L1 {
                 return (state.answers == 0 || state.sending == Sending::Pooled, Err(tx_hash));
             }
             let success = state.include(post);
-            let fee = PRICE_WEI * u128::from(gas(&call));
+            let fee = PRICE_WEI * u128::from(gas(&call)) + BLOB_PRICE_WEI * blob_gas(&call);
             state.fees_wei += fee;
             let (gas_used, fee, block) = (gas(&call), U256::from(fee), state.block());
             (false, Ok(Outcome { tx_hash, success, gas_used, fee, block, logs: Vec::new() }))
