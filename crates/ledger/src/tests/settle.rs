@@ -277,6 +277,29 @@ fn old_blocks_are_forgotten_and_only_the_newest_are_retractable() {
     assert!(matches!(refuse(&state, &back(head - 1)), Refusal::KeptBelowSafe { .. }));
 }
 
+/// Ten blocks a second, a batch in each L1 block of 12 s, L1 final after 64 blocks: what becomes `Finalized` is 7,680 blocks old,
+/// more than the stretch that is kept, and every batch gets there.
+#[test]
+fn a_fast_chain_is_finalized_at_ethereums_pace() {
+    const IN_BATCH: u64 = 120;
+    const FINAL_AFTER: u64 = 64;
+    const { assert!(IN_BATCH * FINAL_AFTER > HISTORY_BLOCKS_MAX as u64) };
+    let mut state = genesis();
+    let origin = state.header().l1_origin;
+    for batch in 1..=FINAL_AFTER + 3 {
+        state = grow(state, 11 + (batch - 1) * IN_BATCH, IN_BATCH);
+        let end = |batch: u64| wide(0, 10 + batch * IN_BATCH).block;
+        let l1 = L1Origin { number: origin.number + batch, hash: B256::with_last_byte(batch as u8) };
+        let mut settles = vec![settle(Confidence::Safe, end(batch), l1)];
+        let is_final = batch.checked_sub(FINAL_AFTER).filter(|settled| *settled > 0);
+        settles.extend(is_final.map(|settled| settle(Confidence::Finalized, end(settled), origin)));
+        (_, state) = next(&state, changes(settles));
+        let rollup = state.rollup(A).unwrap();
+        assert_eq!(rollup.safe().unwrap().block.block, end(batch));
+        assert_eq!(rollup.finalized().map(|settled| settled.block.block), is_final.map(end));
+    }
+}
+
 /// What one checkpoint of the property does.
 #[derive(Debug, Clone)]
 enum Turn {
