@@ -51,16 +51,19 @@ impl Beacon {
             let Transaction::EIP4844Transaction(inner) = transaction else { continue };
             // What was given without its blobs is a copy of another chain's block.
             let Ok(Some(bundle)) = pool.get_blobs_bundle(transaction.hash(&NativeCrypto)) else { continue };
-            let mut kept = self.lock();
             for (hash, blob) in inner.blob_versioned_hashes.iter().zip(&bundle.blobs) {
-                let hash = convert::hash_out(*hash);
-                if !kept.iter().any(|kept| kept.time == time && kept.hash == hash) {
-                    kept.push_back(Kept { time, hash, blob: Bytes::copy_from_slice(blob) });
-                }
+                self.push(Kept { time, hash: convert::hash_out(*hash), blob: Bytes::copy_from_slice(blob) });
             }
-            while kept.len() > KEPT_MAX {
-                kept.pop_front();
-            }
+        }
+    }
+
+    fn push(&self, new: Kept) {
+        let mut kept = self.lock();
+        if !kept.iter().any(|kept| kept.time == new.time && kept.hash == new.hash) {
+            kept.push_back(new);
+        }
+        while kept.len() > KEPT_MAX {
+            kept.pop_front();
         }
     }
 
@@ -90,9 +93,8 @@ impl Beacon {
     /// The answer to a path below [`ROOT`].
     pub(crate) fn answer(&self, path: &str, query: &str) -> (StatusCode, Value) {
         let found = |data: Value| (StatusCode::OK, json!({ "data": data }));
-        let refused = |code: StatusCode, message: &str| {
-            (code, json!({ "code": code.as_u16(), "message": message }))
-        };
+        let refused =
+            |code: StatusCode, message: &str| (code, json!({ "code": code.as_u16(), "message": message }));
         match path {
             "beacon/genesis" => {
                 let (root, version) = (B256::ZERO, "0x00000000");
@@ -123,4 +125,31 @@ impl Beacon {
 fn wanted(query: &str) -> Vec<B256> {
     let values = query.split('&').filter_map(|pair| pair.strip_prefix("versioned_hashes="));
     values.flat_map(|values| values.split(',')).filter_map(|hash| hash.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_are_kept_each_once() {
+        let beacon = Beacon::new(100);
+        let hash = |number: u64| B256::left_padding_from(&number.to_be_bytes());
+        for number in 0..KEPT_MAX as u64 + 2 {
+            for _ in 0..2 {
+                beacon.push(Kept { time: 100 + number, hash: hash(number), blob: Bytes::new() });
+            }
+        }
+        let ask = |path: &str, query: &str| beacon.answer(path, query);
+        assert_eq!(ask("beacon/blobs/1", ""), (StatusCode::OK, json!({ "data": [] })), "the oldest is gone");
+        assert_eq!(ask("beacon/blobs/2", "").1, json!({ "data": ["0x"] }), "once");
+        assert_eq!(
+            ask("beacon/blobs/2", &format!("versioned_hashes={}", hash(2))).1,
+            json!({ "data": ["0x"] })
+        );
+        assert_eq!(ask("beacon/blobs/2", &format!("versioned_hashes={}", hash(3))).1, json!({ "data": [] }));
+        assert_eq!(ask("beacon/blobs/head", "").0, StatusCode::BAD_REQUEST);
+        assert_eq!(ask("node/version", "").0, StatusCode::NOT_FOUND);
+        assert_eq!(ask("beacon/genesis", "").1["data"]["genesis_time"], "100");
+    }
 }

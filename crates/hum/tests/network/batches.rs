@@ -1,4 +1,4 @@
-//! What a running network's rollups post to L1, and what can be rebuilt from there.
+//! What a running network's rollups post to L1, in blobs, and what can be rebuilt from there.
 
 use crate::{Up, hum, json, text};
 use serde_json::{Value, json as object};
@@ -38,7 +38,9 @@ pub(crate) fn rebuild(up: &Up) {
     let (rpc, registration) = (field(&rollup["rpc"]), field(&rollup["registration"]));
     let (l1, inbox) = (field(&network["l1"]["rpc"]), field(&rollup["settlement"]["inbox"]));
     let stranger = format!("0x{}", "17".repeat(32));
-    let derive = ["rollup", "derive", "--l1-rpc", &l1, "--inbox", &inbox, "--json", "--registration"];
+    let beacon = field(&network["l1"]["beacon"]);
+    let blind = ["rollup", "derive", "--l1-rpc", &l1, "--inbox", &inbox, "--json", "--registration"];
+    let derive = [&["rollup", "derive", "--beacon", &beacon], &blind[2..]].concat();
     let with = |registration| [&derive[..], &[registration]].concat();
 
     let deadline = Instant::now() + POSTED;
@@ -58,6 +60,9 @@ pub(crate) fn rebuild(up: &Up) {
         assert_eq!(ask(&rpc, "eth_getBlockByNumber", asked)["hash"], block["hash"], "{derived}");
     }
 
+    let blind = hum(&[&blind[..], &[&registration]].concat());
+    let said = text(&blind.stderr);
+    assert!(!blind.status.success() && said.contains("its data are in blobs"), "{said}");
     let unknown = hum(&with(&stranger));
     let said = text(&unknown.stderr);
     assert!(!unknown.status.success() && said.contains("is unknown to the registry"), "{said}");

@@ -97,7 +97,7 @@ fn no_process_of(dir: &Path) {
 #[test]
 fn a_message_crosses_and_anyone_can_check_why() {
     let _alone = alone();
-    let mut up = Up::start(&["--block-time", "250"]);
+    let mut up = Up::start(&["--block-time", "250", "--blobs"]);
     let network = ["--network", &up.network.clone()];
     let with = |arguments: &[&str]| json(&[arguments, &network, &["--json"]].concat());
 

@@ -46,7 +46,8 @@ async fn blobs_of_blocks_are_served_to_whoever_checks_them() {
     assert_eq!(raw.time_ms, time(&chain, outcome.block.number));
 
     let hashes: Vec<Hash> = blobs.iter().map(|blob| versioned_hash(blob).unwrap()).collect();
-    let beacon = |chain: &DevChain| Arc::new(BeaconNode::new(&chain.beacon_url(), RpcLimits::default()).unwrap());
+    let beacon =
+        |chain: &DevChain| Arc::new(BeaconNode::new(&chain.beacon_url(), RpcLimits::default()).unwrap());
     let (own, at) = (beacon(&chain), raw.time_ms);
     assert_eq!(own.blobs(at, hashes.clone()).await, Ok(blobs.clone()));
     let last = vec![hashes[5], hashes[0]];
@@ -65,11 +66,6 @@ async fn blobs_of_blocks_are_served_to_whoever_checks_them() {
     chain.forget_blobs();
     assert!(matches!(own.blobs(at, last).await, Err(ReadError::Missing { .. })));
     chain.shutdown().await;
-}
-
-#[test]
-fn what_is_kept_is_bounded() {
-    assert_eq!(super::beacon::KEPT_MAX * 131_072, 64 << 20);
 }
 
 /// A registry and an inbox on the chain, with one registration whose sequencer is our account.
@@ -134,7 +130,8 @@ async fn a_batch_in_blobs_is_rebuilt_from_l1_alone() {
 
     let derive = async |beacon: bool| {
         let tag = hum_types::Confidence::Finalized;
-        let mut derivation = Derivation::start(Arc::new(rpc(&chain)), inbox, registration, tag).await.unwrap();
+        let mut derivation =
+            Derivation::start(Arc::new(rpc(&chain)), inbox, registration, tag).await.unwrap();
         if beacon {
             let node = BeaconNode::new(&chain.beacon_url(), RpcLimits::default()).unwrap();
             derivation = derivation.with_blobs(Arc::new(node));
