@@ -13,7 +13,7 @@ use hum_chain::{
     At, Chain, Log, LogQuery, ReadError,
     contracts::{RollupProfiles, RollupRegistry},
 };
-use hum_types::{Address, B256, Bytes, ChainId, Confidence, L1Origin, RegistrationId};
+use hum_types::{Address, B256, Bytes, ChainId, Class, Confidence, L1Origin, RegistrationId};
 use std::{fmt::Debug, sync::Arc};
 
 /// What happened to a registration.
@@ -62,6 +62,7 @@ pub struct L1Memberships {
     registry: Address,
     profiles: Address,
     inbox: Option<Address>,
+    facades: Option<[Address; 3]>,
 }
 
 impl L1Memberships {
@@ -70,7 +71,10 @@ impl L1Memberships {
     pub fn new(chain: Arc<dyn Chain>, network: &Network) -> Option<Self> {
         let restaking = network.restaking.as_ref()?;
         let (registry, profiles) = (restaking.rollup_registry?, restaking.rollup_profiles?);
-        Some(Self { chain, registry, profiles, inbox: network.batch_inbox() })
+        let members = network.members();
+        let facades = members.iter().find(|member| member.entry.class == Class::Reexecuted);
+        let facades = facades.map(|member| member.entry.gateways.facades());
+        Some(Self { chain, registry, profiles, inbox: network.batch_inbox(), facades })
     }
 
     async fn read(&self, from: u64, to: u64) -> Result<Vec<Moved>, ReadError> {
@@ -131,16 +135,36 @@ impl L1Memberships {
         let chain_id = ChainId(entry.chainId);
         let registrant = Registrant { chain_id, sequencer: entry.sequencer, governor };
         let member = RollupProfile::member(&profile, registrant, self.inbox);
-        Ok(Movement::Published { chain_id, member: checked(member, RegistrationId(registration)) })
+        let member = checked(member, RegistrationId(registration), self.facades);
+        // Judges on L1 slash nobody for what an own-node rollup's state says, and tell it by how it was registered.
+        let call = RollupRegistry::isReexecutedCall { registration }.abi_encode();
+        let answer = self.chain.call(self.registry, call.into(), at).await?;
+        let reexecuted = RollupRegistry::isReexecutedCall::abi_decode_returns_validate(&answer)
+            .map_err(|error| garbage(format!("class of {registration}: {error}")))?;
+        let member = member.and_then(|member| {
+            let fits = reexecuted == (member.entry.class == Class::Reexecuted);
+            let why = || format!("it is {}, and not registered as such", member.entry.class);
+            if fits { Ok(member) } else { Err(why()) }
+        });
+        Ok(Movement::Published { chain_id, member })
     }
 }
 
-/// The member that was published, when it is the one that was registered: an anchor or a spec of another gives another id.
+/// The member that was published, when it is the one that was registered: an anchor or a spec of another gives another id. What is
+/// re-executed sends through the deployment's own gateways, `facades`: other code may send events that its slots do not count, and
+/// whoever attests the lanes of such events is slashed (docs/faults.md).
 fn checked(
     member: Result<Member, ProfileError>,
     registration: RegistrationId,
+    facades: Option<[Address; 3]>,
 ) -> Result<Arc<Member>, String> {
     match member {
+        Ok(Member { entry, .. })
+            if entry.class == Class::Reexecuted
+                && facades.is_some_and(|facades| facades != entry.gateways.facades()) =>
+        {
+            Err("its gateways are not this deployment's".to_owned())
+        }
         Ok(member) if member.entry.registration == registration => Ok(Arc::new(member)),
         Ok(member) => Err(format!("it makes registration {}", member.entry.registration)),
         Err(error) => Err(error.to_string()),
@@ -173,5 +197,7 @@ impl Memberships for L1Memberships {
     }
 }
 
+#[cfg(test)]
+mod own_gateways;
 #[cfg(test)]
 mod tests;

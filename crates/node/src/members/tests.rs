@@ -15,7 +15,7 @@ use hum_types::{
 const A: ChainId = ChainId(901);
 /// Who joins.
 pub(crate) const C: ChainId = ChainId(903);
-const GOVERNOR: Address = Address::repeat_byte(0x60);
+pub(crate) const GOVERNOR: Address = Address::repeat_byte(0x60);
 const L1: L1Origin = L1Origin { number: 9, hash: B256::repeat_byte(9) };
 
 fn key(seed: u64) -> B256 {

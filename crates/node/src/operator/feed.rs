@@ -45,12 +45,10 @@ impl<E: Runtime> Actor<E> {
         let Self { context, network, contradictions, reporter } = self;
         context.spawn(move |context| async move {
             let Wire { sender, mut receiver } = wire;
-            let watchers = network.peers.iter().filter(|(peer, _)| peer.role == PeerRole::Watcher);
-            let watchers = watchers.map(|(_, key)| key.clone()).collect();
             let mut events = reporter.handle().subscribe();
             let mut desk = Desk {
                 sender,
-                watchers,
+                network,
                 followers: BTreeMap::new(),
                 watching: BTreeMap::new(),
                 gathered: Gathered::default(),
@@ -95,7 +93,7 @@ impl Gathered {
 struct Desk<E: Runtime> {
     sender: WireSender,
     /// Who may watch.
-    watchers: BTreeSet<PublicKey>,
+    network: Arc<Network>,
     followers: BTreeMap<PublicKey, TimeMs>,
     watching: BTreeMap<PublicKey, TimeMs>,
     gathered: Gathered,
@@ -104,10 +102,15 @@ struct Desk<E: Runtime> {
 }
 
 impl<E: Runtime> Desk<E> {
+    fn is_watcher(&self, key: &PublicKey) -> bool {
+        let peers = self.network.peers();
+        peers.iter().any(|(peer, watcher)| peer.role == PeerRole::Watcher && watcher == key)
+    }
+
     fn asked(&mut self, peer: PublicKey, bytes: &[u8], now: TimeMs) {
         let until = TimeMs(now.0 + FOLLOW_LEASE_MS);
         match FeedRequest::decode(bytes) {
-            Ok(FeedRequest::Watch) if self.watchers.contains(&peer) => {
+            Ok(FeedRequest::Watch) if self.is_watcher(&peer) => {
                 self.followers.insert(peer.clone(), until);
                 if self.watching.insert(peer.clone(), until).is_none_or(|before| before <= now) {
                     self.tell_kept(&peer);

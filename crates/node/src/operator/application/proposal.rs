@@ -66,7 +66,7 @@ impl<E: Runtime> Inner<E> {
         let body = self.settled(&state, body, time_ms, origin);
         self.settling.tried(slot.height, slot.view, &body);
         let body = self.moved(&state, body, time_ms, origin);
-        self.membership.tried(slot.height, slot.view, &body);
+        self.membership.tried(slot.height, slot.view, &state, &body);
         Some(self.seal(&slot, &state, body, time_ms, origin).into())
     }
 

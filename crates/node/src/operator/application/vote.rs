@@ -54,7 +54,7 @@ impl<E: Runtime> Inner<E> {
             self.restaking.tried(height, view);
         }
         self.settling.tried(height, view, &checkpoint.body);
-        self.membership.tried(height, view, &checkpoint.body);
+        self.membership.tried(height, view, &before, &checkpoint.body);
         self.sleep_until(TimeMs(checkpoint.header.time_ms.0.saturating_sub(self.pace.drift_ms))).await;
         let Some(parts) = self.parts(&before, &checkpoint, &proposer) else {
             return reject(&"its changes do not follow one by one");

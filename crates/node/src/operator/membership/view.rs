@@ -40,6 +40,19 @@ struct Known {
 }
 
 impl Known {
+    /// Whether L1, as far as we have read it, has what a change says; else what is wrong.
+    fn says(&self, before: &State, change: &Change) -> Result<(), String> {
+        match change {
+            Change::Join { join } => self.register.joins(join),
+            Change::Leave { chain_id, l1 } => match before.rollup(*chain_id) {
+                Some(rollup) => self.register.leaves(rollup.params().registration, *l1),
+                // The ledger has refused it before.
+                None => Err(format!("chain {chain_id} is no member")),
+            },
+            _ => Ok(()),
+        }
+    }
+
     fn fails(&mut self, now: TimeMs) {
         let pause_ms = (self.pause.1 * 2).clamp(PAUSE_MS, PAUSE_MS_MAX);
         self.pause = (TimeMs(now.0 + pause_ms), pause_ms);
@@ -87,12 +100,14 @@ impl<E: Runtime> Membership<E> {
         self.source.as_ref()
     }
 
-    /// A proposal for this height takes somebody in or lets somebody go.
-    pub(crate) fn tried(&self, height: u64, view: u64, body: &Body) {
-        if moves(body).next().is_none() {
+    /// A proposal for this height on `before` takes somebody in or lets somebody go. It counts only when our own L1 has what it
+    /// says: then others' nodes are away or behind if it fails. What a liar makes up must keep nobody out.
+    pub(crate) fn tried(&self, height: u64, view: u64, before: &State, body: &Body) {
+        let mut known = self.known.lock();
+        if moves(body).next().is_none() || moves(body).any(|(change, _)| known.says(before, change).is_err())
+        {
             return;
         }
-        let mut known = self.known.lock();
         if known.tried.0 != height {
             known.tried = (height, Vec::new());
         }
@@ -152,16 +167,7 @@ impl<E: Runtime> Membership<E> {
             if reached < l1.number {
                 return Answer::Behind(format!("own L1 node, final {reached}, to reach block {}", l1.number));
             }
-            let says = match change {
-                Change::Join { join } => known.register.joins(join),
-                Change::Leave { chain_id, .. } => match before.rollup(*chain_id) {
-                    Some(rollup) => known.register.leaves(rollup.params().registration, l1),
-                    // The ledger has refused it before.
-                    None => Err(format!("chain {chain_id} is no member")),
-                },
-                _ => Ok(()),
-            };
-            if let Err(why) = says {
+            if let Err(why) = known.says(before, change) {
                 return Answer::Contradicted(why);
             }
             known.finalised == l1 || known.agreed == Some(l1) || before.header().l1_origin == l1
