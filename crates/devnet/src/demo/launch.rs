@@ -201,9 +201,20 @@ impl Launched {
             return Err(failed("derive", "its profile names no inbox"));
         };
         let (inbox, registration) = (inbox.to_string(), entry.registration.0.to_string());
+        let beacon = scene.network.l1.beacon_url();
         let (l1, genesis) = (scene.network.l1.rpc_url(), self.dir.join("genesis.json").display().to_string());
         let arguments = [
-            "derive", "--json", "--l1-rpc", &l1, "--inbox", &inbox, "--registration", &registration, "--genesis",
+            "derive",
+            "--json",
+            "--l1-rpc",
+            &l1,
+            "--beacon",
+            &beacon,
+            "--inbox",
+            &inbox,
+            "--registration",
+            &registration,
+            "--genesis",
             &genesis,
         ];
         let derived = until(POSTED, async || {
@@ -213,7 +224,8 @@ impl Launched {
             Ok(whole.then_some(derived))
         })
         .await?;
-        let waited = || DemoError::Waited { what: format!("block {} on L1", head.number), seconds: POSTED.as_secs() };
+        let waited =
+            || DemoError::Waited { what: format!("block {} on L1", head.number), seconds: POSTED.as_secs() };
         let derived = derived.ok_or_else(waited)?;
         // Every block hangs on the one before, down to the genesis: the last one's hash says it of all.
         let mut equal = derived.first.is_some_and(|first| first.number == 1)
@@ -229,10 +241,12 @@ impl Launched {
     /// Retire; what the command said last.
     async fn retire(&mut self, scene: &Scene) -> Result<Value, DemoError> {
         let dir = self.dir.display().to_string();
-        let retiring = rollup(scene, &["retire", "--json", "--dir", &dir]);
-        tokio::time::timeout(RETIRE, retiring)
-            .await
-            .map_err(|_| DemoError::Waited { what: "hum rollup retire".to_owned(), seconds: RETIRE.as_secs() })?
+        let arguments = ["retire", "--json", "--dir", &dir];
+        let retiring = rollup(scene, &arguments);
+        tokio::time::timeout(RETIRE, retiring).await.map_err(|_| DemoError::Waited {
+            what: "hum rollup retire".to_owned(),
+            seconds: RETIRE.as_secs(),
+        })?
     }
 
     async fn stop(mut self) {

@@ -1,23 +1,33 @@
 //! A sequencer's desk over HTTP.
 
 use axum::{Json, Router, extract::State, http::HeaderMap, routing::post};
-use hum_chain::sequencer::SequencerDesk;
+use hum_chain::sequencer::{SIGN_CLAIM, SequencerDesk};
+use hum_types::HeadClaim;
 use serde_json::{Value, json};
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 struct Served {
     desk: SequencerDesk,
     token: Vec<u8>,
+    claimed: Arc<AtomicU64>,
 }
 
-/// Serve a desk to whoever has the token; where it listens, and its task.
+/// Serve a desk to whoever has the token; where it listens, and its task. `claimed` rises to the highest block that was claimed.
 pub(crate) async fn serve(
     desk: SequencerDesk,
     token: Vec<u8>,
     listen: SocketAddr,
+    claimed: Arc<AtomicU64>,
 ) -> io::Result<(SocketAddr, JoinHandle<()>)> {
-    let routes = Router::new().route("/", post(answer)).with_state(Arc::new(Served { desk, token }));
+    let routes = Router::new().route("/", post(answer)).with_state(Arc::new(Served { desk, token, claimed }));
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
     let server = tokio::spawn(async move {
@@ -38,7 +48,14 @@ async fn answer(
     let params = request.get("params").unwrap_or(&Value::Null);
     let authorization = headers.get("authorization").and_then(|value| value.to_str().ok());
     Json(match served.desk.answer(&served.token, authorization, method, params).await {
-        Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+        Ok(result) => {
+            let claim = params.get(0).filter(|_| method == SIGN_CLAIM);
+            let claim = claim.and_then(|claim| serde_json::from_value::<HeadClaim>(claim.clone()).ok());
+            if let Some(claim) = claim {
+                served.claimed.fetch_max(claim.block.number, Ordering::Relaxed);
+            }
+            json!({"jsonrpc": "2.0", "id": id, "result": result})
+        }
         Err(refusal) => {
             json!({"jsonrpc": "2.0", "id": id, "error": {"code": refusal.code, "message": refusal.message}})
         }

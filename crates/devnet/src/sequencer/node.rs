@@ -17,12 +17,19 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::task::JoinHandle;
 
 /// The log's name in the role's data.
 const LOG: &str = "blocks.log";
+
+/// Blocks that are made above the last one that was claimed. Execution clients keep the state of about 128 blocks, and with it what
+/// witnesses are made from: a block that is claimed too late could never be shown to anybody.
+const UNCLAIMED_MAX: u64 = 96;
 
 /// Why a sequencer does not start.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +69,9 @@ pub enum NodeError {
         block_time_ms: u64,
     },
     /// A client of another chain.
-    #[error("the execution client starts from genesis {found}, the rollup from {expected}: start it from {path}")]
+    #[error(
+        "the execution client starts from genesis {found}, the rollup from {expected}: start it from {path}"
+    )]
     Genesis {
         /// The client's.
         found: B256,
@@ -102,6 +111,8 @@ pub struct NodeStatus {
     pub made: u64,
     /// Blocks of the log that were executed again at the start.
     pub replayed: u64,
+    /// The highest block that its publisher has had it claim; the head at the start until then.
+    pub claimed: u64,
     /// Why there is no next block; absent when there is.
     pub waits_for: Option<String>,
 }
@@ -112,6 +123,7 @@ pub struct SequencerNode {
     sequencer: Sequencer,
     clock: Clock,
     status: Arc<Mutex<NodeStatus>>,
+    claimed: Arc<AtomicU64>,
     desk: (SocketAddr, JoinHandle<()>),
     rpc_url: String,
     /// The embedded client, with the endpoint that everyone uses.
@@ -176,7 +188,8 @@ impl SequencerNode {
         let reader = RpcChain::new(&desk_url, chain_id, RpcLimits::default())?;
         let key = LocalKey::new(key, config.domain);
         let desk = SequencerDesk::new(key, Arc::new(reader), config.registration);
-        let desk = desk::serve(desk, token.to_vec(), config.desk)
+        let claimed = Arc::new(AtomicU64::new(restored.head.number));
+        let desk = desk::serve(desk, token.to_vec(), config.desk, claimed.clone())
             .await
             .map_err(|source| NodeError::Desk { listen: config.desk, source })?;
         // Served only now: who asks earlier would see a chain on its way.
@@ -194,17 +207,22 @@ impl SequencerNode {
             head: restored.head,
             made: 0,
             replayed: restored.executed,
+            claimed: restored.head.number,
             waits_for: None,
         };
         let rpc_url = embedded.as_ref().map_or(desk_url, |(_, endpoint)| endpoint.url());
         let clock = Clock::new(config.block_time_ms);
-        Ok(Self { sequencer, clock, status: Arc::new(Mutex::new(status)), desk, rpc_url, embedded })
+        let status = Arc::new(Mutex::new(status));
+        Ok(Self { sequencer, clock, status, claimed, desk, rpc_url, embedded })
     }
 
     /// What it says of itself, from then on.
     pub fn watch(&self) -> impl Fn() -> NodeStatus + Send + Sync + 'static + use<> {
-        let status = self.status.clone();
-        move || status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let (status, claimed) = (self.status.clone(), self.claimed.clone());
+        move || {
+            let status = status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            NodeStatus { claimed: claimed.load(Ordering::Relaxed), ..status }
+        }
     }
 
     /// Where the desk is.
@@ -225,6 +243,14 @@ impl SequencerNode {
         self.sequencer.head()
     }
 
+    /// What the next block has to wait for.
+    #[must_use]
+    pub fn held(&self) -> Option<String> {
+        let claimed = self.claimed.load(Ordering::Relaxed);
+        let held = self.head().number.saturating_sub(claimed) >= UNCLAIMED_MAX;
+        held.then(|| format!("the publisher: the last block that it claimed is {claimed}"))
+    }
+
     /// Make one block now.
     pub async fn step(&mut self) -> Result<BlockRef, SequencerError> {
         let made = self.sequencer.step().await;
@@ -239,6 +265,14 @@ impl SequencerNode {
     pub async fn run(mut self) {
         loop {
             self.clock.beat().await;
+            if let Some(held) = self.held() {
+                let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+                if status.waits_for.as_ref() != Some(&held) {
+                    tracing::warn!(waits_for = held, "no more blocks before some are claimed");
+                    status.waits_for = Some(held);
+                }
+                continue;
+            }
             match self.step().await {
                 Ok(block) => tracing::trace!(number = block.number, hash = %block.hash, "block"),
                 Err(error) => tracing::error!(%error, "no block; trying again at the next beat"),

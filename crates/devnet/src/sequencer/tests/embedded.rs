@@ -150,6 +150,17 @@ async fn the_desk_signs_what_was_made_and_nothing_else() {
     assert!(matches!(desk.sign_claim(lie).await, Err(SignError::NotOurs { .. })));
     let early = HeadClaim { block: BlockRef { number: 2, hash: B256::repeat_byte(9) }, ..claim };
     assert!(matches!(desk.sign_claim(early).await, Err(SignError::NotOurs { .. })));
+    // Blocks wait for their publisher: what is claimed too late has no witness any more.
+    assert_eq!((node.watch()().claimed, node.held()), (1, None));
+    while node.held().is_none() {
+        node.step().await.unwrap();
+    }
+    assert_eq!(node.head().number, 97);
+    check_witness(node.rpc_url(), 2).await;
+    let next = provider(node.rpc_url()).get_block_by_number(2.into()).await.unwrap().unwrap();
+    let next = BlockRef { number: 2, hash: next.header.hash };
+    desk.sign_claim(HeadClaim { block: next, ..claim }).await.unwrap();
+    assert_eq!((node.watch()().claimed, node.held()), (2, None));
     node.close().await;
 }
 

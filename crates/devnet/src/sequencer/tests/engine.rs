@@ -243,7 +243,9 @@ async fn what_the_client_answers_is_checked() {
     let engine = config.engine.clone().unwrap();
     std::fs::write(&engine.jwt, format!("{}\n", B256::repeat_byte(1))).unwrap();
     match SequencerNode::start(&directory, &config).await {
-        Err(NodeError::Client(ClientError::Engine(EngineError::Transport { source, .. }))) => assert_eq!(source.status().map(|status| status.as_u16()), Some(401)),
+        Err(NodeError::Client(ClientError::Engine(EngineError::Transport { source, .. }))) => {
+            assert_eq!(source.status().map(|status| status.as_u16()), Some(401))
+        }
         other => panic!("{other:?}"),
     }
     std::fs::write(&engine.jwt, "0x1234").unwrap();
