@@ -6,10 +6,10 @@ use crate::{
     output,
 };
 use alloy_primitives::hex;
-use alloy_sol_types::{SolCall as _, SolEvent as _};
+use alloy_sol_types::{SolCall as _, SolError as _, SolEvent as _};
 use eyre::{WrapErr as _, bail, ensure, eyre};
 use hum_chain::{
-    Call, Submit as _,
+    Call, Submit as _, SubmitError,
     contracts::{Gateway, inbox_address},
     rpc::{RpcSubmit, SubmitPolicy},
 };
@@ -110,7 +110,7 @@ async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
     let outcome = submit
         .send(Call::new(gateway, call.abi_encode().into()))
         .await
-        .wrap_err_with(|| format!("{} did not take the message", from.name))?;
+        .map_err(|error| refused(error, &from.name, &to.name))?;
     ensure!(outcome.success, "the transaction {} reverted", outcome.tx_hash);
     let id = outcome
         .logs
@@ -146,6 +146,14 @@ async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
         output::json(&sent)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why a gateway did not take a message, in words where we know them.
+fn refused(error: SubmitError, from: &str, to: &str) -> eyre::Report {
+    let closed = matches!(&error, SubmitError::Rejected { data, .. } if data.starts_with(&Gateway::LaneClosed::SELECTOR));
+    let report = eyre::Report::new(error);
+    let report = if closed { report.wrap_err(format!("its governor has closed the lane to {to}")) } else { report };
+    report.wrap_err(format!("{from} did not take the message"))
 }
 
 fn payload(text: &str) -> eyre::Result<Bytes> {

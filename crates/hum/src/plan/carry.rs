@@ -54,8 +54,7 @@ pub(crate) async fn carry_out<V>(
                 told.push(what.clone());
             }
         }
-        let next = steps.into_iter().find(|step| !matches!(step, Step::Done { .. } | Step::Note { .. }));
-        match next {
+        match next_of(&steps).cloned() {
             None | Some(Step::Done { .. } | Step::Note { .. }) => {
                 return Ok(Carried { view, sent, waiting: None });
             }
@@ -73,7 +72,18 @@ pub(crate) async fn carry_out<V>(
                     transaction.what
                 );
                 let purse = purses.get(transaction.by)?;
-                let outcome = send(purse, &transaction).await?;
+                let outcome = match send(purse, &transaction).await {
+                    Ok(outcome) => outcome,
+                    // Somebody may have done it meanwhile: an earlier run that ended before a block had its transaction.
+                    Err(error) => {
+                        tokio::time::sleep(POLL).await;
+                        view = look().await?;
+                        if next_of(&plan(&view)) == Some(&Step::Send(transaction)) {
+                            return Err(error);
+                        }
+                        continue;
+                    }
+                };
                 tell(&format!(
                     "sent {}\n     {} in block {}, {} gas",
                     outcome.what, outcome.tx_hash, outcome.block, outcome.gas_used
@@ -94,6 +104,11 @@ pub(crate) async fn carry_out<V>(
             Some(Step::Wait(pause)) => return Ok(Carried { view, sent, waiting: Some(pause) }),
         }
     }
+}
+
+/// The first step that is not done.
+fn next_of(steps: &[Step]) -> Option<&Step> {
+    steps.iter().find(|step| !matches!(step, Step::Done { .. } | Step::Note { .. }))
 }
 
 async fn shown(purse: &Purse, block: u64) -> eyre::Result<()> {

@@ -106,9 +106,8 @@ impl DeployView {
         let has_table = if missing.iter().any(|creation| creation.address == light_client) {
             false
         } else {
-            let call = LightClient::tableAddressCall { epoch: wanted.deployment.epoch.0 };
-            let at: Address = ask(node, light_client, &call).await?;
-            at != Address::ZERO
+            // The first table that is installed says until when it is good, however tables are kept.
+            ask(node, light_client, &LightClient::usableUntilCall {}).await? != 0
         };
         Ok(Self {
             head: node.head(Confidence::Latest).await?.number,

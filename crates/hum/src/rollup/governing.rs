@@ -120,8 +120,8 @@ pub(super) fn to_allow(view: &PolicyView, edges: &[(Edge, EdgeView)], by: &'stat
             steps.push(Step::Send(Transaction::new(what, by, to, &call, about(edge), WORD_GAS)));
         }
     }
-    if open > 0 {
-        steps.insert(0, Step::done(format!("{open} edges are open")));
+    if open == edges.len() {
+        steps.push(Step::done(format!("{open} edges are open")));
     }
     if wait > 0 {
         let what = format!("what was announced counts {} s after it", view.delay_s);

@@ -74,12 +74,13 @@ pub(super) async fn run(arguments: &LeaveArguments) -> eyre::Result<ExitCode> {
     let (mut in_flight, mut tally) = (0, Tally::default());
     if !leaving {
         let authority = authority(arguments, &place, &tell)?;
-        sent.extend(close(&place, &secrets, authority, &tell).await?);
         let others = others(&place.client, &place.member).await?;
         let mut books = Books::new(&place.client, &place.member, &place.node, &others)?;
+        let before = books.read().await?.open;
+        sent.extend(close(&place, &secrets, authority, &tell).await?);
         tally = books.read().await?;
-        in_flight = tally.open;
-        tell(&format!("ok   {} messages went to and from here, {in_flight} are under way", tally.sent));
+        in_flight = before.max(tally.open);
+        tell(&format!("ok   {} messages went to and from here, {in_flight} were under way", tally.sent));
         tally = drain(&mut books, tally, Duration::from_secs(arguments.patience_s), &tell).await?;
         for stranded in &tally.stranded {
             let message = stranded.message;

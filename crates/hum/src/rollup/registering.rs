@@ -17,7 +17,7 @@ use crate::{
 use alloy_primitives::U256;
 use eyre::eyre;
 use hum_chain::{contracts::BatchInbox, rpc::RpcChain};
-use hum_node::config::Network;
+use hum_node::config::{Network, RollupProfile};
 use hum_types::{Address, B256, Bytes, ChainId, RegistrationId, profile_spec_hash};
 
 /// Pays on L1 for the rollup: its registrant.
@@ -41,6 +41,8 @@ alloy_sol_types::sol! {
         function rollup(bytes32 registration) external view returns (Rollup);
         function authorise(uint64 chainId, address account) external;
         function register(uint64 chainId, address sequencer, bytes32 anchorHash, bytes32 specHash)
+            external payable returns (bytes32);
+        function registerOwnNode(uint64 chainId, address sequencer, bytes32 anchorHash, bytes32 specHash)
             external payable returns (bytes32);
         function announceExit(bytes32 registration) external;
         function withdrawBond(bytes32 registration) external;
@@ -274,7 +276,16 @@ fn register(view: &RegistrationView, place: &Registry, entry: &Entry, steps: &mu
     ];
     let to = ("RollupRegistry", place.registry);
     let what = "register, with the bond that stands for what the sequencer signs";
-    steps.push(Step::Send(Transaction::new(what, ACCOUNT, to, &call, arguments, 220_000).paying(bond)));
+    // Judges on L1 tell the two apart by this, not by what a leaf says.
+    let own_node = RollupProfile::parse(&entry.profile).is_ok_and(|profile| profile.own_node.is_some());
+    let transaction = if own_node {
+        let IRollupRegistry::registerCall { chainId, sequencer, anchorHash, specHash } = call;
+        let call = IRollupRegistry::registerOwnNodeCall { chainId, sequencer, anchorHash, specHash };
+        Transaction::new(what, ACCOUNT, to, &call, arguments, 250_000)
+    } else {
+        Transaction::new(what, ACCOUNT, to, &call, arguments, 220_000)
+    };
+    steps.push(Step::Send(transaction.paying(bond)));
 }
 
 fn batcher(view: &RegistrationView, place: &Registry, entry: &Entry, steps: &mut Vec<Step>) {

@@ -205,6 +205,11 @@ impl Staying {
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
         loop {
+            // `hum rollup leave` ends them well.
+            let ended = |(_, _, child): &mut (_, _, Child)| matches!(child.try_wait(), Ok(Some(status)) if status.success());
+            if self.children.iter_mut().any(ended) {
+                break;
+            }
             self.check()?;
             tokio::select! {
                 interrupted = &mut interrupted => { interrupted?; break; }

@@ -17,7 +17,7 @@ use hum_node::{
     publisher::PublisherView,
     relayer::RelayerView,
 };
-use hum_types::{BlockRef, ChainId, Class, Confidence, RegistrationId};
+use hum_types::{BlockRef, ChainId, Class, Confidence, RegistrationId, RollupStatus};
 use serde::Serialize;
 use std::{path::PathBuf, process::ExitCode};
 
@@ -157,7 +157,8 @@ async fn read(place: &Place) -> eyre::Result<Answer> {
     }
     let publisher = publisher(place).await?;
     let relayer = relayer(place).await?;
-    for (name, role) in [("publisher", &publisher), ("relayer", &relayer)] {
+    let left = member.as_ref().is_some_and(|member| member.status == RollupStatus::Left);
+    for (name, role) in [("publisher", &publisher), ("relayer", &relayer)].into_iter().filter(|_| !left) {
         if role.process.is_none() {
             waiting_for.push(format!("the {name} does not run: `hum {name} --dir {}/{name}`", place.home.path().display()));
         }
