@@ -117,3 +117,13 @@ fn demo_triangle_connects_rollups_of_different_rules_and_clocks() {
             .contains("op-stack rules, 1000 ms, blocks by op-revm, the verifier's own EVM")
     );
 }
+
+#[test]
+fn demo_launch_makes_a_member_that_l1_rebuilds_and_keeps() {
+    let report = demo("launch", &[]);
+    assert_eq!(number(&report, "/sent"), number(&report, "/executed"));
+    assert_eq!(number(&report, "/duplicates"), 0);
+    assert!(number(&report, "/launch_to_certified_ms") <= 20_000, "{report}");
+    assert_eq!(report["derived_equal"], true, "{report}");
+    assert!(number(&report, "/derived_blocks") > 0 && number(&report, "/retired_at") > 0, "{report}");
+}
