@@ -179,7 +179,9 @@ impl<S: Source> StateDb<S> {
             self.load(address)?;
             let Some(loaded) = self.loaded.get_mut(&address) else { continue };
             let Some(info) = change.info.as_ref().filter(|info| !info.is_empty()) else {
-                if loaded.account.take().is_some() {
+                // What is kept is only emptied: taking it out and back in could need a node that no witness has to have.
+                let stays = kept.is_some_and(|kept| kept.contains_key(&address));
+                if loaded.account.take().is_some() && !stays {
                     removed.push(loaded.key);
                 }
                 loaded.storage = Trie::empty();
