@@ -7,10 +7,10 @@ use crate::{
 use eyre::eyre;
 use hum_bls::Certificate;
 use hum_node::{
-    api::CertificateFile,
+    api::{CertificateFile, class_in_words},
     config::{Network, NetworkFile},
 };
-use hum_types::{Bytes, Decode as _, Header};
+use hum_types::{Bytes, ChainId, Class, Decode as _, Header};
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
@@ -50,6 +50,35 @@ struct Answer {
     signers: Option<usize>,
     signed_stake: Option<String>,
     total_stake: Option<String>,
+    /// What the header commits to, by the network file: never one class as the other.
+    rollups: Vec<Covered>,
+}
+
+/// A rollup that headers commit to, and how its heads are known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Covered {
+    chain_id: ChainId,
+    name: String,
+    class: Class,
+    known_by: &'static str,
+}
+
+impl Covered {
+    fn new(chain_id: ChainId, name: &str, class: Class) -> Self {
+        Self { chain_id, name: name.to_owned(), class, known_by: class_in_words(class) }
+    }
+
+    fn all(network: &Network) -> Vec<Self> {
+        let members = network.members();
+        let entries = members.iter().map(|member| &member.entry);
+        entries.map(|entry| Self::new(entry.chain_id, &entry.name, entry.class)).collect()
+    }
+}
+
+impl std::fmt::Display for Covered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "rollup {} (chain {}): {}", self.name, self.chain_id, self.known_by)
+    }
 }
 
 pub(crate) fn run(command: &CertificateCommand) -> eyre::Result<ExitCode> {
@@ -60,6 +89,10 @@ pub(crate) fn run(command: &CertificateCommand) -> eyre::Result<ExitCode> {
                 eyre!("no certificate covers height {height} yet; `hum checkpoint list` shows which are certified")
             })?;
             output::json(&file)?;
+            // Beside the file, not in it: whoever checks the file has a network file, too.
+            for covered in Covered::all(&client.network) {
+                eprintln!("{covered}");
+            }
             Ok(ExitCode::SUCCESS)
         }),
         CertificateCommand::Verify { file, network, json } => verify(file, network, *json),
@@ -78,10 +111,15 @@ fn verify(file: &Path, network: &Path, json: bool) -> eyre::Result<ExitCode> {
         output::json(&answer)?;
     } else {
         match (&answer.reason, &answer.height, &answer.signed_stake, &answer.total_stake) {
-            (None, Some(height), Some(signed), Some(total)) => println!(
-                "valid: height {height}, {} signers with {signed} of {total} stake",
-                answer.signers.unwrap_or_default()
-            ),
+            (None, Some(height), Some(signed), Some(total)) => {
+                println!(
+                    "valid: height {height}, {} signers with {signed} of {total} stake",
+                    answer.signers.unwrap_or_default()
+                );
+                for covered in &answer.rollups {
+                    println!("{covered}");
+                }
+            }
             (reason, ..) => {
                 let word = if code == 2 { "unreadable" } else { "invalid" };
                 println!("{word}: {}", reason.as_deref().unwrap_or_default());
@@ -135,6 +173,7 @@ fn judge(file: &CertificateFile, network: &Network) -> (Answer, u8) {
                 signers: Some(verified.certificate().signers.count()),
                 signed_stake: Some(table.signed_stake(&verified.certificate().signers).to_string()),
                 total_stake: Some(table.total_stake().to_string()),
+                rollups: Covered::all(network),
             };
             (answer, 0)
         }
@@ -152,5 +191,9 @@ const fn refusal(reason: String) -> Answer {
         signers: None,
         signed_stake: None,
         total_stake: None,
+        rollups: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;
