@@ -21,7 +21,7 @@ struct Scripted {
     answer: Bytes,
 }
 
-fn none<T>() -> BoxFuture<'static, Result<T, ReadError>> {
+fn none<T: Send + 'static>() -> BoxFuture<'static, Result<T, ReadError>> {
     Box::pin(std::future::ready(Err(ReadError::Unsupported { method: "none", advice: "nobody asks" })))
 }
 
