@@ -43,7 +43,8 @@ impl Post {
             let last = BlockRef { number, hash };
             return Ok(Self { registration, first, last, data: Data::Calldata(data) });
         }
-        let call = BatchInbox::postBlobsCall::abi_decode_validate(input).map_err(|error| error.to_string())?;
+        let call =
+            BatchInbox::postBlobsCall::abi_decode_validate(input).map_err(|error| error.to_string())?;
         let hashes = transaction.blob_versioned_hashes().unwrap_or_default();
         if hashes.is_empty() || hashes.len() > BLOBS_MAX {
             return Err(format!("{} blobs, a batch has 1 to {BLOBS_MAX}", hashes.len()));
@@ -148,7 +149,8 @@ pub(super) mod tests {
         let post = Post::read(&transaction(Address::ZERO, call(), hashes.clone())).unwrap();
         assert_eq!((post.first, post.last.number, post.data), (3, 4, Data::Blobs(hashes)));
         for (count, says) in [(0, "0 blobs"), (7, "7 blobs")] {
-            let refused = Post::read(&transaction(Address::ZERO, call(), vec![B256::ZERO; count])).unwrap_err();
+            let refused =
+                Post::read(&transaction(Address::ZERO, call(), vec![B256::ZERO; count])).unwrap_err();
             assert!(refused.contains(says), "{refused}");
         }
         let cut = call().slice(..call().len() - 1);

@@ -116,5 +116,8 @@ async fn what_is_refused_is_not_sent() {
     assert_eq!(error, SubmitError::TooExpensive { price: 10_001, cap: 10_000 });
     assert!(pool.lock().seen.is_empty());
     let chain = node.chain().await;
-    assert_eq!(RpcSubmit::new(chain, B256::repeat_byte(1), policy()).unwrap().blob_gas_price().await, Ok(10_001));
+    assert_eq!(
+        RpcSubmit::new(chain, B256::repeat_byte(1), policy()).unwrap().blob_gas_price().await,
+        Ok(10_001)
+    );
 }

@@ -39,7 +39,8 @@ impl Pool {
         }
         if let Some(other) = state.pending.iter().position(|other| other.nonce() == tx.nonce()) {
             let old = &state.pending[other];
-            let doubled = |price: fn(&TxEnvelope) -> Option<u128>| price(&tx) >= price(old).map(|price| price * 2);
+            let doubled =
+                |price: fn(&TxEnvelope) -> Option<u128>| price(&tx) >= price(old).map(|price| price * 2);
             let dearer = match tx {
                 TxEnvelope::Eip4844(_) => {
                     doubled(|tx| Some(tx.max_fee_per_gas()))

@@ -87,8 +87,8 @@ pub(super) fn post_blobs(
     batch: &Batch,
 ) -> Result<Call, BlobError> {
     let (registration, first, last) = (registration.0, batch.first(), batch.last());
-    let call =
-        BatchInbox::postBlobsCall { registration, first, last: last.number, lastHash: last.hash }.abi_encode();
+    let call = BatchInbox::postBlobsCall { registration, first, last: last.number, lastHash: last.hash }
+        .abi_encode();
     Ok(Call { blobs: to_blobs(batch.data())?, ..Call::new(inbox, call.into()) })
 }
 

@@ -15,7 +15,11 @@ fn batches_go_into_blobs_and_their_gas_is_paid() {
         desk.wait(100).await;
         desk.assert_posted(2, "what no calldata have room for");
         let posts = desk.l1.posts();
-        assert_eq!(posts.iter().map(|post| post.blobs).collect::<Vec<_>>(), [4], "two blocks of 200,000 bytes");
+        assert_eq!(
+            posts.iter().map(|post| post.blobs).collect::<Vec<_>>(),
+            [4],
+            "two blocks of 200,000 bytes"
+        );
         let view = shared.view();
         assert_eq!((view.blobs, view.spent_wei), (4, desk.l1.fees_wei()));
         assert!(view.spent_wei > 4 * 131_072 * l1::BLOB_PRICE_WEI);

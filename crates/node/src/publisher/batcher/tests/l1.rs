@@ -205,7 +205,8 @@ impl State {
     fn header(&self) -> Header {
         let zero = Some(0);
         let withdrawals_root = Some(alloy_consensus::EMPTY_ROOT_HASH);
-        let base = Header { number: self.head, base_fee_per_gas: zero, withdrawals_root, ..Header::default() };
+        let base =
+            Header { number: self.head, base_fee_per_gas: zero, withdrawals_root, ..Header::default() };
         if self.blob_gas { Header { excess_blob_gas: zero, ..base } } else { base }
     }
 
