@@ -140,6 +140,35 @@ fn batches_are_posted_where_the_judges_look() {
 }
 
 #[test]
+fn other_stacks_contracts_settle_rollups_of_their_stack() {
+    let contract = Address::repeat_byte(0xd1);
+    let op = |anchor_registry, game_factory| SettlementEntry::OpStack { anchor_registry, game_factory, from_block: 3 };
+    let with = |settlement| {
+        let mut file = file();
+        file.rollups[1].settlement = Some(settlement);
+        file.check()
+    };
+    let found = with(op(contract, contract)).unwrap().member(CHAINS[1]).unwrap().entry.settlement;
+    let json = serde_json::json!({
+        "kind": "op_stack", "anchor_registry": contract, "game_factory": contract, "from_block": 3
+    });
+    assert_eq!(serde_json::from_value::<SettlementEntry>(json).ok(), found);
+    let json = serde_json::json!({"kind": "nitro", "rollup": contract, "from_block": 3});
+    let nitro = SettlementEntry::Nitro { rollup: contract, from_block: 3 };
+    assert_eq!(serde_json::from_value::<SettlementEntry>(json).ok(), Some(nitro));
+    for (zero, named) in [
+        (op(Address::ZERO, contract), "anchor registry"),
+        (op(contract, Address::ZERO), "game factory"),
+        (SettlementEntry::Nitro { rollup: Address::ZERO, from_block: 3 }, "rollup"),
+    ] {
+        assert!(
+            matches!(with(zero), Err(NetworkError::ContractZero { chain_id: ChainId(902), contract }) if contract == named)
+        );
+    }
+    assert!(matches!(with(nitro), Err(NetworkError::SettlementClass { chain_id: ChainId(902), .. })));
+}
+
+#[test]
 fn operators_that_are_no_committee_are_refused() {
     assert!(matches!(refused(|file| file.operators.clear()), NetworkError::Roster(_)));
     assert!(matches!(

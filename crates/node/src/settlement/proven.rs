@@ -34,7 +34,8 @@ pub const WALK_MAX: u64 = 8_192;
 /// The OP Stack's contract that keeps messages to L1; its storage root stands in an output.
 const MESSAGE_PASSER: Address = alloy_primitives::address!("0x4200000000000000000000000000000000000016");
 /// Storage root of an account without storage: what a header has for withdrawals before Isthmus.
-const NO_STORAGE: B256 = alloy_primitives::b256!("0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421");
+const NO_STORAGE: B256 =
+    alloy_primitives::b256!("0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421");
 
 sol! {
     function gameType() external view returns (uint32);
@@ -160,7 +161,8 @@ impl L1Settlement {
             let game_type = call_of(l1, held, &gameTypeCall {}, at).await?;
             (Some(held), game_type, call_of(l1, held, &l2BlockNumberCall {}, at).await?)
         };
-        let number = u64::try_from(number).map_err(|_| garbage(format!("game {held} is about block {number}")))?;
+        let number =
+            u64::try_from(number).map_err(|_| garbage(format!("game {held} is about block {number}")))?;
         let Opened { block, header, .. } = open(node, At::Number(number)).await?;
         let in_header = header.withdrawals_root.filter(|root| *root != NO_STORAGE);
         let message_passer_root = match in_header {
@@ -217,7 +219,8 @@ impl L1Settlement {
     ) -> Result<BlockRef, ReadError> {
         let member = self.members.get(chain_id);
         let node = member.and_then(|member| self.nodes.as_ref()?.node(&member));
-        let node = node.ok_or(ReadError::Missing { method: "block", what: format!("a node of chain {chain_id}") })?;
+        let node =
+            node.ok_or(ReadError::Missing { method: "block", what: format!("a node of chain {chain_id}") })?;
         if from.number.checked_sub(number).is_none_or(|steps| steps > WALK_MAX) {
             return Err(garbage(format!("block {number} is not below {from}, or too far")));
         }
@@ -246,7 +249,12 @@ async fn open(node: &dyn Chain, at: At) -> Result<Opened, ReadError> {
     Ok(Opened { block: BlockRef { number: header.number, hash: keccak256(&rlp) }, header, rlp })
 }
 
-async fn call_of<C: SolCall>(chain: &dyn Chain, to: Address, call: &C, at: At) -> Result<C::Return, ReadError> {
+async fn call_of<C: SolCall>(
+    chain: &dyn Chain,
+    to: Address,
+    call: &C,
+    at: At,
+) -> Result<C::Return, ReadError> {
     let answer = chain.call(to, call.abi_encode().into(), at).await?;
     C::abi_decode_returns_validate(&answer).map_err(|error| garbage(format!("{to}: {error}")))
 }

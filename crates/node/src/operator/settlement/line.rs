@@ -84,3 +84,6 @@ pub(super) fn stands(rollup: &Rollup, block: BlockRef) -> bool {
 fn stands_or_passed(rollup: &Rollup, block: BlockRef) -> bool {
     rollup.block_at(block.number).is_none_or(|record| record.block == block)
 }
+
+#[cfg(test)]
+mod tests;

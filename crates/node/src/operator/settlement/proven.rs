@@ -110,12 +110,7 @@ impl ProvenLine {
     }
 
     /// What is settled next.
-    pub(super) fn change(
-        &self,
-        rollup: &Rollup,
-        origin: L1Origin,
-        seen_before: TimeMs,
-    ) -> Option<Change> {
+    pub(super) fn change(&self, rollup: &Rollup, origin: L1Origin, seen_before: TimeMs) -> Option<Change> {
         let (head, number) = self.target(rollup, origin.number)?;
         let block = self.under(head.block, number)?;
         if head.seen > seen_before || !stands(rollup, block) {
@@ -241,7 +236,8 @@ impl<E: Runtime> Settling<E> {
         let Claimed { chain_id, head, l1, what } = claimed;
         let found = self.known.lock().proven.get(&chain_id)?.reaching(head.number, l1);
         if !matches!(what, What::Settles(Confidence::Finalized)) {
-            let why = format!("contracts of its own settle chain {chain_id}: it has Finalized heads and no others");
+            let why =
+                format!("contracts of its own settle chain {chain_id}: it has Finalized heads and no others");
             return Some(Answer::Contradicted(why));
         }
         let rollup = before.rollup(chain_id)?;
@@ -271,7 +267,9 @@ impl<E: Runtime> Settling<E> {
         };
         Some(looked.await.unwrap_or_else(|error| {
             debug!(%chain_id, %error, "what L1 holds cannot be opened");
-            Answer::Behind(format!("what L1 holds of chain {chain_id} to be opened ({error}), again in {AGAIN_MS} ms"))
+            Answer::Behind(format!(
+                "what L1 holds of chain {chain_id} to be opened ({error}), again in {AGAIN_MS} ms"
+            ))
         }))
     }
 

@@ -75,7 +75,8 @@ impl Node {
     }
 
     fn accounts(&self) -> BTreeMap<B256, Vec<u8>> {
-        let accounts = self.words.keys().map(|(account, _)| *account).chain((100..120).map(Address::with_last_byte));
+        let accounts =
+            self.words.keys().map(|(account, _)| *account).chain((100..120).map(Address::with_last_byte));
         let leaf = |account| TrieAccount {
             nonce: 1,
             storage_root: prove(&self.storage_of(account), B256::ZERO).0,
@@ -145,7 +146,12 @@ impl Chain for Node {
         async move { Ok(word) }.boxed()
     }
 
-    fn proof(&self, account: Address, slots: Vec<B256>, _: At) -> BoxFuture<'_, Result<StateProof, ReadError>> {
+    fn proof(
+        &self,
+        account: Address,
+        slots: Vec<B256>,
+        _: At,
+    ) -> BoxFuture<'_, Result<StateProof, ReadError>> {
         let words = self.storage_of(account);
         let slots = slots.into_iter().map(|slot| ProvenSlot {
             slot,
@@ -187,6 +193,7 @@ fn chain() -> Node {
             number,
             parent_hash: headers.last().map_or(word(7), Header::hash_slow),
             state_root: word(1),
+            base_fee_per_gas: Some(7),
             withdrawals_root: Some(word(2)),
             extra_data: word(3).to_vec().into(),
             ..Default::default()
@@ -208,13 +215,14 @@ struct Scene {
 impl Scene {
     fn source(self) -> (L1Settlement, L1Origin) {
         let (l1, at) = self.l1.seal();
-        let mut file = fixture::network_file(1, &[A, ChainId(902)]);
+        let mut file = fixture::network_file(4, &[A, ChainId(902)]);
         file.rollups[0].settlement = None;
         let network: Network = file.check().unwrap();
         let member = network.member(A).unwrap();
         let entry = crate::config::RollupEntry { settlement: Some(self.settlement), ..member.entry.clone() };
         let members = crate::members::Members::new([Member { entry, ..Member::clone(&member) }], None);
-        let mut source = L1Settlement::new(Arc::new(l1), &network).with_nodes(Arc::new(One(Arc::new(self.node))));
+        let mut source =
+            L1Settlement::new(Arc::new(l1), &network).with_nodes(Arc::new(One(Arc::new(self.node))));
         (source.members, source.inbox) = (members, Some(INBOX));
         (source, at)
     }
@@ -298,9 +306,7 @@ fn no_field_of_the_op_stacks_can_be_another() {
 
 #[test]
 fn a_node_that_lies_about_openings_achieves_nothing() {
-    let no = |change: fn(&mut Header)| {
-        refused(op, |scene| change(scene.node.headers.last_mut().unwrap()))
-    };
+    let no = |change: fn(&mut Header)| refused(op, |scene| change(scene.node.headers.last_mut().unwrap()));
     let fields: [fn(&mut Header); 4] = [
         |header| header.state_root = word(9),
         |header| header.withdrawals_root = Some(word(9)),
@@ -370,11 +376,8 @@ fn created() -> AssertionCreated {
         confirmPeriodBlocks: 45_818,
         nextInboxPosition: 6,
     };
-    let before = BeforeStateData {
-        prevPrevAssertionHash: word(8),
-        sequencerBatchAcc: word(8),
-        configData: config,
-    };
+    let before =
+        BeforeStateData { prevPrevAssertionHash: word(8), sequencerBatchAcc: word(8), configData: config };
     let inputs = AssertionInputs {
         beforeStateData: before,
         beforeState: state(word(8)),
@@ -416,7 +419,11 @@ fn nitro() -> Scene {
     let mut l1 = Node::default();
     l1.set(ROLLUP, slot(101), U256::from(A.0));
     l1.set(ROLLUP, slot(116), assertion_hash().into());
-    l1.set(ROLLUP, mapping_slot(assertion_hash(), 117), (U256::from(2) << 200) | (U256::from(CREATED) << 128));
+    l1.set(
+        ROLLUP,
+        mapping_slot(assertion_hash(), 117),
+        (U256::from(2) << 200) | (U256::from(CREATED) << 128),
+    );
     l1.answer::<BatchInbox::openedAtCall>(INBOX, U256::ZERO);
     l1.logs.push(log(&created()));
     Scene { l1, node: chain(), settlement: SettlementEntry::Nitro { rollup: ROLLUP, from_block: 1 } }
