@@ -29,6 +29,7 @@ pub mod restaking;
 pub mod sequencer;
 
 pub use chain::{
-    CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions, Predeploy, Reorg, Replay,
+    CREATE2_DEPLOYER, ChainConfig, DevChain, DevChainError, DroppedTransactions,
+    POSTED_TRANSACTIONS_BYTES_MAX, Predeploy, Reorg, Replay,
 };
 pub use endpoint::{Endpoint, Target};

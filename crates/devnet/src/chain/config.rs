@@ -28,6 +28,9 @@ const GENESIS_BASE_FEE: u64 = 1_000_000_000;
 /// Smallest gas limit that leaves room for a deployment; also keeps the header's gas limit arithmetic away from its lower bound.
 const MIN_GAS_LIMIT: u64 = 1_000_000;
 
+/// [`ChainConfig::transactions_bytes_max`] of a rollup: any such block fits into one post, in calldata (120,000 bytes) or blobs.
+pub const POSTED_TRANSACTIONS_BYTES_MAX: usize = 110_000;
+
 /// An account that exists, with code, from the first block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Predeploy {
@@ -54,6 +57,9 @@ pub struct ChainConfig {
     pub phase_ms: u64,
     /// Gas limit of every block.
     pub gas_limit: u64,
+    /// Most bytes of a block's transactions that come from the pool; none bounds them by gas alone. A transaction that is longer
+    /// is dropped. Without a bound, whoever fills a block with bytes that do not compress stops what posts blocks to L1.
+    pub transactions_bytes_max: Option<usize>,
     /// Accounts with a balance in wei at genesis.
     pub prefunded: Vec<(Address, U256)>,
     /// Contracts at genesis, besides the system contracts and the CREATE2 deployer.
@@ -80,6 +86,7 @@ impl ChainConfig {
             block_time_ms: 1_000,
             phase_ms: 0,
             gas_limit: 60_000_000,
+            transactions_bytes_max: None,
             prefunded: Vec::new(),
             predeploys: Vec::new(),
             safe_depth: 2,

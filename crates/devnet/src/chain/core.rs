@@ -5,11 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use ethrex_blockchain::error::ChainError;
 use ethrex_blockchain::fork_choice::apply_fork_choice;
-use ethrex_blockchain::payload::{BuildPayloadArgs, create_payload};
+use ethrex_blockchain::payload::{BuildPayloadArgs, PayloadBuildResult, create_payload};
 use ethrex_blockchain::{Blockchain, BlockchainOptions};
 use ethrex_common::types::{Block, BlockHeader, ELASTICITY_MULTIPLIER, Genesis, Transaction};
 use ethrex_common::{Address, H256, H512};
+use ethrex_crypto::NativeCrypto;
 use ethrex_p2p::types::{Node, NodeRecord, NodeRecordPairs};
 use ethrex_rpc::{ClientVersion, GasTipEstimator, NodeData, RpcApiContext, RpcNamespace};
 use ethrex_storage::{EngineType, Store};
@@ -311,6 +313,41 @@ impl Core {
         work.await.map_err(|source| DevChainError::Worker { name: self.config.name.clone(), source })?
     }
 
+    /// Take what the pool offers, as far as the bytes are allowed: the client itself counts gas alone.
+    fn build_from_pool(&self, empty: Block) -> Result<PayloadBuildResult, ChainError> {
+        loop {
+            let built = self.blockchain.build_payload(empty.clone())?;
+            let Some(most) = self.config.transactions_bytes_max else { return Ok(built) };
+            let transactions = &built.payload.body.transactions;
+            let lengths =
+                || transactions.iter().map(|transaction| transaction.encode_canonical_to_vec().len());
+            // One that never fits would stand in the way of others for ever.
+            let mut dropped = false;
+            for (transaction, _) in transactions.iter().zip(lengths()).filter(|(_, length)| *length > most) {
+                tracing::warn!(
+                    chain = self.config.name,
+                    most,
+                    "a transaction is too long for any block: dropped"
+                );
+                self.blockchain.remove_transaction_from_pool(&transaction.hash(&NativeCrypto))?;
+                dropped = true;
+            }
+            if dropped {
+                continue;
+            }
+            let within = lengths().scan(0, |sum: &mut usize, length| {
+                *sum = sum.saturating_add(length);
+                Some(*sum)
+            });
+            let fitting = within.take_while(|sum| *sum <= most).count();
+            if fitting == transactions.len() {
+                return Ok(built);
+            }
+            let fitting = transactions.iter().take(fitting).cloned().collect();
+            return self.blockchain.build_payload_with_transactions(empty, fitting);
+        }
+    }
+
     fn build_blocking(&self, template: Template, source: Source) -> Result<Block, DevChainError> {
         let parent = self.store.get_block_header_by_hash(template.parent)?;
         let number = parent.map(|parent| parent.number + 1).unwrap_or_default();
@@ -329,12 +366,11 @@ impl Core {
         };
         let empty = create_payload(&args, &self.store, template.extra_data).map_err(failed)?;
         let built = match source {
-            Source::Pool => self.blockchain.build_payload(empty),
+            Source::Pool => self.build_from_pool(empty).map_err(failed)?,
             Source::Given(transactions) => {
-                self.blockchain.build_payload_with_transactions(empty, transactions)
+                self.blockchain.build_payload_with_transactions(empty, transactions).map_err(failed)?
             }
-        }
-        .map_err(failed)?;
+        };
         let block = built.payload;
         self.beacon.keep(&block, &self.blockchain.mempool);
         if template.as_built {

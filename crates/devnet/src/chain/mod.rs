@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::beacon::{Beacon, ROOT as BEACON_ROOT};
 pub(crate) use self::config::CREATE2_DEPLOYER_CODE;
-pub use self::config::{CREATE2_DEPLOYER, ChainConfig, Predeploy};
+pub use self::config::{CREATE2_DEPLOYER, ChainConfig, POSTED_TRANSACTIONS_BYTES_MAX, Predeploy};
 use self::core::{Core, block_ref};
 pub use self::error::DevChainError;
 pub use self::replay::Replay;

@@ -201,6 +201,39 @@ async fn every_receipt_of_a_full_block_is_read_back() {
     assert_eq!(raw.as_array().unwrap().len(), SENT);
 }
 
+/// Whoever pays for bytes that do not compress fills no block with more than a post takes, and does not stop the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_block_has_more_bytes_than_a_post_takes() {
+    let most = POSTED_TRANSACTIONS_BYTES_MAX;
+    let chain = still(ChainConfig { transactions_bytes_max: Some(most), ..settings(1_000) }).await;
+    let with = |length: usize| {
+        let noise = (0_u64..).flat_map(|word| keccak256(word.to_be_bytes()).0).take(length);
+        let input: Vec<u8> = noise.collect();
+        let request = TransactionRequest::default().with_to(SOMEBODY).with_gas_limit(6_000_000);
+        request.with_input(input)
+    };
+    let mut hashes = Vec::new();
+    for length in [50_000, 50_000, 50_000, 115_000] {
+        hashes.push(send(&chain, with(length)).await);
+    }
+    let block_of = async |hash: B256| {
+        ask(&chain, "eth_getTransactionByHash", json!([hash])).await["blockNumber"].clone()
+    };
+    for taken in [2, 1, 0] {
+        let number = chain.produce_block().await.unwrap().number;
+        let block = ask(&chain, "eth_getBlockByNumber", json!([format!("0x{number:x}"), false])).await;
+        assert_eq!(block["transactions"].as_array().unwrap().len(), taken);
+        assert!(chain.raw_block(number).await.unwrap().len() < 120_000);
+    }
+    let [.., third, dropped] = hashes[..] else { panic!() };
+    assert!(block_of(third).await.is_string());
+    assert!(block_of(dropped).await.is_null(), "too long for any block");
+    // Its place is free for another.
+    let transfer = send(&chain, transfer(7)).await;
+    chain.produce_block().await.unwrap();
+    assert!(block_of(transfer).await.is_string());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn quarter_second_blocks_share_timestamps_and_have_witnesses() {
     let chain = still(settings(250)).await;

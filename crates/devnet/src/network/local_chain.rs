@@ -124,6 +124,7 @@ impl LocalChain {
             safe_depth: config.safe_depth,
             finalized_depth: config.finalized_depth,
             port: config.port,
+            transactions_bytes_max: config.transactions_bytes_max,
             has_l1: true,
             ..OpNodeConfig::new(config.name, config.block_time_ms)
         };

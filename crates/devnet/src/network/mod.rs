@@ -22,7 +22,7 @@ pub use local_chain::{LocalChain, LocalNode, LocalStack};
 pub use process::{Process, TIED_ARGUMENT};
 
 use crate::{
-    ChainConfig, DevChain, DevChainError, Endpoint,
+    ChainConfig, DevChain, DevChainError, Endpoint, POSTED_TRANSACTIONS_BYTES_MAX,
     op::OpNodeError,
     restaking::{OPERATORS_MAX, PAST_BLOCKS, Restaking, RestakingError, SEATS_MAX, SET_UP_BLOCKS},
 };
@@ -514,7 +514,11 @@ impl LocalConfig {
             let (stack, time) = self.kind(index);
             // Spread evenly: rollups of their own share no clock, and blocks that come all at once are nobody's average.
             let phase_ms = time * index as u64 / self.rollups as u64;
-            let chain = ChainConfig { phase_ms, ..chain(name, chain_id(index).0, time) };
+            let chain = ChainConfig {
+                phase_ms,
+                transactions_bytes_max: Some(POSTED_TRANSACTIONS_BYTES_MAX),
+                ..chain(name, chain_id(index).0, time)
+            };
             rollups.push(LocalChain::start(stack, chain).await?);
         }
         Ok((l1, rollups))

@@ -55,6 +55,8 @@ pub struct Attributes {
     pub randao: B256,
     /// The beacon block root of the L1 block.
     pub beacon_root: B256,
+    /// Most bytes of its transactions, deposits apart.
+    pub transactions_bytes_max: Option<usize>,
 }
 
 impl Attributes {
@@ -70,6 +72,7 @@ impl Attributes {
             base_fee_min: 0,
             randao: B256::ZERO,
             beacon_root: B256::ZERO,
+            transactions_bytes_max: None,
         }
     }
 }
@@ -166,10 +169,15 @@ pub(super) fn make(
             .map_err(OpBuildError::new)?;
         included.push(transaction);
     }
+    let mut room = attributes.transactions_bytes_max.unwrap_or(usize::MAX);
     for transaction in candidates {
+        let Some(left) = room.checked_sub(transaction.encode_2718_len()) else { continue };
         let Ok(sender) = transaction.recover_signer() else { continue };
         match executor.execute_transaction(Recovered::new_unchecked(&transaction, sender)) {
-            Ok(_) => included.push(transaction),
+            Ok(_) => {
+                included.push(transaction);
+                room = left;
+            }
             Err(BlockExecutionError::Validation(_)) => {}
             Err(error) => return Err(OpBuildError::new(error)),
         }

@@ -7,6 +7,7 @@ use super::l1::{self, OpL1, Origins};
 use super::{Attributes, OpBuildError, OpChain, OpGenesis, rpc};
 use crate::chain::DevChainError;
 use crate::endpoint::{self, Endpoint, Target};
+use alloy::eips::eip2718::Encodable2718 as _;
 use hum_types::{BlockRef, ChainId};
 use hum_verify::ChainSpec;
 use op_alloy_consensus::OpTxEnvelope;
@@ -49,6 +50,8 @@ pub struct OpNodeConfig {
     pub finalized_depth: u64,
     /// TCP port of the JSON-RPC endpoint on 127.0.0.1; 0 takes a free one.
     pub port: u16,
+    /// Most bytes of a block's transactions, deposits apart; none bounds them by gas alone. One that is longer is refused.
+    pub transactions_bytes_max: Option<usize>,
     /// Whether there is an L1: no block is made until [`OpNode::follow`] names it.
     pub has_l1: bool,
 }
@@ -63,6 +66,7 @@ impl OpNodeConfig {
             safe_depth: 2,
             finalized_depth: 4,
             port: 0,
+            transactions_bytes_max: None,
             has_l1: false,
         }
     }
@@ -76,6 +80,7 @@ pub(super) struct Shared {
     pub(super) rules: Value,
     pub(super) safe_depth: u64,
     pub(super) finalized_depth: u64,
+    transactions_bytes_max: Option<usize>,
     origins: Origins,
 }
 
@@ -84,6 +89,10 @@ impl Shared {
     pub(super) fn submit(&mut self, transaction: OpTxEnvelope) -> Result<(), String> {
         if self.pool.len() == POOL_MAX {
             return Err(format!("{POOL_MAX} transactions wait already"));
+        }
+        let length = transaction.encode_2718_len();
+        if let Some(most) = self.transactions_bytes_max.filter(|most| length > *most) {
+            return Err(format!("the transaction has {length} bytes, a block takes {most}"));
         }
         self.pool.push(transaction);
         Ok(())
@@ -101,6 +110,7 @@ impl Shared {
             deposits: origin.deposits,
             randao: origin.randao,
             beacon_root: origin.beacon_root,
+            transactions_bytes_max: self.transactions_bytes_max,
             ..Attributes::after(&parent, timestamp, origin.info)
         };
         let waiting = std::mem::take(&mut self.pool);
@@ -154,6 +164,7 @@ impl OpNode {
             rules: genesis.config(),
             safe_depth: config.safe_depth,
             finalized_depth: config.finalized_depth,
+            transactions_bytes_max: config.transactions_bytes_max,
             origins: if config.has_l1 { Origins::unread() } else { Origins::MadeUp },
         }));
         let target = Target(endpoint::Answers::Op(Answers(shared.clone())));

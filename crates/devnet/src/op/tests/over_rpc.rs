@@ -45,3 +45,14 @@ async fn a_sender_and_a_verifier_get_all_they_need() {
     assert!(!reader.code(contracts::L1_BLOCK, at).await.unwrap().is_empty());
     assert!(reader.nonce(user().address()).await.unwrap() >= 4);
 }
+
+/// A block takes so many bytes of transactions, whatever else waits; one that is longer is refused.
+#[test]
+fn no_block_has_more_bytes_than_it_may() {
+    let mut network = Network::new(OpForks::JOVIAN);
+    let sent: Vec<_> = [300, 300, 300].map(|length| network.transaction(GATEWAY, 0, vec![7; length])).into();
+    let each = sent[0].encode_2718_len();
+    let attributes = Attributes { transactions_bytes_max: Some(2 * each), ..network.attributes() };
+    let (_, sealed) = network.step(&attributes, sent);
+    assert_eq!(sealed.transactions.len(), 1 + 2, "the information about L1, and two");
+}
