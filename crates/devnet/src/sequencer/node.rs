@@ -4,7 +4,7 @@ use super::{
     Engine, EngineError, EngineSettings, Sequencer, SequencerConfig, SequencerError, client::Client,
     clock::Clock, desk, engine::read_jwt,
 };
-use crate::{ChainConfig, DevChain, DevChainError, Endpoint};
+use crate::{ChainConfig, DevChain, DevChainError, Endpoint, POSTED_TRANSACTIONS_BYTES_MAX};
 use hum_chain::{
     LocalKey, ReadError,
     rpc::{RpcChain, RpcLimits},
@@ -146,6 +146,7 @@ impl SequencerNode {
                     block_time_ms: config.block_time_ms,
                     safe_depth: config.safe_depth,
                     finalized_depth: config.finalized_depth,
+                    transactions_bytes_max: Some(POSTED_TRANSACTIONS_BYTES_MAX),
                     ..ChainConfig::new(&config.name, ChainId(1))
                 };
                 let chain = Arc::new(DevChain::start_from(settings, &file(&config.genesis)?).await?);
