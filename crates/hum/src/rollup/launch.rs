@@ -195,7 +195,8 @@ async fn make(arguments: &LaunchArguments, home: &Home) -> eyre::Result<()> {
     };
     ensure!(chain_id != ChainId(0), "--chain-id is 0");
     ensure!(
-        chain_id != client.network.l1.chain_id && members.iter().all(|member| member.entry.chain_id != chain_id),
+        chain_id != client.network.l1.chain_id
+            && members.iter().all(|member| member.entry.chain_id != chain_id),
         "chain id {chain_id} is taken in this network; choose another with --chain-id"
     );
     let name = &arguments.name;
@@ -210,8 +211,7 @@ async fn make(arguments: &LaunchArguments, home: &Home) -> eyre::Result<()> {
     let directory = home.sequencer();
     std::fs::create_dir_all(directory.path())
         .wrap_err_with(|| format!("cannot make {}", directory.path().display()))?;
-    let secrets =
-        Secrets::open(home, &keeping, arguments.account.as_deref(), local.as_deref(), None, None)?;
+    let secrets = Secrets::open(home, &keeping, arguments.account.as_deref(), local.as_deref(), None, None)?;
     let token = keeping.key(directory.clone(), KeyName::Desk, || Ok(KeyName::Desk.random()))?;
     keeping.key(home.publisher(), KeyName::Desk, || Ok(token))?;
 
@@ -271,7 +271,9 @@ async fn make(arguments: &LaunchArguments, home: &Home) -> eyre::Result<()> {
     let member = MemberFile::new(registrant, &profile)?;
 
     let engine = match (&arguments.engine, &arguments.jwt) {
-        (Some(url), Some(jwt)) => Some(EngineConfig::new(url.clone(), std::path::absolute(jwt)?, rpc.clone())),
+        (Some(url), Some(jwt)) => {
+            Some(EngineConfig::new(url.clone(), std::path::absolute(jwt)?, rpc.clone()))
+        }
         _ => None,
     };
     directory.write(&SequencerConfig {

@@ -12,7 +12,7 @@ use super::{
     leave::{self, LeaveArguments},
     members::others,
     prepare::opened,
-    registering::{ACCOUNT, Entry, Registry, RegistrationView, ask},
+    registering::{ACCOUNT, Entry, RegistrationView, Registry, ask},
     roles,
     underway::Books,
     waiting::newest,
@@ -22,7 +22,10 @@ use crate::{
     plan::{Purse, Purses, Step, Transaction, Wait, carry_out},
 };
 use eyre::{bail, ensure};
-use hum_chain::{At, Chain as _, contracts::{FinalSnapshots, IFinalSnapshots}};
+use hum_chain::{
+    At, Chain as _,
+    contracts::{FinalSnapshots, IFinalSnapshots},
+};
 use hum_node::{api::LeafProof, config::read_password};
 use hum_types::{Address, B256, BlockRef, Confidence, Encode as _, RollupStatus};
 use serde_json::json;
@@ -104,13 +107,20 @@ pub(super) async fn run(arguments: &RetireArguments) -> eyre::Result<ExitCode> {
             "final_hash": blockHash, "final_state_root": stateRoot, "height": height, "sequencer_stopped": stopped,
         }))?;
     } else {
-        println!("done: block {number} ({blockHash}) is kept on L1 as the last of chain {chainId}; blocks above it are void");
+        println!(
+            "done: block {number} ({blockHash}) is kept on L1 as the last of chain {chainId}; blocks above it are void"
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Wait until the operators have certified that L1 holds a block.
-async fn finalized(place: &Place, block: BlockRef, patience: Duration, tell: &impl Fn(&str)) -> eyre::Result<()> {
+async fn finalized(
+    place: &Place,
+    block: BlockRef,
+    patience: Duration,
+    tell: &impl Fn(&str),
+) -> eyre::Result<()> {
     let begun = Instant::now();
     tell(&format!("wait block {} is final on L1", block.number));
     loop {
@@ -139,11 +149,7 @@ struct KeptView {
 }
 
 /// Have L1 keep the last final block.
-async fn keep(
-    place: &Place,
-    account: B256,
-    tell: &impl Fn(&str),
-) -> eyre::Result<IFinalSnapshots::Snapshot> {
+async fn keep(place: &Place, account: B256, tell: &impl Fn(&str)) -> eyre::Result<IFinalSnapshots::Snapshot> {
     let snapshots = deployment_of(&place.client).await?.addresses().final_snapshots;
     ensure!(
         !place.l1.code(snapshots, At::LATEST).await?.is_empty(),
@@ -171,10 +177,14 @@ async fn keep(
             return vec![Step::done(format!("L1 keeps block {} as the last", kept.number))];
         }
         let Some((proof, client)) = &view.proof else {
-            return vec![Step::Wait(Wait::open("operators show a certified checkpoint in which the rollup has left"))];
+            return vec![Step::Wait(Wait::open(
+                "operators show a certified checkpoint in which the rollup has left",
+            ))];
         };
         if !client.knows && client.newest_height >= proof.height.0 {
-            return vec![Step::Wait(Wait::open("the light client on L1 has a newer checkpoint than the operators showed"))];
+            return vec![Step::Wait(Wait::open(
+                "the light client on L1 has a newer checkpoint than the operators showed",
+            ))];
         }
         let last = proof.leaf.head(Confidence::Finalized);
         let call = FinalSnapshots::settleCall {

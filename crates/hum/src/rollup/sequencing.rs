@@ -61,7 +61,11 @@ impl SequencerProcess {
             if let Some(status) = child.try_wait()? {
                 bail!("the sequencer ended ({status}):\n{}", last_words(&log));
             }
-            ensure!(Instant::now() < deadline, "the sequencer does not answer at {api}; see {}", log.display());
+            ensure!(
+                Instant::now() < deadline,
+                "the sequencer does not answer at {api}; see {}",
+                log.display()
+            );
             std::thread::sleep(POLL);
         }
         let line = format!("sequencer runs, process {}; log {}", child.id(), log.display());
