@@ -2,7 +2,11 @@
 
 use crate::{HUM, alone, last_line, no_process_of, text};
 use serde_json::Value;
-use std::{fs, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Play a demonstration; its report when everything that it promises happened.
 fn demo(name: &str, arguments: &[&str]) -> Value {
@@ -12,6 +16,7 @@ fn demo(name: &str, arguments: &[&str]) -> Value {
         .args(["demo", name, "--json", "--seed", "7"])
         .args(arguments)
         .env("TMPDIR", temporary.path())
+        .env("HUM_ANVIL", anvil())
         .output()
         .unwrap();
     let (story, report) = (text(&output.stderr), last_line(&output.stdout));
@@ -23,6 +28,19 @@ fn demo(name: &str, arguments: &[&str]) -> Value {
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0, "its directory is gone");
     no_process_of(temporary.path());
     report
+}
+
+/// The anvil that `npm ci` puts beside the contracts.
+fn anvil() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/node_modules/.bin/anvil")
+}
+
+fn has_anvil() -> bool {
+    let there = anvil().exists();
+    if !there {
+        eprintln!("not run: no anvil beside the contracts; `npm ci` in contracts/ puts it there");
+    }
+    there
 }
 
 fn number(report: &Value, field: &str) -> u64 {
@@ -126,4 +144,25 @@ fn demo_launch_makes_a_member_that_l1_rebuilds_and_keeps() {
     assert!(number(&report, "/launch_to_certified_ms") <= 20_000, "{report}");
     assert_eq!(report["derived_equal"], true, "{report}");
     assert!(number(&report, "/derived_blocks") > 0 && number(&report, "/retired_at") > 0, "{report}");
+}
+
+#[test]
+fn demo_join_makes_a_foreign_chain_a_member_that_talks() {
+    if !has_anvil() {
+        return;
+    }
+    let report = demo("join", &[]);
+    assert_eq!(["/sent", "/executed", "/duplicates"].map(|field| number(&report, field)), [80, 80, 0]);
+    assert!(number(&report, "/join_ms") <= 60_000, "{report}");
+}
+
+#[test]
+fn demo_leave_loses_none_of_a_thousand_messages() {
+    if !has_anvil() {
+        return;
+    }
+    let report = demo("leave", &[]);
+    assert!(number(&report, "/in_flight") >= 1_000, "{report}");
+    assert_eq!(["/lost", "/duplicates"].map(|field| number(&report, field)), [0, 0]);
+    assert_eq!(number(&report, "/sent"), number(&report, "/executed"));
 }
