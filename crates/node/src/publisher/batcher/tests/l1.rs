@@ -1,7 +1,7 @@
 //! An L1 with an inbox that keeps the contract's rules.
 
 use super::INBOX;
-use alloy_consensus::{Block, Header, TxEnvelope};
+use alloy_consensus::{Block, BlockBody, Header, TxEnvelope};
 use alloy_primitives::U256;
 use alloy_sol_types::{SolCall as _, SolError as _};
 use futures::future::{BoxFuture, FutureExt, pending, ready};
@@ -279,7 +279,9 @@ impl Chain for L1 {
     fn block(&self, _: At) -> BoxFuture<'_, Result<Option<RawBlock>, ReadError>> {
         self.reply(|state| {
             let header = Header { blob_gas_used: state.blob_gas.then_some(0), ..state.header() };
-            let block = Block::<TxEnvelope>::uncle(header);
+            let withdrawals = Some(Default::default());
+            let body = BlockBody { transactions: Vec::<TxEnvelope>::new(), ommers: Vec::new(), withdrawals };
+            let block = Block { header, body };
             Some(RawBlock::from_rlp(alloy_rlp::encode(block).into()).expect("an empty block"))
         })
     }
