@@ -42,7 +42,9 @@ fn prove(leaves: &BTreeMap<B256, Vec<u8>>, key: B256) -> (B256, Vec<Bytes>) {
 }
 
 fn raw(header: &Header) -> RawBlock {
-    RawBlock::from_rlp(alloy_rlp::encode(Block::<TxEnvelope>::uncle(header.clone())).into()).unwrap()
+    let withdrawals = header.withdrawals_root.map(|_| Default::default());
+    let body = alloy_consensus::BlockBody::<TxEnvelope> { withdrawals, ..Default::default() };
+    RawBlock::from_rlp(alloy_rlp::encode(Block { header: header.clone(), body }).into()).unwrap()
 }
 
 /// One chain, as a node of it shows it: L1, or the rollup.
