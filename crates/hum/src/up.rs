@@ -199,6 +199,7 @@ fn table(network: &LocalNetwork) {
         ("batch inbox", restaking.batch_inbox),
         ("rollup profiles", restaking.rollup_profiles),
         ("stake token", restaking.token),
+        ("final snapshots", addresses.final_snapshots),
     ] {
         println!("{what:<18} {address}");
     }
@@ -217,6 +218,7 @@ fn table(network: &LocalNetwork) {
         ("gateway safe", safe),
         ("gateway finalized", finalized),
         ("light client", addresses.light_client),
+        ("policy", addresses.policy),
         ("demo inbox", addresses.inbox),
     ] {
         println!("{what:<18} {address}");
