@@ -227,6 +227,25 @@ async fn a_batch_is_answered_call_by_call() {
 }
 
 #[tokio::test]
+async fn requests_that_share_an_id_raise_no_alarm() {
+    let world = World::new(false).await;
+    let batch = json!([
+        { "jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["safe", false] },
+        { "jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["finalized", false] },
+        { "jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": [] },
+        { "jsonrpc": "2.0", "id": "1", "method": "eth_getBlockByNumber", "params": ["safe", false] },
+    ]);
+    let (_, text) = world.raw(&batch.to_string()).await;
+    let answers: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(answers.len(), 4, "{text}");
+    let refused = answers.iter().filter(|answer| answer["error"]["code"] == -32600);
+    assert_eq!(refused.filter(|answer| answer["id"] == 1).count(), 2, "{text}");
+    let other = answers.iter().find(|answer| answer["id"] == "1").unwrap();
+    assert_eq!(other["result"]["hash"], json!(B256::repeat_byte(9)), "{text}");
+    assert_eq!(world.proxy.view().contradictions_total, 0);
+}
+
+#[tokio::test]
 async fn what_some_servers_would_read_as_another_request_is_refused() {
     let world = World::new(false).await;
     for odd in [

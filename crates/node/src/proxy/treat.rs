@@ -85,6 +85,11 @@ impl Call {
         self.fields.get("id").map(|id| &**id)
     }
 
+    /// Its id, however it is written.
+    fn name(&self) -> Option<serde_json::Value> {
+        self.id().and_then(read_id)
+    }
+
     /// An answer to it; none when it is a notification.
     fn result(&self, result: &serde_json::Value) -> Option<Box<RawValue>> {
         let id = self.id()?.get();
@@ -94,6 +99,17 @@ impl Call {
     fn error(&self, code: i32, message: &str) -> Option<Box<RawValue>> {
         Some(error(self.id()?, code, message))
     }
+}
+
+fn read_id(id: &RawValue) -> Option<serde_json::Value> {
+    serde_json::from_str(id.get()).ok()
+}
+
+/// Ids that several requests of a batch have.
+fn repeated(calls: &[Call]) -> Vec<serde_json::Value> {
+    let mut seen = BTreeSet::new();
+    let again = calls.iter().filter_map(Call::name).filter(|id| !seen.insert(id.to_string()));
+    again.collect()
 }
 
 fn need(method: String, params: Option<&RawValue>) -> Need {
@@ -228,9 +244,15 @@ impl Shared {
     async fn batch(self: &Arc<Self>, calls: &[Call], headers: &HeaderMap) -> Answer {
         let mut own = Vec::new();
         let mut passed = Vec::new();
+        let repeated = repeated(calls);
         for call in calls {
             match self.ready(call).await {
                 Ready::Answered(answer) => own.extend(answer),
+                // Whose answer it is would be anybody's guess, and the wrong one an alarm.
+                Ready::Pass(_, Some(_)) if call.name().is_some_and(|id| repeated.contains(&id)) => {
+                    self.counts.refused.fetch_add(1, Relaxed);
+                    own.extend(call.error(INVALID_REQUEST, "another request of the batch has the same id"));
+                }
                 Ready::Pass(request, expected) => passed.push((call, request, expected)),
             }
         }
@@ -257,15 +279,13 @@ impl Shared {
             .into_iter()
             .map(|answer| {
                 let id = serde_json::from_str::<Fields>(answer.get()).ok().and_then(|mut f| f.remove("id"));
-                let asked = passed.iter().filter(|(call, ..)| {
-                    id.as_ref().zip(call.id()).is_some_and(|(one, other)| one.get() == other.get())
+                let id = id.as_deref().and_then(read_id);
+                let asked = passed
+                    .iter()
+                    .find(|(call, _, expected)| expected.is_some() && id.is_some() && call.name() == id);
+                let refused = asked.and_then(|(call, _, expected)| {
+                    self.contradicted(call, answer.get().as_bytes(), *expected)
                 });
-                // Ids may repeat: every call that the answer may be to is looked at.
-                let refused = asked
-                    .filter_map(|(call, _, expected)| {
-                        self.contradicted(call, answer.get().as_bytes(), *expected)
-                    })
-                    .reduce(|_, later| later);
                 refused.unwrap_or(answer)
             })
             .collect();
