@@ -233,7 +233,8 @@ impl Actor {
                     let member = match self.members.admit(&join) {
                         Ok(member) => member,
                         Err(error) => {
-                            let what = format!("chain {} has joined, we cannot read it: {error}", join.chain_id);
+                            let what =
+                                format!("chain {} has joined, we cannot read it: {error}", join.chain_id);
                             self.shared.alarm(TimeMs(self.now_ms), &what);
                             continue;
                         }
