@@ -22,8 +22,8 @@ use hum_node::{
         confidence_of,
     },
     config::{
-        BatchData, DirectoryLock, KeyName, Member, MemberFile, Network, NetworkFile, OperatorConfig, PublisherConfig,
-        RelayerConfig, RoleDirectory, SettlementEntry,
+        BatchData, DirectoryLock, KeyName, Member, MemberFile, Network, NetworkFile, OperatorConfig,
+        PublisherConfig, RelayerConfig, RoleDirectory, SettlementEntry,
     },
     lookout::Lookout,
     membership::{L1Memberships, Memberships},
@@ -301,8 +301,8 @@ fn settlement(network: &Network, config: &OperatorConfig) -> eyre::Result<Option
         return Ok(None);
     }
     let rpc = config.l1_rpc.as_ref().unwrap_or(&network.l1.rpc);
-    let chain = RpcChain::new(rpc, network.l1.chain_id, RpcLimits::default())
-        .wrap_err("RPC URL of the L1 node")?;
+    let chain =
+        RpcChain::new(rpc, network.l1.chain_id, RpcLimits::default()).wrap_err("RPC URL of the L1 node")?;
     let own = config.nodes.iter().map(|(chain_id, node)| (*chain_id, node.rpc().to_owned())).collect();
     let mut source = L1Settlement::new(Arc::new(chain), network).with_nodes(Arc::new(RpcNodes::new(own)));
     if let Some(url) = config.l1_beacon.as_ref().or(network.l1.beacon.as_ref()) {

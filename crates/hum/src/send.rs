@@ -152,7 +152,8 @@ async fn send(arguments: &SendArguments) -> eyre::Result<ExitCode> {
 fn refused(error: SubmitError, from: &str, to: &str) -> eyre::Report {
     let closed = matches!(&error, SubmitError::Rejected { data, .. } if data.starts_with(&Gateway::LaneClosed::SELECTOR));
     let report = eyre::Report::new(error);
-    let report = if closed { report.wrap_err(format!("its governor has closed the lane to {to}")) } else { report };
+    let report =
+        if closed { report.wrap_err(format!("its governor has closed the lane to {to}")) } else { report };
     report.wrap_err(format!("{from} did not take the message"))
 }
 

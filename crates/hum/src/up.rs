@@ -113,7 +113,8 @@ async fn up(arguments: &UpArguments) -> eyre::Result<ExitCode> {
     };
     for (name, secret) in [("dev.key", network.dev_secret()), ("owner.key", network.owner_secret())] {
         let key = network.path().with_file_name(name);
-        std::fs::write(&key, format!("{secret}\n")).wrap_err_with(|| format!("cannot write {}", key.display()))?;
+        std::fs::write(&key, format!("{secret}\n"))
+            .wrap_err_with(|| format!("cannot write {}", key.display()))?;
     }
     if json {
         let path = network.path();

@@ -22,7 +22,9 @@ pub use network::{
     RestakingEntry, RollupEntry, RollupLimits, SettlementEntry, StackContracts, stated_anchor,
 };
 pub use profile::{MemberFile, PROFILE_PEERS_MAX, ProfileError, PublishedProfile, Registrant, RollupProfile};
-pub use roles::{BatchData, BatcherConfig, OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig, WatcherConfig};
+pub use roles::{
+    BatchData, BatcherConfig, OperatorConfig, PublisherConfig, ROLE_VERSION, RelayerConfig, WatcherConfig,
+};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -39,8 +39,8 @@ pub use records::RecordsError;
 
 use crate::{
     config::Network,
-    own_node::OwnNodes,
     membership::Memberships,
+    own_node::OwnNodes,
     registry::{self, Registry},
     runtime::{Runtime, now},
     settlement::Settlement,

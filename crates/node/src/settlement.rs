@@ -101,7 +101,8 @@ pub trait Settlement: Debug + Send + Sync + 'static {
     /// node's chain, which is final.
     fn proven(&self, chain_id: ChainId, at: L1Origin) -> BoxFuture<'_, Result<Proven, ReadError>> {
         let _ = at;
-        std::future::ready(Ok(Proven::Nothing(format!("nobody can prove what chain {chain_id} settles")))).boxed()
+        std::future::ready(Ok(Proven::Nothing(format!("nobody can prove what chain {chain_id} settles"))))
+            .boxed()
     }
 
     /// The block with this number that a member's block stands on, by headers: at most [`WALK_MAX`] below.

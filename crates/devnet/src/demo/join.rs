@@ -19,7 +19,8 @@ const JOIN_MS_MAX: u64 = 60_000;
 
 pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let newcomer = Newcomer::join(scene).await?;
-    let number = |field: &str| newcomer.joined.get(field).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let number =
+        |field: &str| newcomer.joined.get(field).and_then(serde_json::Value::as_u64).unwrap_or_default();
     let (certified_ms, join_ms) = (number("certified_ms"), number("join_ms"));
     scene.tell(format!(
         "hum rollup join made it a member: its first block was certified after {certified_ms} ms, everything was done after {join_ms} ms"

@@ -48,7 +48,9 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     let failed = |problem: String| DemoError::Role { what: "hum rollup leave".to_owned(), problem };
     let leaving = command.spawn().map_err(|error| failed(error.to_string()))?;
     // It closes the lanes first; then what was sent must still arrive.
-    let closed = until(PATIENCE, async || Ok(scene.is_lane_closed(newcomer.site, out.first()).await?.then_some(()))).await?;
+    let closed =
+        until(PATIENCE, async || Ok(scene.is_lane_closed(newcomer.site, out.first()).await?.then_some(())))
+            .await?;
     scene.demand(closed.is_some(), || "its lanes were not closed".to_owned());
     scene.restart("relayer")?;
     scene.tell("its lanes are closed; the relayer is back");
@@ -78,7 +80,8 @@ pub(super) async fn play(scene: &mut Scene) -> Result<Figures, DemoError> {
     books.report(scene);
     let gone = |rollup: &RollupView| rollup.status == RollupStatus::Left;
     let all_gone =
-        until(PATIENCE, async || Ok(scene.views(newcomer.site).await.filter(|views| views.iter().all(gone)))).await?;
+        until(PATIENCE, async || Ok(scene.views(newcomer.site).await.filter(|views| views.iter().all(gone))))
+            .await?;
     scene.demand(all_gone.is_some(), || "an operator does not say that it left".to_owned());
     newcomer.stop().await;
     Ok(Figures::from_iter([

@@ -112,13 +112,15 @@ impl Newcomer {
             }
             return Err(failed("hum rollup join", said.trim().to_owned()));
         };
-        let joined: Value =
-            serde_json::from_str(&line).map_err(|error| failed("hum rollup join", format!("{error}: {line}")))?;
+        let joined: Value = serde_json::from_str(&line)
+            .map_err(|error| failed("hum rollup join", format!("{error}: {line}")))?;
         let site = site(scene, &dir, reader)?;
         let mut sites = Vec::new();
-        std::mem::swap(&mut sites, Arc::get_mut(&mut scene.sites).ok_or_else(|| {
-            failed("add the newcomer", "somebody still sends messages".to_owned())
-        })?);
+        std::mem::swap(
+            &mut sites,
+            Arc::get_mut(&mut scene.sites)
+                .ok_or_else(|| failed("add the newcomer", "somebody still sends messages".to_owned()))?,
+        );
         sites.push(site);
         let place = sites.len() - 1;
         scene.sites = Arc::new(sites);

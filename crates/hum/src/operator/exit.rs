@@ -1,10 +1,6 @@
 //! `hum operator exit`: out of the set, and everything back.
 
-use super::{
-    seat::to_exit,
-    proceed::proceed,
-    site::SiteArgument,
-};
+use super::{proceed::proceed, seat::to_exit, site::SiteArgument};
 use crate::{network::block_on, plan::HowArguments};
 use std::process::ExitCode;
 

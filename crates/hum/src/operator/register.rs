@@ -1,8 +1,8 @@
 //! `hum operator register`: whatever is missing for a seat.
 
 use super::{
-    seat::{Wish, to_register},
     proceed::proceed,
+    seat::{Wish, to_register},
     site::SiteArgument,
 };
 use crate::{amount, network::block_on, plan::HowArguments};

@@ -100,7 +100,9 @@ pub(super) fn to_allow(view: &PolicyView, edges: &[(Edge, EdgeView)], by: &'stat
         } else if seen.heard != RegistrationId::default() {
             steps.push(Step::refused(
                 format!("another registration of chain {source} is heard at {confidence}: {}", seen.heard),
-                format!("deny it first: `hum rollup policy deny --source {source} --confidence {confidence}`"),
+                format!(
+                    "deny it first: `hum rollup policy deny --source {source} --confidence {confidence}`"
+                ),
             ));
         } else if announced == *registration && ready_at != 0 {
             wait = wait.max(ready_at.saturating_sub(view.time_s));
@@ -141,7 +143,11 @@ pub(super) struct ClientView {
 }
 
 impl ClientView {
-    pub(super) async fn read(chain: &RpcChain, light_client: Address, proof: &LeafProof) -> eyre::Result<Self> {
+    pub(super) async fn read(
+        chain: &RpcChain,
+        light_client: Address,
+        proof: &LeafProof,
+    ) -> eyre::Result<Self> {
         let call = LightClient::checkpointAtCall { height: proof.height.0 };
         Ok(Self {
             newest_epoch: ask(chain, light_client, &LightClient::newestEpochCall {}).await?,
@@ -165,7 +171,9 @@ pub(super) fn to_claim(
         return vec![Step::Wait(Wait::open("no certified checkpoint has the rollup yet"))];
     };
     if !client.knows && client.newest_height >= proof.height.0 {
-        return vec![Step::Wait(Wait::open("the light client has a newer checkpoint than the operators showed"))];
+        return vec![Step::Wait(Wait::open(
+            "the light client has a newer checkpoint than the operators showed",
+        ))];
     }
     let call = EdgePolicy::claimCall {
         certificate: if client.knows { Default::default() } else { proof.certificate.clone() },
@@ -258,7 +266,14 @@ pub(super) fn to_deny(view: &PolicyView, edges: &[(Edge, EdgeView)], by: &'stati
         let call = EdgePolicy::denyCall { chainId: source.0, confidence: *confidence as u8 };
         let arguments = vec![("chainId", source.to_string()), ("confidence", confidence.to_string())];
         let what = format!("hear chain {source} at {confidence} no more");
-        steps.push(Step::Send(Transaction::new(what, by, ("EdgePolicy", view.policy), &call, arguments, WORD_GAS)));
+        steps.push(Step::Send(Transaction::new(
+            what,
+            by,
+            ("EdgePolicy", view.policy),
+            &call,
+            arguments,
+            WORD_GAS,
+        )));
     }
     steps
 }

@@ -13,7 +13,7 @@ use super::{
     home::{Home, HomeFile, Keeping, address_of, l1, secret_in},
     members,
     prepare::{self, Choice, Decided},
-    registering::{ACCOUNT, AUTHORITY, Entry, Registry, RegistrationView, to_register},
+    registering::{ACCOUNT, AUTHORITY, Entry, RegistrationView, Registry, to_register},
     roles, scouting,
     waiting::{self, Membership},
 };
@@ -28,12 +28,7 @@ use hum_chain::contracts::{Deployment, Feature, Probe};
 use hum_node::config::read_password;
 use hum_types::{B256, Encode as _};
 use serde_json::{Value, json};
-use std::{
-    net::IpAddr,
-    path::PathBuf,
-    process::ExitCode,
-    time::Instant,
-};
+use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::Instant};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct JoinArguments {
@@ -165,10 +160,17 @@ pub(super) async fn run(arguments: &JoinArguments) -> eyre::Result<ExitCode> {
             to_deploy(view, &wanted).into_iter().take_while(|_| view.head == 0).take(1).collect()
         };
         sent.extend(carry_out(&purses, false, tell, look, first).await?.sent);
-        member = Some(prepare::decide(&ready.home, &ready.client, &scouted, &ready.secrets, &ready.choice, true).await?);
+        member = Some(
+            prepare::decide(&ready.home, &ready.client, &scouted, &ready.secrets, &ready.choice, true)
+                .await?,
+        );
     }
     let Some(Decided { file: member_file, member, ports }) = member else { unreachable!("decided above") };
-    tell(&format!("ok   anchor is block {}, registration {}", member.anchor.block().number, member_file.registration));
+    tell(&format!(
+        "ok   anchor is block {}, registration {}",
+        member.anchor.block().number,
+        member_file.registration
+    ));
     let wanted = wanted(&ready, false)?;
     let look = async || DeployView::read(&scouted.node, &wanted).await;
     let done = carry_out(&purses, true, tell, look, |view| to_deploy(view, &wanted)).await?;
@@ -204,7 +206,15 @@ pub(super) async fn run(arguments: &JoinArguments) -> eyre::Result<ExitCode> {
     tell(&format!("ok   operators have certified block {number}, {joined_ms} ms after the command began"));
 
     // Its own word, now that its registration is certified.
-    let edges = members::govern(&ready.client, &scouted.node, &member_file, &member, &purses, arguments.no_wait, &tell);
+    let edges = members::govern(
+        &ready.client,
+        &scouted.node,
+        &member_file,
+        &member,
+        &purses,
+        arguments.no_wait,
+        &tell,
+    );
     let governed = edges.await?;
     sent.extend(governed.sent);
     let join_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -259,7 +269,9 @@ async fn ready(
             );
             file
         }
-        None => HomeFile::new(network.clone(), l1_rpc, arguments.rpc.clone(), chain_id, scouted.detected.stack),
+        None => {
+            HomeFile::new(network.clone(), l1_rpc, arguments.rpc.clone(), chain_id, scouted.detected.stack)
+        }
     };
     let password = arguments.password_file.as_deref().map(read_password).transpose()?;
     let keeping = Keeping { password, dry_run: arguments.dry_run };
@@ -350,7 +362,9 @@ async fn dry_run(
 ) -> eyre::Result<ExitCode> {
     let decided = match prepare::decided(&ready.home, &ready.client)? {
         Some(decided) => decided,
-        None => prepare::decide(&ready.home, &ready.client, scouted, &ready.secrets, &ready.choice, false).await?,
+        None => {
+            prepare::decide(&ready.home, &ready.client, scouted, &ready.secrets, &ready.choice, false).await?
+        }
     };
     let wanted = wanted(ready, ready.home.read_member()?.is_none())?;
     let mut steps = to_deploy(&DeployView::read(&scouted.node, &wanted).await?, &wanted);

@@ -11,7 +11,7 @@ use super::{
     home::{Place, address_of, secret_in},
     members::others,
     prepare::{Secrets, opened},
-    registering::{ACCOUNT, AUTHORITY, Entry, Registry, RegistrationView, to_exit},
+    registering::{ACCOUNT, AUTHORITY, Entry, RegistrationView, Registry, to_exit},
     roles,
     underway::{Books, Tally},
     waiting::{Membership, membership, newest},
@@ -135,7 +135,10 @@ pub(super) fn authority(
 ) -> eyre::Result<Option<B256>> {
     let local = Some(place.file.network.with_file_name("owner.key")).filter(|path| path.exists());
     if let (None, Some(path)) = (&arguments.authority, &local) {
-        tell(&format!("note the network is local: its owner's key in {} closes the members' lanes", path.display()));
+        tell(&format!(
+            "note the network is local: its owner's key in {} closes the members' lanes",
+            path.display()
+        ));
     }
     arguments.authority.as_ref().or(local.as_ref()).map(|path| secret_in(path)).transpose()
 }
@@ -199,7 +202,10 @@ async fn close_at(
     }
     let owner = authority.filter(|secret| address_of(*secret).is_ok_and(|address| address == policy.owner));
     let Some(secret) = owner else {
-        tell(&format!("note {name} can send to here until the rollup has left; its governor is {}", policy.owner));
+        tell(&format!(
+            "note {name} can send to here until the rollup has left; its governor is {}",
+            policy.owner
+        ));
         return Ok(Vec::new());
     };
     let purses = Purses(vec![Purse::new(AUTHORITY, &chain, secret)?]);

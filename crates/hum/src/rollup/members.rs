@@ -185,7 +185,8 @@ pub(super) async fn expected(
     file: &MemberFile,
     deployment: Deployment,
 ) -> eyre::Result<Vec<Step>> {
-    let mut steps = vec![Step::Wait(Wait::open("the operators take the rollup in, and certify a block of it"))];
+    let mut steps =
+        vec![Step::Wait(Wait::open("the operators take the rollup in, and certify a block of it"))];
     let policy = ("EdgePolicy", deployment.addresses().policy);
     let claim = EdgePolicy::claimCall {
         certificate: Default::default(),

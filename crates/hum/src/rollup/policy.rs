@@ -147,7 +147,9 @@ impl Opened {
         let policy = PolicyView::read(&self.chain, self.gateways()).await?;
         let mut found = Vec::new();
         for source in sources {
-            for confidence in Confidence::ALL.into_iter().filter(|each| confidence.is_none_or(|only| only == *each)) {
+            for confidence in
+                Confidence::ALL.into_iter().filter(|each| confidence.is_none_or(|only| only == *each))
+            {
                 let edge = Edge { source: source.chain_id, registration: source.registration, confidence };
                 let view = policy.edge(&self.chain, self.gateways(), source.chain_id, confidence).await?;
                 found.push((edge, view));
@@ -257,7 +259,8 @@ async fn show(opened: &Opened, json: bool) -> eyre::Result<ExitCode> {
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let who = if policy.claimed { "its own governor" } else { "the network's owner, until its governor claims it" };
+    let who =
+        if policy.claimed { "its own governor" } else { "the network's owner, until its governor claims it" };
     println!("policy {} of {}: {} decides ({who})", policy.policy, opened.entry.name, policy.owner);
     println!("a source that is announced is heard {} s later", policy.delay_s);
     for (edge, view) in &edges {

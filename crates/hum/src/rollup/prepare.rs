@@ -65,8 +65,7 @@ impl Secrets {
         Ok(Self {
             registrant,
             governor,
-            sequencer: keeping
-                .key(signer, KeyName::Sequencer, || given(sequencer, KeyName::Sequencer))?,
+            sequencer: keeping.key(signer, KeyName::Sequencer, || given(sequencer, KeyName::Sequencer))?,
             batcher: key(home.publisher(), KeyName::Batcher)?,
             relayer: key(home.relayer(), KeyName::Account)?,
             publisher_network: key(home.publisher(), KeyName::Network)?,
@@ -139,7 +138,8 @@ pub(super) async fn decide(
         client.network.members().iter().all(|member| member.entry.name != name),
         "the network has a rollup called {name}; choose another --name"
     );
-    let spec = scouted.spec.clone().ok_or_else(|| eyre!("the node does not tell its rules; --spec FILE does"))?;
+    let spec =
+        scouted.spec.clone().ok_or_else(|| eyre!("the node does not tell its rules; --spec FILE does"))?;
     let anchor = match scouted.anchor(choice.anchor).await? {
         Some((block, header)) => {
             check_unused(&scouted.node, choice.addresses.gateways, block.block.number).await?;

@@ -6,7 +6,8 @@
 use super::home::{Home, HomeFile};
 use eyre::{WrapErr as _, bail, ensure, eyre};
 use hum_node::config::{
-    BatchData, BatcherConfig, DirectoryError, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION, RelayerConfig, RoleDirectory,
+    BatchData, BatcherConfig, DirectoryError, PeerEntry, PeerRole, PublisherConfig, ROLE_VERSION,
+    RelayerConfig, RoleDirectory,
 };
 use hum_types::{B256, ChainId};
 use std::{
@@ -52,20 +53,11 @@ pub(super) fn free_ports(host: IpAddr) -> eyre::Result<[Ports; 2]> {
     let address = |index: usize| -> eyre::Result<SocketAddr> {
         Ok(held.get(index).map(TcpListener::local_addr).transpose()?.unwrap_or((local, 0).into()))
     };
-    Ok([
-        Ports { peer: address(0)?, api: address(1)? },
-        Ports { peer: address(2)?, api: address(3)? },
-    ])
+    Ok([Ports { peer: address(0)?, api: address(1)? }, Ports { peer: address(2)?, api: address(3)? }])
 }
 
 /// A role's entry in the profile.
-pub(super) fn peer(
-    role: PeerRole,
-    rollup: &str,
-    key: B256,
-    ports: Ports,
-    chain_id: ChainId,
-) -> PeerEntry {
+pub(super) fn peer(role: PeerRole, rollup: &str, key: B256, ports: Ports, chain_id: ChainId) -> PeerEntry {
     let (name, chain_id) = match role {
         PeerRole::Publisher => (format!("publisher-{rollup}"), Some(chain_id)),
         PeerRole::Relayer => (format!("relayer-{rollup}"), None),
@@ -176,7 +168,10 @@ impl Staying {
             // Not by its lock: asking for that could take it away from the process that starts.
             while TcpStream::connect(api).is_err() {
                 staying.check()?;
-                ensure!(Instant::now() < deadline, "the {command} does not answer at {api}; its log says why");
+                ensure!(
+                    Instant::now() < deadline,
+                    "the {command} does not answer at {api}; its log says why"
+                );
                 std::thread::sleep(POLL);
             }
         }
@@ -265,7 +260,11 @@ pub(super) fn stop(directory: &RoleDirectory) -> eyre::Result<bool> {
     ensure!(sent.success(), "cannot end process {pid}, which runs from {}", directory.path().display());
     let deadline = Instant::now() + STOP_TIMEOUT;
     while running(directory)?.is_some() {
-        ensure!(Instant::now() < deadline, "process {pid} does not end; it runs from {}", directory.path().display());
+        ensure!(
+            Instant::now() < deadline,
+            "process {pid} does not end; it runs from {}",
+            directory.path().display()
+        );
         std::thread::sleep(POLL);
     }
     Ok(true)

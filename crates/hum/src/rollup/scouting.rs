@@ -66,7 +66,8 @@ pub(super) async fn scout(rpc: &str, spec: Option<&Path>) -> eyre::Result<Scoute
     let node = RpcChain::new(rpc, chain_id, limits).wrap_err("--rpc")?;
     let detected = detect(&node).await.wrap_err_with(|| format!("the node at {rpc}"))?;
     let replayed = detected.evidence.iter().any(|evidence| evidence.found.starts_with(REPLAYED));
-    let mut scouted = Scouted { rpc: rpc.to_owned(), node, detected, replayed, abilities: Vec::new(), spec: None };
+    let mut scouted =
+        Scouted { rpc: rpc.to_owned(), node, detected, replayed, abilities: Vec::new(), spec: None };
     if scouted.class() == Class::Reexecuted {
         scouted.spec = rules(&scouted, spec).await?;
         scouted.try_all().await?;

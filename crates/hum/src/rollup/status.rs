@@ -2,7 +2,7 @@
 
 use super::{
     home::{Home, HomeFile, Place},
-    registering::{Entry, Registry, RegistrationView},
+    registering::{Entry, RegistrationView, Registry},
     roles,
     scouting::{class_in_words, is_replayed},
     waiting::newest,
@@ -12,11 +12,7 @@ use hum_chain::{
     rpc::{RpcChain, RpcLimits},
     stack::StackKind,
 };
-use hum_node::{
-    api::RollupView,
-    publisher::PublisherView,
-    relayer::RelayerView,
-};
+use hum_node::{api::RollupView, publisher::PublisherView, relayer::RelayerView};
 use hum_types::{BlockRef, ChainId, Class, Confidence, RegistrationId, RollupStatus};
 use serde::Serialize;
 use std::{path::PathBuf, process::ExitCode};
@@ -160,7 +156,10 @@ async fn read(place: &Place) -> eyre::Result<Answer> {
     let left = member.as_ref().is_some_and(|member| member.status == RollupStatus::Left);
     for (name, role) in [("publisher", &publisher), ("relayer", &relayer)].into_iter().filter(|_| !left) {
         if role.process.is_none() {
-            waiting_for.push(format!("the {name} does not run: `hum {name} --dir {}/{name}`", place.home.path().display()));
+            waiting_for.push(format!(
+                "the {name} does not run: `hum {name} --dir {}/{name}`",
+                place.home.path().display()
+            ));
         }
         waiting_for.extend(role.waiting_for.as_ref().map(|waiting| format!("{name}: {waiting}")));
     }
@@ -244,10 +243,19 @@ impl Role {
 
 impl Answer {
     fn print(&self) {
-        let number = |head: Option<BlockRef>| head.map_or_else(|| "-".to_owned(), |head| head.number.to_string());
-        println!("{} (chain {}) runs {}: {}", self.name, self.chain_id, self.stack, class_in_words(self.class));
+        let number =
+            |head: Option<BlockRef>| head.map_or_else(|| "-".to_owned(), |head| head.number.to_string());
+        println!(
+            "{} (chain {}) runs {}: {}",
+            self.name,
+            self.chain_id,
+            self.stack,
+            class_in_words(self.class)
+        );
         match self.joined {
-            Some(Joined::Replayed) => println!("its node answers from a recording: replayed, not joined live"),
+            Some(Joined::Replayed) => {
+                println!("its node answers from a recording: replayed, not joined live")
+            }
             Some(Joined::Live) | None => {}
         }
         let node = &self.node;
@@ -261,7 +269,11 @@ impl Answer {
         println!("registered {}", self.registration);
         if let Some(l1) = &self.l1 {
             let bond = l1.bond_wei.parse().unwrap_or_default();
-            println!("           bond {} ether, profile in L1 block {}", amount::show(bond, amount::ETHER), l1.profile_published_in);
+            println!(
+                "           bond {} ether, profile in L1 block {}",
+                amount::show(bond, amount::ETHER),
+                l1.profile_published_in
+            );
             if l1.exit_at_s != 0 {
                 println!("           exit announced; the bond may be taken back from {} on", l1.exit_at_s);
             }

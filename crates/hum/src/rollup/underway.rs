@@ -113,7 +113,8 @@ impl Books {
             self.delivered.insert(id);
         } else if *topic == Gateway::Failed::SIGNATURE_HASH {
             self.failed.insert(id);
-        } else if let Ok(event) = Gateway::MessageSent::decode_raw_log(log.topics.iter().copied(), &log.data) {
+        } else if let Ok(event) = Gateway::MessageSent::decode_raw_log(log.topics.iter().copied(), &log.data)
+        {
             let Ok(recipient) = InteropAddress::try_from(&event.recipient[..]) else { return };
             let (source, destination) = (chain, recipient.chain_id);
             if source == self.own || destination == self.own {

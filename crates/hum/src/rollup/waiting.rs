@@ -67,8 +67,12 @@ pub(super) async fn certified(
         let found = membership(client, chain_id, anchor).await?;
         if told != Some(found) {
             match found {
-                Membership::Unknown => tell("wait the operators see the registration at their own final L1 blocks"),
-                Membership::Member => tell("ok   the operators have taken the rollup in\nwait its first block is judged and certified"),
+                Membership::Unknown => {
+                    tell("wait the operators see the registration at their own final L1 blocks")
+                }
+                Membership::Member => tell(
+                    "ok   the operators have taken the rollup in\nwait its first block is judged and certified",
+                ),
                 Membership::Certified { .. } | Membership::Left => {}
             }
             told = Some(found);

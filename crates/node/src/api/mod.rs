@@ -19,8 +19,8 @@ mod server;
 pub use index::{Index, IndexError};
 pub use leaf::LeafProof;
 pub use model::{
-    CertificateFile, CheckpointView, CommitteeView, MemberView, MessageView, OperatorStatus, Page, RollupView,
-    StageTimes, confidence_of,
+    CertificateFile, CheckpointView, CommitteeView, MemberView, MessageView, OperatorStatus, Page,
+    RollupView, StageTimes, confidence_of,
 };
 pub use own_node::{OwnNodeView, class_in_words};
 pub use server::{ApiError, MembersFrom, Proofs, Reports, TimesFrom, serve, serve_operator, serve_publisher};

@@ -142,7 +142,11 @@ fn batches_are_posted_where_the_judges_look() {
 #[test]
 fn other_stacks_contracts_settle_rollups_of_their_stack() {
     let contract = Address::repeat_byte(0xd1);
-    let op = |anchor_registry, game_factory| SettlementEntry::OpStack { anchor_registry, game_factory, from_block: 3 };
+    let op = |anchor_registry, game_factory| SettlementEntry::OpStack {
+        anchor_registry,
+        game_factory,
+        from_block: 3,
+    };
     let with = |settlement| {
         let mut file = file();
         file.rollups[1].settlement = Some(settlement);

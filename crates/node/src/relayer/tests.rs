@@ -396,8 +396,13 @@ fn wrong_parts_are_refused() {
                 async move {
                     let wires = Wires::try_from(world.join(key).await.expect("wires")).expect("as many");
                     let destinations = ids.into_iter().map(|id| (id, at.clone())).collect();
-                    let parts =
-                        RelayerParts { destinations, connect: None, fetch: wires.fetch, feed: wires.feed, lookout: None };
+                    let parts = RelayerParts {
+                        destinations,
+                        connect: None,
+                        fetch: wires.fetch,
+                        feed: wires.feed,
+                        lookout: None,
+                    };
                     let settings = RelayerSettings { operators, light_clients, ..settings };
                     start(&context.child("refused"), settings, parts).err()
                 }

@@ -134,7 +134,11 @@ impl Network {
         let signature = claim.sign(self.domain, &sequencer()).signature;
         let state_root = keccak256(block.hash);
         let time_ms = TimeMs(START_MS + number * 1_000);
-        Advance { chain_id, blocks: vec![AdvancedBlock { block, state_root, time_ms, signature, messages }], judgements: vec![] }
+        Advance {
+            chain_id,
+            blocks: vec![AdvancedBlock { block, state_root, time_ms, signature, messages }],
+            judgements: vec![],
+        }
     }
 
     /// Finalise a body `after_ms` after the last.

@@ -67,7 +67,8 @@ impl Source for Nodes {
 fn an_empty_account_that_is_touched_again_needs_no_node_beside_it() {
     let touched = Address::with_last_byte(8);
     let first_nibble = |address: Address| keccak256(address)[0] >> 4;
-    let beside = (9..).map(Address::with_last_byte).find(|a| first_nibble(*a) != first_nibble(touched)).unwrap();
+    let beside =
+        (9..).map(Address::with_last_byte).find(|a| first_nibble(*a) != first_nibble(touched)).unwrap();
     let rich = alloy_rlp::encode(TrieAccount { balance: U256::from(1), ..Default::default() });
     let mut trie = Trie::empty();
     trie.insert(&keccak256(touched), alloy_rlp::encode(TrieAccount::default()), &()).unwrap();

@@ -91,12 +91,8 @@ fn a_claim_waits_for_a_certificate_that_the_light_client_takes() {
         class: Class::Reexecuted,
         heads: [HeadPart::default(); 3],
     };
-    let proof = LeafProof {
-        height: Height(9),
-        leaf,
-        certificate: b"certificate".into(),
-        proof: b"proof".into(),
-    };
+    let proof =
+        LeafProof { height: Height(9), leaf, certificate: b"certificate".into(), proof: b"proof".into() };
     let client = ClientView { newest_epoch: 0, newest_height: 8, knows: false };
     let plan = |claimed, proof| to_claim(&view(claimed), &member, B256::ZERO, proof);
     assert!(words(&plan(true, None)).is_empty());

@@ -4,8 +4,8 @@ use super::*;
 use alloy_consensus::Header;
 use alloy_rlp::Decodable as _;
 use commonware_codec::DecodeExt as _;
-use hum_ledger::{RosterError, SeatedRoster};
 use hum_chain::stack::StackKind;
+use hum_ledger::{RosterError, SeatedRoster};
 use hum_types::{Decode as _, Reader, Roster, Terms, TooShort};
 use std::{collections::BTreeSet, path::Path};
 

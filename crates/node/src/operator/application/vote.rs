@@ -15,8 +15,8 @@ use futures::{
 use hum_consensus::{Ordered, PublicKey, Recipients};
 use hum_ledger::{Rollup, State};
 use hum_types::{
-    Advance, AdvancedBlock, AuthenticClaim, Body, ChainId, Change, Checkpoint, Class, Decode as _, Encode as _,
-    Evidence, InvalidReason, SignedClaim, TimeMs,
+    Advance, AdvancedBlock, AuthenticClaim, Body, ChainId, Change, Checkpoint, Class, Decode as _,
+    Encode as _, Evidence, InvalidReason, SignedClaim, TimeMs,
 };
 use std::{collections::BTreeMap, fmt::Display, sync::Arc};
 use tracing::info;

@@ -136,11 +136,14 @@ impl Book {
         let Added { bundled, contradicts, bad } = judgements.add(domain, signed);
         if contradicts {
             let (seat, block) = (signed.seat, judgement.block);
-            let what = format!("chain {chain_id}: the judge in seat {seat} judged number {number} twice, now as {block}");
+            let what = format!(
+                "chain {chain_id}: the judge in seat {seat} judged number {number} twice, now as {block}"
+            );
             self.effects.push(Effect::Judges { what });
         }
         for seat in bad {
-            let what = format!("chain {chain_id}: the judge in seat {seat} sends signatures that do not hold");
+            let what =
+                format!("chain {chain_id}: the judge in seat {seat} sends signatures that do not hold");
             self.effects.push(Effect::Judges { what });
         }
         if bundled {

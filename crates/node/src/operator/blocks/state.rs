@@ -17,8 +17,8 @@ use hum_consensus::PublicKey;
 use hum_ledger::{RETRACTABLE_BLOCKS_MAX, Rollup, State};
 use hum_types::{
     Advance, AdvancedBlock, AuthenticClaim, AuthenticRetraction, B256, BLOCKS_PER_ADVANCE_MAX, BlockRef,
-    Body, ChainId, Change, Checkpoint, Class, Encode as _, Evidence, Generation, HeadClaim, InvalidReason, JudgementBundle, LaneId,
-    LaneIndex, LaneMessage, SequencerSignature, SignedClaim, TimeMs,
+    Body, ChainId, Change, Checkpoint, Class, Encode as _, Evidence, Generation, HeadClaim, InvalidReason,
+    JudgementBundle, LaneId, LaneIndex, LaneMessage, SequencerSignature, SignedClaim, TimeMs,
 };
 use hum_verify::{Missing, Verdict};
 use std::collections::{BTreeMap, BTreeSet};

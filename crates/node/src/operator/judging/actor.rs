@@ -150,7 +150,8 @@ impl<E: Runtime> Judge<E> {
     }
 
     fn broken(&self, error: &PenError) {
-        let what = format!("judgements of chain {} cannot be written down, none is made: {error}", self.chain_id());
+        let what =
+            format!("judgements of chain {} cannot be written down, none is made: {error}", self.chain_id());
         self.reporter.alarm(what, now(&self.context));
     }
 
@@ -222,7 +223,9 @@ impl<E: Runtime> Judge<E> {
             let block = valid(&own);
             if counts.follow(rollup, &block).is_err() {
                 let (chain_id, block) = (self.chain_id(), own.block);
-                self.alarm(format!("block {block} of chain {chain_id}: a gateway counts otherwise than ours do"));
+                self.alarm(format!(
+                    "block {block} of chain {chain_id}: a gateway counts otherwise than ours do"
+                ));
                 break;
             }
             let judgement = hum_types::Judgement {
@@ -254,7 +257,11 @@ impl<E: Runtime> Judge<E> {
     }
 
     /// Another committee, or another generation: what is pending is signed for the one, and void in the other.
-    async fn sign_again(&mut self, pen: &mut Pen<E>, under: (Epoch, Generation, Seat)) -> Result<(), PenError> {
+    async fn sign_again(
+        &mut self,
+        pen: &mut Pen<E>,
+        under: (Epoch, Generation, Seat),
+    ) -> Result<(), PenError> {
         let (epoch, generation, seat) = under;
         self.pending.retain(|_, pending| pending.signed.judgement.generation == generation);
         for pending in self.pending.values_mut() {
@@ -263,7 +270,8 @@ impl<E: Runtime> Judge<E> {
             }
         }
         self.under = Some(under);
-        let again: Vec<_> = self.pending.values().map(|pending| (pending.own.clone(), pending.signed)).collect();
+        let again: Vec<_> =
+            self.pending.values().map(|pending| (pending.own.clone(), pending.signed)).collect();
         for (own, signed) in again {
             self.hand_over(&own, signed).await;
         }

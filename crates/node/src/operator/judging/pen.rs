@@ -5,9 +5,7 @@ use crate::{
     runtime::Runtime,
 };
 use hum_bls::{Seat, SecretKey, SignedJudgement};
-use hum_types::{
-    B256, Decode, DecodeError, Domain, Encode, Epoch, Generation, Height, Judgement, Reader,
-};
+use hum_types::{B256, Decode, DecodeError, Domain, Encode, Epoch, Generation, Height, Judgement, Reader};
 use std::collections::BTreeMap;
 
 /// Numbers whose records stay on disk: more than any retraction goes back.
@@ -86,7 +84,8 @@ impl<E: Runtime> Pen<E> {
         seat: Seat,
         judgement: Judgement,
     ) -> Result<Option<SignedJudgement>, PenError> {
-        let (generation, number, subject) = (judgement.generation, judgement.block.number, judgement.subject());
+        let (generation, number, subject) =
+            (judgement.generation, judgement.block.number, judgement.subject());
         match self.signed.get(&(generation, number)) {
             Some(signed) if *signed == subject => {}
             Some(_) => return Ok(None),

@@ -88,7 +88,11 @@ impl Judged {
     }
 
     async fn until(&self, chain_id: ChainId, number: u64) {
-        self.net.until(&format!("block {number} of {chain_id}"), |handle| latest(handle, chain_id).number >= number).await;
+        self.net
+            .until(&format!("block {number} of {chain_id}"), |handle| {
+                latest(handle, chain_id).number >= number
+            })
+            .await;
     }
 
     /// A block of the re-executed rollup goes on, whatever the others do.
@@ -121,7 +125,10 @@ fn judged_blocks_of_nitro_and_zksync_are_certified_as_own_node() {
         for index in 0..4 {
             let handle = judged.net.handle(index);
             let classes: BTreeMap<_, _> = handle.classes().into_iter().collect();
-            assert_eq!((classes[&NITRO], classes[&ERA], classes[&A]), (Class::OwnNode, Class::OwnNode, Class::Reexecuted));
+            assert_eq!(
+                (classes[&NITRO], classes[&ERA], classes[&A]),
+                (Class::OwnNode, Class::OwnNode, Class::Reexecuted)
+            );
             for leaf in handle.rollups().iter().filter(|leaf| leaf.class == Class::OwnNode) {
                 let own = &REPLAYED.blocks[&(leaf.chain_id, leaf.heads[0].block.number)];
                 assert_eq!((leaf.heads[0].block, leaf.heads[0].state_root), (own.block, own.state_root));
@@ -140,11 +147,13 @@ fn judged_blocks_of_nitro_and_zksync_are_certified_as_own_node() {
                 .map(|(_, block)| block.messages.len())
                 .sum();
             assert!(sent > 0);
-            let proof = handle
-                .archive(|archive| archive.prove_lane(handle.header().height, chain_id, lane))
-                .unwrap();
+            let proof =
+                handle.archive(|archive| archive.prove_lane(handle.header().height, chain_id, lane)).unwrap();
             assert_eq!((proof.leaf.slot.count, proof.head.leaf.class), (sent as u64, Class::OwnNode));
-            assert_eq!(proof.head.leaf.head(Confidence::Latest).block.number, latest(handle, chain_id).number);
+            assert_eq!(
+                proof.head.leaf.head(Confidence::Latest).block.number,
+                latest(handle, chain_id).number
+            );
         }
         // What judges say of their nodes, and who judges at all.
         let judging = judged.net.handle(0).judging();
@@ -177,7 +186,10 @@ fn two_judges_that_lie_are_two_thirds_and_the_honest_one_raises_an_alarm() {
         judged.until(NITRO, *numbers.end()).await;
         // That is what the class says: nobody else can tell. Whoever has a node of its own is told.
         let lied = judged.net.handle(3).rollups().into_iter().find(|leaf| leaf.chain_id == NITRO).unwrap();
-        assert_eq!((lied.class, lied.heads[0].state_root), (Class::OwnNode, hum_types::B256::repeat_byte(0x11)));
+        assert_eq!(
+            (lied.class, lied.heads[0].state_root),
+            (Class::OwnNode, hum_types::B256::repeat_byte(0x11))
+        );
         assert!(judged.alarms(0).iter().any(|what| what.contains("own node")), "{:?}", judged.alarms(0));
     });
 }
@@ -225,6 +237,10 @@ fn a_claim_that_own_nodes_do_not_have_is_not_advanced() {
         judged.others_go_on(&mut a).await;
         judged.net.wait(3_000).await;
         assert!(latest(judged.net.handle(0), ERA).number < first);
-        assert!(judged.alarms(0).iter().any(|what| what.contains("its sequencer claims")), "{:?}", judged.alarms(0));
+        assert!(
+            judged.alarms(0).iter().any(|what| what.contains("its sequencer claims")),
+            "{:?}",
+            judged.alarms(0)
+        );
     });
 }

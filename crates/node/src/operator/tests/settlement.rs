@@ -92,7 +92,9 @@ impl Settlement for Node {
             let own = |posted: &&Posted| {
                 posted.chain_id == chain_id && posted.span.as_ref().is_ok_and(|span| span.last == head)
             };
-            all.into_iter().find(own).map(|posted| Place { next: posted.index + 1, l1_block: posted.l1.number })
+            all.into_iter()
+                .find(own)
+                .map(|posted| Place { next: posted.index + 1, l1_block: posted.l1.number })
         });
         async { place }.boxed()
     }
@@ -247,7 +249,8 @@ fn one_l1_node_that_lies_settles_nothing() {
         let mut a = net.chain(A);
         let (anchor, first) = net.blocks(&mut a, 2).await;
         // Node 0 says that the blocks are posted; no other node does.
-        let span = Ok(Span { first: anchor.number + 1, parent: anchor.hash, last: first, hashes: Arc::default() });
+        let span =
+            Ok(Span { first: anchor.number + 1, parent: anchor.hash, last: first, hashes: Arc::default() });
         let lie = Posted { chain_id: A, index: 0, l1: l1_block(ORIGIN + 1), span };
         l1.0.lock().lying.insert(0, lie);
         l1.next_block();

@@ -99,7 +99,8 @@ fn put_log(receipt: &mut Receipt, chain_id: ChainId, index: u64) {
         (Address::repeat_byte(0xa1), Address::repeat_byte(1), Address::repeat_byte(2));
     let payload = format!("message {index} of {chain_id}").into_bytes();
     let lane = LaneId { facade, destination: A };
-    let message = Message { sender, recipient, min_gas_limit: GAS_LIMIT_DEFAULT, payload: payload.clone().into() };
+    let message =
+        Message { sender, recipient, min_gas_limit: GAS_LIMIT_DEFAULT, payload: payload.clone().into() };
     let event = Gateway::MessageSent {
         sendId: lane.message_id(chain_id, LaneIndex(index), message.hash()),
         sender: InteropAddress { chain_id, address: sender }.encode().into(),
@@ -138,7 +139,8 @@ fn nitro_on(parent: BlockRef, index: u64) -> (Value, Value, BlockRef) {
     let mut block: Block =
         serde_json::from_value(recorded("arbitrum/arb-sepolia-eth_getBlockByNumber-03.json")).unwrap();
     let mut receipt: Receipt =
-        serde_json::from_value(recorded("arbitrum/arb-sepolia-eth_getBlockReceipts-01.json")[1].clone()).unwrap();
+        serde_json::from_value(recorded("arbitrum/arb-sepolia-eth_getBlockReceipts-01.json")[1].clone())
+            .unwrap();
     let Transactions::Full(transactions) = &mut block.transactions else { panic!("whole transactions") };
     let mut transaction = transactions.remove(1);
     put_log(&mut receipt, NITRO, index);
@@ -169,8 +171,7 @@ fn era_on(parent: BlockRef, batch: u64, index: u64) -> (Value, Value, BlockRef) 
     block.header.number = parent.number + 1;
     block.header.parent_hash = parent.hash;
     block.header.timestamp += index + 1;
-    block.hash =
-        zksync::late_hash(block.header.number, block.header.timestamp, parent.hash, &[transaction]);
+    block.hash = zksync::late_hash(block.header.number, block.header.timestamp, parent.hash, &[transaction]);
     block.zksync.l1_batch_number = Some(U64::from(batch));
     block.transactions = Transactions::Hashes(vec![transaction]);
     let own = BlockRef { number: block.header.number, hash: block.hash };
@@ -269,7 +270,8 @@ async fn read() -> Replayed {
         [(NITRO, StackKind::Nitro, nitro()), (ERA, StackKind::ZkSync, era())]
     {
         let url = serve(recording).await;
-        let nodes = StackNodes::new(&[(chain_id, crate::own_node::NodeEntry::Url(url))].into(), None).unwrap();
+        let nodes =
+            StackNodes::new(&[(chain_id, crate::own_node::NodeEntry::Url(url))].into(), None).unwrap();
         replayed.anchors.insert(chain_id, anchor);
         let member = Arc::new(Member {
             entry: entry(chain_id, stack, &[]),
