@@ -17,10 +17,7 @@ use commonware_runtime::Handle;
 use hum_bls::{Attestation, Seat};
 use hum_consensus::{PublicKey, Recipients, Wire, WireSender};
 use hum_types::{Decode as _, Encode as _, Epoch, SignedClaim, TimeMs};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 use tracing::debug;
 
 /// How long signed things are gathered for watchers before they are sent together.
