@@ -99,7 +99,7 @@ async fn ask(client: &Client) -> Answer {
     let peers = |role: PeerRole| {
         let peers = client.network.peers().into_iter().map(|(peer, _)| peer);
         let peers = peers.filter(move |peer| peer.role == role);
-        peers.filter_map(|peer| Some((peer.name.clone(), peer.api.clone()?)))
+        peers.filter_map(|peer| Some((peer.name, peer.api?)))
     };
     // In the order of their names, as `hum up` lists them; the network has them in the order of the committee.
     let mut seats: Vec<_> = client.network.operators.iter().collect();

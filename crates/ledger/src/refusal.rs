@@ -424,14 +424,14 @@ pub enum Refusal {
     },
     /// What L1 holds does not contradict what is certified.
     #[error(
-        "chain {chain_id} is cut back to {} {} for block {} {}, certified is {} {}",
-        kept.number, kept.hash, declared.number, declared.hash, certified.number, certified.hash
+        "chain {chain_id} is cut back to {kept} for block {} {}, certified is {} {}",
+        declared.number, declared.hash, certified.number, certified.hash
     )]
     NoContradiction {
         /// The chain.
         chain_id: ChainId,
-        /// What would be kept.
-        kept: BlockRef,
+        /// The number of what would be kept.
+        kept: u64,
         /// What L1 is said to hold.
         declared: BlockRef,
         /// The certified block of that number, or the head.

@@ -52,12 +52,13 @@ impl Rollup {
         {
             return Err(Refusal::KeptBelowSafe { chain_id, kept, safe });
         }
-        if !self.history.recent(kept.number).is_some_and(|record| record.block == kept) {
+        if self.history.recent(kept.number).is_none_or(|record| record.block != kept) {
             return Err(Refusal::Kept { chain_id, number: kept.number, hash: kept.hash });
         }
         let held = self.history.get(head.number).map(|record| record.block);
         if head.number <= kept.number || self.head().block == kept || held == Some(head) {
             let certified = held.unwrap_or(self.head().block);
+            let kept = kept.number;
             return Err(Refusal::NoContradiction { chain_id, kept, declared: head, certified });
         }
         let Some(generation) = self.generation.next() else {

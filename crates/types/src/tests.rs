@@ -239,7 +239,7 @@ fn a_join_has_the_bytes_of_the_protocol_and_a_bounded_profile() {
     for end in 0..bytes.len() {
         assert!(Change::decode(&bytes[..end]).is_err(), "cut at {end}");
     }
-    let mut bad = bytes.clone();
+    let mut bad = bytes;
     bad[89] = 2;
     assert_eq!(Change::decode(&bad), Err(DecodeError::Value { field: "Class", value: 2 }));
 
@@ -262,7 +262,7 @@ fn the_registration_of_a_join_commits_to_all_that_was_registered() {
         Join { sequencer: Address::ZERO, ..one.clone() },
         Join { anchor: BlockRef::default(), ..one.clone() },
         Join { governor: Address::ZERO, ..one.clone() },
-        Join { profile: b"another".into(), ..one.clone() },
+        Join { profile: b"another".into(), ..one },
     ];
     for other in others {
         assert_ne!(other.registration(), expected);

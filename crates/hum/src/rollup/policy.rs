@@ -209,10 +209,10 @@ pub(super) async fn run(command: &PolicyCommand) -> eyre::Result<ExitCode> {
     }
 }
 
-async fn word(
-    arguments: &EdgeArguments,
-    plan: fn(&PolicyView, &[(Edge, EdgeView)], &'static str) -> Vec<Step>,
-) -> eyre::Result<ExitCode> {
+/// What is to be done about some edges, by whose key.
+type Planner = fn(&PolicyView, &[(Edge, EdgeView)], &'static str) -> Vec<Step>;
+
+async fn word(arguments: &EdgeArguments, plan: Planner) -> eyre::Result<ExitCode> {
     let opened = arguments.whose.open().await?;
     let sources = opened.others(std::slice::from_ref(&arguments.source))?;
     let look = async || opened.edges(&sources, arguments.confidence).await;

@@ -136,10 +136,15 @@ pub(super) fn to_register(
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     match &view.rollup {
-        Some(rollup) => match standing(rollup, entry) {
-            Ok(done) => steps.push(done),
-            Err(refused) => return vec![refused],
-        },
+        Some(rollup) => {
+            if let Some(refused) = unfit(rollup, entry) {
+                return vec![refused];
+            }
+            steps.push(Step::done(format!(
+                "registered with a bond of {} ether",
+                amount::show(rollup.bond_wei, amount::ETHER)
+            )));
+        }
         None if view.standing != RegistrationId::default() => {
             return vec![Step::refused(
                 format!("chain id {} is registered already, as {}", entry.chain_id, view.standing),
@@ -174,31 +179,28 @@ pub(super) fn to_register(
     steps
 }
 
-/// What stands already.
-fn standing(rollup: &Rollup, entry: &Entry) -> Result<Step, Step> {
+/// Why what stands already cannot be gone on with.
+fn unfit(rollup: &Rollup, entry: &Entry) -> Option<Step> {
     let another = "choose another directory, and so another sequencer's key, to register anew";
     if rollup.punished {
-        return Err(Step::refused(
+        return Some(Step::refused(
             "the bond of this registration was taken: its sequencer signed a lie",
             another,
         ));
     }
     if rollup.exit_at != 0 {
-        return Err(Step::refused(
+        return Some(Step::refused(
             "this registration announced its exit, and a chain that left does not come back",
             another,
         ));
     }
     if rollup.registrant != entry.registrant {
-        return Err(Step::refused(
+        return Some(Step::refused(
             format!("{} registered this, the account here is {}", rollup.registrant, entry.registrant),
             "pass the key of that account with --account",
         ));
     }
-    Ok(Step::done(format!(
-        "registered with a bond of {} ether",
-        amount::show(rollup.bond_wei, amount::ETHER)
-    )))
+    None
 }
 
 fn authorise(

@@ -81,13 +81,16 @@ fn a_newcomer_stands_at_its_anchor_and_talks_from_there() {
     assert!(matches!(archive.prove_lane(Height(0), C, LANE), Err(ArchiveError::Lane { .. })));
 }
 
+/// Whether a refusal is the one that is due.
+type Expected = fn(&Refusal) -> bool;
+
 #[test]
 fn every_rule_of_a_join_is_checked() {
     let (state, good) = (genesis(), join());
     next(&state, joins(good.clone()));
     next(&state, joins(Join { l1: origin(), ..good.clone() }));
     let earlier = L1Origin { number: origin().number - 1, ..good.l1 };
-    let cases: Vec<(Join, fn(&Refusal) -> bool)> = vec![
+    let cases: Vec<(Join, Expected)> = vec![
         (Join { chain_id: A, ..good.clone() }, |r| {
             matches!(r, Refusal::KnownRollup { chain_id: A, status: RollupStatus::Active })
         }),

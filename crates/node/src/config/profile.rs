@@ -125,7 +125,7 @@ pub enum ProfileError {
     Member(#[from] NetworkError),
     /// Judges where there are none, or the other way round.
     #[error(transparent)]
-    Judges(Refusal),
+    Judges(Box<Refusal>),
     /// A join says something else than its profile.
     #[error("the join of chain {chain_id} has another {what} than its profile")]
     Join {
@@ -256,7 +256,7 @@ impl RollupProfile {
         let published = Some(PublishedProfile { governor, bytes: bytes.clone() });
         let judges = entry.own_node.as_ref().map_or_else(Vec::new, |own| own.judges.clone());
         let member = Member { entry, anchor, spec_hash, peers, judges, profile: published };
-        member.params().check_judges().map_err(ProfileError::Judges)?;
+        member.params().check_judges().map_err(|refusal| ProfileError::Judges(Box::new(refusal)))?;
         Ok(member)
     }
 }

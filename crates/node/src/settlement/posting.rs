@@ -139,8 +139,8 @@ pub(super) mod tests {
     }
 
     fn call() -> Bytes {
-        let (registration, lastHash) = (B256::repeat_byte(1), B256::repeat_byte(2));
-        BatchInbox::postBlobsCall { registration, first: 3, last: 4, lastHash }.abi_encode().into()
+        let (registration, last_hash) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        BatchInbox::postBlobsCall { registration, first: 3, last: 4, lastHash: last_hash }.abi_encode().into()
     }
 
     #[test]

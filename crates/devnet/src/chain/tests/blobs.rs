@@ -85,8 +85,12 @@ async fn with_inbox(chain: &DevChain, anchor: Hash) -> (Address, RegistrationId)
     let inbox = mined(code(&BatchInbox::BYTECODE, (registry,).abi_encode_params())).await.unwrap();
     let to_registry = |data: Vec<u8>| TransactionRequest::default().with_to(registry).with_input(data);
     mined(to_registry(RollupRegistry::authoriseCall { chainId: 901, account: us }.abi_encode())).await;
-    let (sequencer, specHash) = (us, Hash::ZERO);
-    let register = RollupRegistry::registerCall { chainId: 901, sequencer, anchorHash: anchor, specHash };
+    let register = RollupRegistry::registerCall {
+        chainId: 901,
+        sequencer: us,
+        anchorHash: anchor,
+        specHash: Hash::ZERO,
+    };
     mined(to_registry(register.abi_encode())).await;
     let asked = to_registry(RollupRegistry::registrationOfCall { chainId: 901 }.abi_encode());
     (inbox, RegistrationId(Hash::from_slice(&rpc.call(asked).await.unwrap())))

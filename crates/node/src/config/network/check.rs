@@ -130,7 +130,7 @@ pub enum NetworkError {
     },
     /// Too few or too many judges, or in no order.
     #[error(transparent)]
-    Judges(#[from] hum_ledger::Refusal),
+    Judges(Box<hum_ledger::Refusal>),
     /// The registration does not follow from what it stands for.
     #[error("registration of rollup {chain_id} is {declared}, its entry gives {computed}")]
     Registration {
@@ -345,7 +345,7 @@ fn check_member(entry: RollupEntry, inbox: Option<Address>) -> Result<Member, Ne
     }
     let judges = own.map_or_else(Vec::new, |own| own.judges.clone());
     let member = Member { entry, anchor, spec_hash, peers: Vec::new(), judges, profile: None };
-    member.params().check_judges()?;
+    member.params().check_judges().map_err(|refusal| NetworkError::Judges(Box::new(refusal)))?;
     Ok(member)
 }
 

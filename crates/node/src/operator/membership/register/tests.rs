@@ -53,7 +53,7 @@ fn one_joins_at_a_time_and_the_earliest_first() {
     let register = register(&[published(early, 7), published(late, 8)]);
     let state = genesis();
     let first = Change::Join { join: join_of(early, 7) };
-    assert_eq!(due(&register, &state, 5), [first.clone()]);
+    assert_eq!(due(&register, &state, 5), std::slice::from_ref(&first));
     // Under a later origin, as of that.
     assert_eq!(due(&register, &state, 9), [Change::Join { join: join_of(early, 9) }]);
     assert_eq!(register.due(&state, l1(5), TimeMs(999)), [], "others may not have seen it yet");
