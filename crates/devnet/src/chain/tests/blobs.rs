@@ -80,7 +80,7 @@ async fn with_inbox(chain: &DevChain, anchor: Hash) -> (Address, RegistrationId)
     let code = |code: &Bytes, parameters: Vec<u8>| {
         TransactionRequest::default().with_deploy_code([code.to_vec(), parameters].concat())
     };
-    let parameters = (Hash::ZERO, us, us, U256::ZERO, 0_u64, 1_209_600_u64, 0_u64).abi_encode_params();
+    let parameters = (Hash::ZERO, us, us, U256::ONE, 0_u64, 1_209_600_u64, 0_u64).abi_encode_params();
     let registry = mined(code(&RollupRegistry::BYTECODE, parameters)).await.unwrap();
     let inbox = mined(code(&BatchInbox::BYTECODE, (registry,).abi_encode_params())).await.unwrap();
     let to_registry = |data: Vec<u8>| TransactionRequest::default().with_to(registry).with_input(data);
@@ -91,7 +91,7 @@ async fn with_inbox(chain: &DevChain, anchor: Hash) -> (Address, RegistrationId)
         anchorHash: anchor,
         specHash: Hash::ZERO,
     };
-    mined(to_registry(register.abi_encode())).await;
+    mined(to_registry(register.abi_encode()).with_value(U256::ONE)).await;
     let asked = to_registry(RollupRegistry::registrationOfCall { chainId: 901 }.abi_encode());
     (inbox, RegistrationId(Hash::from_slice(&rpc.call(asked).await.unwrap())))
 }

@@ -5,10 +5,12 @@ use crate::{
     config::{Network, tests::fixture},
     settlement::Settlement,
 };
-use alloy_consensus::{Block, TxEnvelope};
+use alloy_consensus::{Block, BlockBody, TxEnvelope};
 use alloy_primitives::LogData;
 use alloy_sol_types::SolValue as _;
-use alloy_trie::{EMPTY_ROOT_HASH, HashBuilder, Nibbles, TrieAccount, proof::ProofRetainer};
+use alloy_trie::{
+    EMPTY_ROOT_HASH, HashBuilder, Nibbles, TrieAccount, proof::ProofRetainer, root::ordered_trie_root_encoded,
+};
 use futures::{FutureExt as _, executor::block_on, future::BoxFuture};
 use hum_chain::{Log, ProvenSlot, RawBlock, RawWitness, StateProof};
 use hum_types::Confidence;
@@ -41,10 +43,23 @@ fn prove(leaves: &BTreeMap<B256, Vec<u8>>, key: B256) -> (B256, Vec<Bytes>) {
     (root, nodes.into_iter().map(|(_, node)| node).collect())
 }
 
+/// What a block of the OP Stack begins with, as far as anybody looks at it here. Only behind it may another root stand in
+/// the place of the withdrawals'.
+const DEPOSIT: [u8; 2] = [0x7e, 0xc0];
+
 fn raw(header: &Header) -> RawBlock {
-    let withdrawals = header.withdrawals_root.map(|_| Default::default());
-    let body = alloy_consensus::BlockBody::<TxEnvelope> { withdrawals, ..Default::default() };
-    RawBlock::from_rlp(alloy_rlp::encode(Block { header: header.clone(), body }).into()).unwrap()
+    let body = BlockBody::<TxEnvelope>::default();
+    let plain = alloy_rlp::encode(Block { header: header.clone(), body });
+    if header.withdrawals_root.is_none() {
+        return RawBlock::from_rlp(plain.into()).unwrap();
+    }
+    let mut payload = alloy_rlp::encode(header);
+    payload.extend(alloy_rlp::encode(vec![Bytes::from(DEPOSIT)]));
+    payload.extend([0xc0, 0xc0]);
+    let mut rlp = Vec::new();
+    alloy_rlp::Header { list: true, payload_length: payload.len() }.encode(&mut rlp);
+    rlp.extend(payload);
+    RawBlock::from_rlp(rlp.into()).unwrap()
 }
 
 /// One chain, as a node of it shows it: L1, or the rollup.
@@ -196,6 +211,7 @@ fn chain() -> Node {
             parent_hash: headers.last().map_or(word(7), Header::hash_slow),
             state_root: word(1),
             base_fee_per_gas: Some(7),
+            transactions_root: ordered_trie_root_encoded(&[DEPOSIT]),
             withdrawals_root: Some(word(2)),
             extra_data: word(3).to_vec().into(),
             ..Default::default()
