@@ -11,10 +11,15 @@ use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 /// Blocks that a node is asked for at once.
 const BLOCKS: u64 = 10_000;
+/// How long reading may fail until that is the end of the command.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Pause before nodes are asked again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A message that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -87,8 +92,18 @@ impl Books {
         })
     }
 
-    /// Read what is new.
+    /// Read what is new. A node that is busy, or away for a moment, is asked again: leaving takes minutes.
     pub(super) async fn read(&mut self) -> eyre::Result<Tally> {
+        let begun = Instant::now();
+        loop {
+            match self.read_once().await {
+                Err(_) if begun.elapsed() < SILENCE => tokio::time::sleep(AGAIN).await,
+                read => return read,
+            }
+        }
+    }
+
+    async fn read_once(&mut self) -> eyre::Result<Tally> {
         // Destinations and sources in one pass: what is found executed before it is found sent counts all the same.
         for place in 0..self.chains.len() {
             let Some(watched) = self.chains.get_mut(place) else { continue };
