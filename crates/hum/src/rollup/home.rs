@@ -83,6 +83,7 @@ impl Home {
         RoleDirectory::new(self.0.join("sequencer"))
     }
 
+    #[cfg(feature = "devnet")]
     /// The rules of a rollup that was launched here: its node does not tell all of them.
     pub(super) fn spec_file(&self) -> PathBuf {
         self.0.join("spec.json")
