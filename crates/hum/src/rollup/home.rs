@@ -83,8 +83,8 @@ impl Home {
         RoleDirectory::new(self.0.join("sequencer"))
     }
 
-    #[cfg(feature = "devnet")]
     /// The rules of a rollup that was launched here: its node does not tell all of them.
+    #[cfg(feature = "devnet")]
     pub(super) fn spec_file(&self) -> PathBuf {
         self.0.join("spec.json")
     }

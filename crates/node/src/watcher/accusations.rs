@@ -15,16 +15,11 @@ use super::{
     judges::RollupRegistry,
 };
 use alloy_sol_types::{SolCall as _, SolError as _, SolEvent as _, SolValue as _};
-use hum_chain::{At, LogQuery, ReadError, contracts::BatchInbox};
+use hum_chain::{At, ReadError, contracts::BatchInbox};
 use hum_types::{
     Address, B256, BlockRef, Bytes, Confidence, Encode as _, Generation, RegistrationId, SignedClaim,
     SignedRetraction, keccak256,
 };
-
-/// L1 blocks that are looked back over at the start.
-const LOOK_BACK: u64 = 50_000;
-/// L1 blocks whose logs are asked for at once.
-const BLOCKS_AT_ONCE: u64 = 2_000;
 
 /// The last block of what a rollup posted, as L1 holds it.
 pub(crate) type Batch = (RegistrationId, BlockRef);
@@ -78,31 +73,21 @@ pub(super) fn accuse_call(claim: &SignedClaim, adapter: Address) -> Bytes {
 }
 
 impl L1 {
-    /// Which blocks to read next for an event: up to `head`, a bounded stretch. `None` when there is nothing new.
-    fn stretch(from: Option<u64>, head: u64) -> (u64, Option<u64>) {
-        let from = from.unwrap_or_else(|| head.saturating_sub(LOOK_BACK));
-        let to = head.min(from.saturating_add(BLOCKS_AT_ONCE - 1));
-        (from, (from <= to).then_some(to))
-    }
-
     /// What rollups posted from block `from` on in L1's final blocks, and where to go on.
     pub(crate) async fn batches(
         self,
         inbox: Address,
         from: Option<u64>,
     ) -> Result<(u64, Vec<Batch>), ReadError> {
-        let head = self.chain.head(Confidence::Finalized).await?.number;
-        let (from, to) = Self::stretch(from, head);
-        let Some(to) = to else { return Ok((from, Vec::new())) };
-        let topics = vec![BatchInbox::BatchPosted::SIGNATURE_HASH];
-        let logs = self.chain.logs(LogQuery { from, to, addresses: vec![inbox], topics }).await?;
+        let topic = BatchInbox::BatchPosted::SIGNATURE_HASH;
+        let (next, logs) = self.events(inbox, topic, Confidence::Finalized, from).await?;
         let found = logs.iter().filter_map(|log| {
             let topics = log.topics.iter().copied();
             let event = BatchInbox::BatchPosted::decode_raw_log(topics, &log.data).ok()?;
             let last = BlockRef { number: event.last, hash: event.lastHash };
             Some((RegistrationId(event.registration), last))
         });
-        Ok((to + 1, found.collect()))
+        Ok((next, found.collect()))
     }
 
     /// Accusations that were made from block `from` on, and where to go on.
@@ -111,18 +96,15 @@ impl L1 {
         registry: Address,
         from: Option<u64>,
     ) -> Result<(u64, Vec<Accusation>), ReadError> {
-        let head = self.chain.head(Confidence::Latest).await?.number;
-        let (from, to) = Self::stretch(from, head);
-        let Some(to) = to else { return Ok((from, Vec::new())) };
-        let topics = vec![RollupRegistry::ClaimAccused::SIGNATURE_HASH];
-        let logs = self.chain.logs(LogQuery { from, to, addresses: vec![registry], topics }).await?;
+        let topic = RollupRegistry::ClaimAccused::SIGNATURE_HASH;
+        let (next, logs) = self.events(registry, topic, Confidence::Latest, from).await?;
         let found = logs.iter().filter_map(|log| {
             let topics = log.topics.iter().copied();
             let event = RollupRegistry::ClaimAccused::decode_raw_log(topics, &log.data).ok()?;
             let block = BlockRef { number: event.number, hash: event.blockHash };
             Some(Accusation::new(RegistrationId(event.registration), Generation(event.generation), block))
         });
-        Ok((to + 1, found.collect()))
+        Ok((next, found.collect()))
     }
 
     /// Bring a contradicted claim as far as it goes now.

@@ -5,17 +5,13 @@
 
 use super::{court::L1, docket::Verdict};
 use alloy_sol_types::{SolCall as _, SolEvent as _};
-use hum_chain::{At, LogQuery, ReadError};
+use hum_chain::{At, ReadError};
 use hum_types::{
     Address, B256, BlockRef, ChainId, Confidence, Encode as _, Generation, RegistrationId,
     SequencerSignature, TimeMs,
 };
 use std::collections::BTreeMap;
 
-/// L1 blocks that are looked back over at the start: more than a challenge stays open.
-const LOOK_BACK: u64 = 50_000;
-/// L1 blocks whose logs are asked for at once.
-const BLOCKS_AT_ONCE: u64 = 2_000;
 /// Challenges that are held; nobody pays for more bonds than these at once.
 const OPEN_MAX: usize = 1_024;
 /// Pause before a challenge is looked at again.
@@ -145,14 +141,8 @@ impl L1 {
         judge: Address,
         from: Option<u64>,
     ) -> Result<(u64, Vec<Challenge>), ReadError> {
-        let head = self.chain.head(Confidence::Latest).await?.number;
-        let from = from.unwrap_or_else(|| head.saturating_sub(LOOK_BACK));
-        let to = head.min(from.saturating_add(BLOCKS_AT_ONCE - 1));
-        if from > to {
-            return Ok((from, Vec::new()));
-        }
-        let topics = vec![ClaimJudge::Challenged::SIGNATURE_HASH];
-        let logs = self.chain.logs(LogQuery { from, to, addresses: vec![judge], topics }).await?;
+        let topic = ClaimJudge::Challenged::SIGNATURE_HASH;
+        let (next, logs) = self.events(judge, topic, Confidence::Latest, from).await?;
         let found = logs.iter().filter_map(|log| {
             let event = ClaimJudge::Challenged::decode_raw_log(log.topics.iter().copied(), &log.data).ok()?;
             Some(Challenge {
@@ -163,7 +153,7 @@ impl L1 {
                 block: BlockRef { number: event.number, hash: event.blockHash },
             })
         });
-        Ok((to + 1, found.collect()))
+        Ok((next, found.collect()))
     }
 
     /// Answer a challenge, if it is still open. Without a signature only whether it is open is told.

@@ -9,12 +9,16 @@ use super::{
 };
 use alloy_primitives::U256;
 use alloy_sol_types::SolCall;
-use hum_chain::{At, Call, Chain, Disposition, ReadError, Submit, SubmitError};
+use hum_chain::{At, Call, Chain, Disposition, Log, LogQuery, ReadError, Submit, SubmitError};
 use hum_types::{Address, B256, Bytes, Confidence, Domain};
 use std::sync::Arc;
 
 /// Gas that a slash may use, as EIP-7825 caps it.
 const GAS_MAX: u64 = 1 << 24;
+/// L1 blocks that are looked back over at the start: more than a challenge or an accusation stays open.
+const LOOK_BACK: u64 = 50_000;
+/// L1 blocks whose logs are asked for at once.
+const BLOCKS_AT_ONCE: u64 = 2_000;
 
 /// L1 as a watcher uses it. Clones share the account.
 #[derive(Debug, Clone)]
@@ -255,6 +259,24 @@ impl L1 {
         } else {
             Err(Verdict::Refused(format!("transaction {} reverted", outcome.tx_hash)))
         }
+    }
+
+    /// A contract's events of one kind from block `from` on, a bounded stretch up to the head for `tag`; and where to go on.
+    pub(crate) async fn events(
+        &self,
+        contract: Address,
+        topic: B256,
+        tag: Confidence,
+        from: Option<u64>,
+    ) -> Result<(u64, Vec<Log>), ReadError> {
+        let head = self.chain.head(tag).await?.number;
+        let from = from.unwrap_or_else(|| head.saturating_sub(LOOK_BACK));
+        let to = head.min(from.saturating_add(BLOCKS_AT_ONCE - 1));
+        if from > to {
+            return Ok((from, Vec::new()));
+        }
+        let query = LogQuery { from, to, addresses: vec![contract], topics: vec![topic] };
+        Ok((to + 1, self.chain.logs(query).await?))
     }
 
     /// Call a view and read what it returns.
